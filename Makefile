@@ -1,0 +1,37 @@
+# make demo   everything from nothing to labelled synthetic beats and a report
+# make test   the tests
+# Each sets up what it needs in .venv and does nothing twice.
+
+PYTHON ?= python3
+BIN    := .venv/bin
+CODE   := $(wildcard ecgsynth/*.py ecgsynth/data/* export/*.py) pyproject.toml
+
+.PHONY: demo test lint bench clean
+
+demo: .venv/installed
+	$(BIN)/ecgsynth demo -o demo --force
+
+test: .venv/installed
+	$(BIN)/pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd .venv && bin/mypy --config-file ../pyproject.toml -p ecgsynth
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/beats.py
+
+# The product is tested as it is installed: from its wheel.
+.venv/installed: .venv/packages $(CODE)
+	rm -rf build
+	$(BIN)/pip install -q --no-deps --force-reinstall .
+	touch $@
+
+.venv/packages: constraints.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt ".[train,dev]"
+	touch $@
+
+clean:
+	rm -rf .venv build dist demo *.egg-info

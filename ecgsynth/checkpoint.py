@@ -1,0 +1,132 @@
+"""A run folder: everything a training leaves, in JSON and safetensors; nothing in it can execute code.
+
+config.json (what is trained, on what, how), scaler.json, weights.safetensors (the best generator so far),
+history.jsonl (a record a line), metrics.json (written at the end), checkpoint/ (to go on after a kill).
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from ecgsynth.errors import ArtifactError
+from ecgsynth.files import atomic, read_json, write_json
+
+__all__ = ["RunFolder"]
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths and formats of one run folder."""
+
+    path: Path
+
+    @property
+    def scaler(self) -> Path:
+        return self.path / "scaler.json"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def state(self) -> Path:
+        return self.path / "checkpoint" / "state.safetensors"
+
+    def write_config(self, content: dict[str, Any]) -> None:
+        """Write config.json with the folder's format."""
+        write_json(self.config, {"format": FORMAT, **content})
+
+    def read_config(self) -> dict[str, Any]:
+        """config.json, without its format; ArtifactError for no run folder, or one of a newer version."""
+        if not self.config.exists():
+            raise ArtifactError(
+                f"expected a run folder with a config.json at {self.path}; make one with 'ecgsynth train'"
+            )
+        content: dict[str, Any] = read_json(self.config)
+        found = content.pop("format", None) if isinstance(content, dict) else None
+        if not isinstance(found, int):
+            raise ArtifactError(f"{self.config} has no format number; it is not a run folder of ecgsynth")
+        if found > FORMAT:
+            raise ArtifactError(
+                f"{self.path} has format {found} and this version reads up to {FORMAT}; upgrade ecgsynth to use it"
+            )
+        return content
+
+    def write_tensors(self, path: Path, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
+        """One safetensors file with ``counters`` as JSON in its header, atomically."""
+        kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+        content = save(kept, metadata={"counters": json.dumps(counters)})
+        with atomic(path) as temporary:
+            temporary.write_bytes(content)
+
+    def read_tensors(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """What ``write_tensors`` wrote; ArtifactError if it is missing or damaged."""
+        if not path.exists():
+            raise ArtifactError(
+                f"expected {path}, but there is none; the training had not come that far, start it again"
+            )
+        try:
+            with safe_open(path, framework="pt") as file:
+                counters: dict[str, Any] = json.loads((file.metadata() or {})["counters"])
+                return {name: file.get_tensor(name) for name in file.keys()}, counters
+        except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+            raise ArtifactError(f"{path} is damaged ({error}); train again") from error
+
+    def append_history(self, record: dict[str, Any]) -> None:
+        """One more line of history.jsonl."""
+        with self.history.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def cut_history(self, step: int) -> None:
+        """Drop the lines after ``step``: they are about to be made again."""
+        if not self.history.exists():
+            return
+        lines = []
+        for line in self.history.read_text(encoding="utf-8").splitlines():
+            try:
+                if json.loads(line)["step"] > step:
+                    break
+            except (json.JSONDecodeError, KeyError):  # the line being written when the run was killed
+                break
+            lines.append(line + "\n")
+        with atomic(self.history) as temporary:
+            temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def flatten_optimizer(name: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimiser's state as named tensors."""
+    return {
+        f"{name}.{index}.{key}": torch.as_tensor(value)
+        for index, state in optimizer.state_dict()["state"].items()
+        for key, value in state.items()
+    }
+
+
+def restore_optimizer(name: str, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what ``flatten_optimizer`` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        if key.startswith(name + "."):
+            index, field = key.removeprefix(name + ".").split(".")
+            state.setdefault(int(index), {})[field] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,106 @@
+"""The arrhythmia classifier: a small one-dimensional CNN, the judge of how useful synthetic beats are."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgsynth.config import ClassifierConfig
+from ecgsynth.errors import TrainingDivergedError
+
+__all__ = ["BeatClassifier", "ComponentClassifier", "predict", "train_classifier"]
+
+
+class BeatClassifier(nn.Module):
+    """Windows to class scores.
+
+    forward: x (n, time, channels), in physical units -> logits (n, classes)
+    """
+
+    def __init__(self, channels: int, classes: int, width: int) -> None:
+        super().__init__()
+        widths = (channels, width, 2 * width, 2 * width, 4 * width)
+        kernels = (15, 7, 5, 5)
+        layers: list[nn.Module] = []
+        for i, kernel in enumerate(kernels):
+            layers += [
+                nn.Conv1d(widths[i], widths[i + 1], kernel, stride=2, padding=kernel // 2, bias=False),
+                nn.BatchNorm1d(widths[i + 1]),
+                nn.ReLU(),
+            ]
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Sequential(
+            nn.AdaptiveAvgPool1d(4), nn.Flatten(), nn.Dropout(0.3), nn.Linear(16 * width, classes)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.features(x.mT))  # (n, channels, time) -> (n, classes)
+        return scores
+
+
+class ComponentClassifier(nn.Module):
+    """Scaled components to class scores: the quick judge of a generator while it trains.
+
+    forward: x (n, components) -> logits (n, classes)
+    """
+
+    def __init__(self, components: int, classes: int, width: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(components, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU())
+        self.head = nn.Linear(width, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.layers(x))  # (n, classes)
+        return scores
+
+
+def train_classifier(
+    build: Callable[[], nn.Module],
+    values: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    config: ClassifierConfig,
+    seed: int,
+    *,
+    device: torch.device | None = None,
+    on_step: Callable[[int, int, float], None] | None = None,
+) -> nn.Module:
+    """The network that ``build`` makes, trained on inputs (n, ...) and labels (n,); the same for a seed on a CPU.
+
+    ``on_step(done, total, loss)`` is told of each update. Raises TrainingDivergedError on a non-finite loss.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        net = build().to(device or torch.device("cpu"))
+        rng = torch.Generator().manual_seed(seed)
+        x, y = torch.from_numpy(values).to(device), torch.from_numpy(labels).to(device)
+        optimizer = torch.optim.AdamW(net.parameters(), lr=config.rate, weight_decay=1e-2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.rate, total_steps=config.steps + 1)
+        order = torch.empty(0, dtype=torch.int64)
+        net.train()
+        for step in range(config.steps):
+            while len(order) < config.batch:
+                order = torch.cat([order, torch.randperm(len(x), generator=rng)])
+            picked, order = order[: config.batch], order[config.batch :]
+            picked = picked.to(device)
+            loss = nn.functional.cross_entropy(net(x[picked]), y[picked])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+            if not torch.isfinite(loss):
+                raise TrainingDivergedError(
+                    f"the classifier's loss is {loss.item()} at step {step + 1}; lower its rate"
+                )
+            if on_step is not None:
+                on_step(step + 1, config.steps, loss.item())
+    return net.eval()
+
+
+def predict(net: nn.Module, values: NDArray[np.float32], batch: int = 4096) -> NDArray[np.int64]:
+    """The likeliest class (n,) of each input (n, ...)."""
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        pieces = [net(x.to(device)).argmax(dim=1).cpu() for x in torch.from_numpy(values).split(batch)]
+    return torch.cat(pieces).numpy() if pieces else np.empty(0, dtype=np.int64)

@@ -1,0 +1,359 @@
+"""The command line. A command parses, calls one function of the library, and prints what came of it."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecgsynth import __version__
+from ecgsynth.errors import EcgSynthError
+
+__all__ = ["main"]
+
+UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+BAR_STEPS = 1000
+
+
+class ReportingGroup(click.Group):
+    """Our own errors become one line; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EcgSynthError as error:
+            raise click.ClickException(str(error)) from error
+
+
+class Duration(click.ParamType[float]):
+    """20min, 90s, 2h, 1h30min -> seconds."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|sec|s)", value)
+        total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+        if "".join(number + unit for number, unit in parts) != value or total <= 0:
+            self.fail(f"expected a time such as 90s, 20min or 1h30min, got {value!r}", param, ctx)
+        return total
+
+
+class Band(click.ParamType[tuple[float, float] | None]):
+    """0.5-40 -> (0.5, 40.0); none -> None."""
+
+    name = "band"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float] | None:
+        if value is None or value == "none":
+            return None
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", value)
+        if match is None:
+            self.fail(f"expected a band such as 0.5-40, or none, got {value!r}", param, ctx)
+        return float(match[1]), float(match[2])
+
+
+SEED = click.option(
+    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same result."
+)
+FORCE = click.option("--force", is_flag=True, help="Replace what is already there.")
+DEVICE = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="What computes: auto takes a GPU if there is one.",
+)
+
+
+@contextmanager
+def bar(label: str, length: int) -> Iterator[Callable[[int, str], None]]:
+    """A progress bar with the time left; the yielded function moves it on and says what stands behind it."""
+    with click.progressbar(length=length, label=label, show_pos=False, item_show_func=lambda item: item) as shown:
+
+        def show(done: int, text: str) -> None:
+            shown.update(done - shown.pos, text)
+
+        yield show
+
+
+@click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="ecgsynth")
+def main() -> None:
+    """Learn a generator of heartbeats, prove that it is useful, and ship it as one ONNX file.
+
+    \b
+    ecgsynth prepare mitdb/ -o beats.npz
+    ecgsynth train ecg beats.npz -o runs/a --budget 20min
+    ecgsynth export runs/a -o beats.onnx
+    ecgsynth sample beats.onnx -n 1000 --label V -o v.npz
+    ecgsynth evaluate beats.onnx --real beats.npz -o report/
+    """
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .npz file to write.")
+@click.option("--leads", default="MLII", show_default=True, help="Lead names with commas between them, or all.")
+@click.option(
+    "--missing-lead",
+    default="stand-in",
+    show_default=True,
+    type=click.Choice(["stand-in", "drop"]),
+    help="Where a record lacks a lead: take another of its leads, or drop the record.",
+)
+@click.option("--split", "kind", default="beat", show_default=True, type=click.Choice(["beat", "patient"]))
+@click.option("--band", type=Band(), default="0.5-40", show_default=True, help="Zero-phase band-pass in Hz, or none.")
+@click.option("--fs", "fs_hz", default=360.0, show_default=True, help="Samples a second; other rates are resampled.")
+@click.option("--window", default=256, show_default=True, help="Samples a beat.")
+@click.option("--r-index", default=100, show_default=True, help="The sample of the window where the R peak lies.")
+@click.option("--paced/--no-paced", default=True, show_default=True, help="Keep records with paced beats.")
+@SEED
+@FORCE
+def prepare(folder: Path, output: Path, leads: str, kind: str, seed: int, *, force: bool, **options: Any) -> None:
+    """Cut the WFDB records in FOLDER into labelled beats and split them 65/20/15.
+
+    \b
+    Example: ecgsynth prepare mitdb/ -o beats.npz --leads MLII --split patient
+    """
+    from ecgsynth.ecg import BeatOptions, read_beats
+    from ecgsynth.files import check_free
+    from ecgsynth.report import prepared_text
+    from ecgsynth.splits import split
+
+    check_free(output, force=force)
+    names = tuple(name.strip() for name in leads.split(",") if name.strip())
+    wanted = BeatOptions(leads=names, band_hz=options.pop("band"), **options)
+    with bar("Reading records", BAR_STEPS) as show:
+        beats = read_beats(folder, wanted, on_record=lambda name, done, total: show(done * BAR_STEPS // total, name))
+    beats = split(beats, kind, seed)
+    beats.save(output, force=force)
+    click.echo(prepared_text(beats))
+    click.echo(f"wrote {output}")
+
+
+@main.group(cls=ReportingGroup)
+def train() -> None:
+    """Train a generator: on heartbeats."""
+
+
+@train.command("ecg")
+@click.argument("beats", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make.")
+@click.option("--model", default="rwgan", show_default=True, type=click.Choice(["rwgan"]))
+@click.option("--budget", type=Duration(), help="Train for this long, such as 20min (the default) or 1h30min.")
+@click.option("--steps", type=click.IntRange(min=1), help="Train for so many generator updates instead.")
+@click.option("--classes", help="Learn these classes only, such as N,S,V.")
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; same options as before.")
+@DEVICE
+@SEED
+@FORCE
+def train_ecg(
+    beats: Path,
+    output: Path,
+    model: str,
+    budget: float | None,
+    steps: int | None,
+    classes: str | None,
+    device: str,
+    seed: int,
+    *,
+    resume: bool,
+    force: bool,
+) -> None:
+    """Train a recurrent WGAN-GP on the training part of BEATS, a file made by 'ecgsynth prepare'.
+
+    The best step by the validation part is kept. A run that was stopped goes on with --resume.
+
+    \b
+    Example: ecgsynth train ecg beats.npz -o runs/a --budget 20min
+    """
+    if budget is not None and steps is not None:
+        raise click.UsageError("give --budget or --steps, not both")
+    from ecgsynth.config import TrainConfig
+    from ecgsynth.synthesizer import Synthesizer
+    from ecgsynth.training import Progress
+    from ecgsynth.windows import Windows
+
+    settings = TrainConfig(steps=steps, budget_s=None if steps else budget or 20 * UNITS_S["min"], seed=seed)
+    windows = Windows.load(beats)
+    if classes is not None:
+        windows = windows.keep_classes(tuple(name.strip() for name in classes.split(",")))
+    with bar("Training", BAR_STEPS) as show:
+
+        def on_progress(progress: Progress) -> None:
+            losses = " ".join(f"{name} {value:.2f}" for name, value in progress.losses.items() if name in SHOWN)
+            score = "" if progress.score is None else f" score {progress.score:.3f}"
+            show(int(progress.fraction * BAR_STEPS), f"step {progress.step} {losses}{score}")
+
+        try:
+            made = Synthesizer.fit(
+                windows, settings, output, device=device, resume=resume, force=force, on_progress=on_progress
+            )
+        except KeyboardInterrupt:
+            raise click.ClickException(f"stopped; go on with the same command and --resume (run {output})") from None
+    reached = made.about["metrics"]
+    click.echo(
+        f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
+        f"validation macro-F1 {reached['validation_score']:.3f}"
+    )
+
+
+SHOWN = ("wasserstein", "generator")
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
+@FORCE
+def export(run: Path, output: Path, *, force: bool) -> None:
+    """Write the best generator of RUN, a run folder, as one .onnx file, checked against torch.
+
+    \b
+    Example: ecgsynth export runs/a -o beats.onnx
+    """
+    from ecgsynth.files import check_free
+    from ecgsynth.synthesizer import Synthesizer
+
+    check_free(output, force=force)
+    Synthesizer.load(run).export(output, force=force)
+    click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.2f} MB), equal to torch")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-n", "--number", required=True, type=int, help="How many windows.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File (for wfdb: folder) to write."
+)
+@click.option("--label", help="Draw this class only; without it, every class in its training share.")
+@click.option(
+    "--format", "file_format", default="npz", show_default=True, type=click.Choice(["npz", "csv", "parquet", "wfdb"])
+)
+@SEED
+@FORCE
+def sample(
+    model: Path, number: int, output: Path, label: str | None, file_format: str, seed: int, *, force: bool
+) -> None:
+    """Draw synthetic windows from MODEL, an .onnx file. Needs no torch.
+
+    \b
+    Example: ecgsynth sample beats.onnx -n 1000 --label V --seed 7 -o out.npz
+    """
+    from ecgsynth import load
+    from ecgsynth.export.writers import sample_to_file
+
+    sampler = load(model)
+    with bar("Sampling", max(number, 1)) as show:
+        done = 0
+
+        def on_progress(more: int) -> None:
+            nonlocal done
+            done += more
+            show(done, f"{done:,}")
+
+        sample_to_file(
+            sampler,
+            output,
+            number,
+            label=label,
+            seed=seed,
+            file_format=file_format,
+            force=force,
+            on_progress=on_progress,
+        )
+    click.echo(f"wrote {number:,} synthetic windows to {output}")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--real", required=True, type=click.Path(path_type=Path), help="Real beats, from 'ecgsynth prepare'.")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The report folder to make.")
+@click.option("--repeats", default=3, show_default=True, help="Classifiers trained on each training set.")
+@click.option("--steps", default=2500, show_default=True, help="Updates of each classifier.")
+@click.option("--part", default="test", show_default=True, type=click.Choice(["validation", "test"]))
+@DEVICE
+@SEED
+@FORCE
+def evaluate(
+    model: Path, real: Path, output: Path, repeats: int, steps: int, part: str, device: str, seed: int, *, force: bool
+) -> None:
+    """Test how useful MODEL's beats are, and how near they come to training beats; write metrics.json and a report.
+
+    \b
+    Example: ecgsynth evaluate beats.onnx --real beats.npz -o report/
+    """
+    from ecgsynth import load
+    from ecgsynth.evaluation import evaluate as evaluate_model
+    from ecgsynth.report import table_text
+    from ecgsynth.windows import Windows
+
+    with bar("Evaluating", BAR_STEPS) as show:
+        measured = evaluate_model(
+            load(model),
+            Windows.load(real),
+            output,
+            repeats=repeats,
+            steps=steps,
+            test_part=part,
+            device=device,
+            seed=seed,
+            force=force,
+            on_progress=lambda stage, done: show(int(done * BAR_STEPS), stage),
+        )
+    click.echo(table_text(measured))
+    click.echo(f"wrote {output / 'metrics.json'} and {output / 'report.html'}")
+
+
+@main.command()
+@click.argument("model", type=click.Path(path_type=Path))
+def info(model: Path) -> None:
+    """Say what MODEL, an .onnx file, makes, what it learnt from and what was measured. Needs no torch.
+
+    \b
+    Example: ecgsynth info beats.onnx
+    """
+    from ecgsynth import load
+    from ecgsynth.report import manifest_text
+
+    sampler = load(model)
+    click.echo(manifest_text(sampler.manifest, model.name, model.stat().st_size))
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    default="ecgsynth-demo",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="Folder to make.",
+)
+@click.option("--budget", type=Duration(), default="90s", show_default=True, help="Time to train.")
+@SEED
+@FORCE
+def demo(output: Path, budget: float, seed: int, *, force: bool) -> None:
+    """Train, export, sample and evaluate on the real beats that come with the package.
+
+    \b
+    Example: ecgsynth demo -o demo/
+    """
+    from ecgsynth.demo import run_demo
+    from ecgsynth.report import table_text
+
+    with bar("Demo", BAR_STEPS) as show:
+        measured = run_demo(
+            output,
+            budget_s=budget,
+            seed=seed,
+            force=force,
+            on_progress=lambda stage, done: show(int(done * BAR_STEPS), stage),
+        )
+    click.echo(table_text(measured))
+    click.echo(f"wrote {output}: open {output / 'report' / 'report.html'}, or draw more beats with")
+    click.echo(f"  ecgsynth sample {output / 'beats.onnx'} -n 1000 --label V -o v.npz")

@@ -1,0 +1,113 @@
+"""Settings: frozen, checked once, saved as JSON beside the weights. Devices and paths belong to neither kind."""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Self
+
+from ecgsynth.errors import ConfigError
+
+__all__ = ["ClassifierConfig", "TrainConfig", "WGANConfig"]
+
+
+class JsonConfig:
+    """Settings to and from JSON; an unknown key is an error, a missing one takes its default."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The settings as plain values."""
+        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]  # every subclass is a dataclass
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self:
+        """Settings from what ``to_json`` gave; ConfigError names keys that this version does not know."""
+        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(set(content) - known)
+        if unknown:
+            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; it was written by another version")
+        return cls(**content)
+
+
+def at_least(config: object, minimum: float, *names: str) -> None:
+    for name in names:
+        value = getattr(config, name)
+        if not value >= minimum:
+            raise ConfigError(f"{name} must be at least {minimum}, got {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WGANConfig(JsonConfig):
+    """The recurrent WGAN-GP: what is made, and how large its networks are."""
+
+    time: int  # samples a window
+    channels: int = 1
+    classes: int = 5
+    components: int = 40  # principal components in which windows are made and judged
+    latent_steps: int = 8  # steps of the recurrent generator
+    step_noise: int = 16  # normal numbers it reads at each step
+    hidden: int = 128  # units of its GRU, in each direction
+    label_dim: int = 16  # numbers that stand for a class
+    critic_hidden: int = 512
+
+    def __post_init__(self) -> None:
+        at_least(
+            self,
+            1,
+            *("time", "channels", "classes", "components", "latent_steps", "step_noise"),
+            *("hidden", "label_dim", "critic_hidden"),
+        )
+        if self.noise_dim % 2:
+            raise ConfigError(f"latent_steps * step_noise must be even (normals come in pairs), got {self.noise_dim}")
+        if self.components > self.time * self.channels:
+            raise ConfigError(
+                f"a window of {self.time} x {self.channels} numbers has no {self.components} components; ask for fewer"
+            )
+
+    @property
+    def noise_dim(self) -> int:
+        """Uniform numbers that one window is made from."""
+        return self.latent_steps * self.step_noise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig(JsonConfig):
+    """How a generator is trained: for ``steps`` generator updates, or for ``budget_s`` seconds."""
+
+    steps: int | None = None
+    budget_s: float | None = None
+    seed: int = 0
+    batch: int = 320  # windows in a batch, the same number of each class
+    rate: float = 3e-4  # Adam's, falling linearly to 0 in the second half
+    critic_steps: int = 2  # critic updates a generator update
+    gp_weight: float = 2.0
+    gp_every: int = 4  # the penalty is taken on every so-many-th critic update, with as many times the weight
+    class_weight: float = 0.5  # of the auxiliary classifier's loss
+    ema: float = 0.999
+    validations: int = 24  # times that the generator is scored on the validation part
+
+    def __post_init__(self) -> None:
+        if (self.steps is None) == (self.budget_s is None):
+            raise ConfigError("give either a number of steps or a budget of time, not both and not neither")
+        at_least(self, 1, "batch", "critic_steps", "gp_every", "validations")
+        at_least(self, 0, "rate", "gp_weight", "class_weight", "ema", "seed")
+        if self.steps is not None:
+            at_least(self, 1, "steps")
+        if self.budget_s is not None:
+            at_least(self, 1, "budget_s")
+        if not self.ema < 1:
+            raise ConfigError(f"ema must be below 1, got {self.ema}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierConfig(JsonConfig):
+    """The arrhythmia classifier and its training."""
+
+    width: int = 32  # filters of the first layer
+    steps: int = 2500  # updates, whatever the number of windows
+    batch: int = 256
+    rate: float = 2e-3  # the highest of a one-cycle schedule
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "width", "steps", "batch")
+        if not self.rate > 0:
+            raise ConfigError(f"rate must be above 0, got {self.rate}")

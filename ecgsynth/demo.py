@@ -1,0 +1,101 @@
+"""The main job on the real beats that come with the package: train, export, sample, evaluate, report."""
+
+import json
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgsynth import load
+from ecgsynth.config import TrainConfig
+from ecgsynth.evaluation import evaluate
+from ecgsynth.export.writers import sample_to_file
+from ecgsynth.files import check_free
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.windows import Windows, read_npz
+
+__all__ = ["SAMPLE", "pack_sample", "run_demo", "sample_beats"]
+
+SAMPLE = "mitbih_sample.npz"
+STEP_MV = 0.005
+CLASSIFIER_STEPS = 300
+REPEATS = 2
+DRAWN = 1000
+
+
+def pack_sample(beats: Windows, path: Path) -> None:
+    """Write beats in the compact form of the package: differences from sample to sample in steps of STEP_MV."""
+    steps = np.round(beats.values / STEP_MV).astype(np.int16)
+    about = {
+        "fs_hz": beats.fs_hz,
+        "units": beats.units,
+        "channel_names": beats.channel_names,
+        "classes": beats.classes,
+        "event_index": beats.event_index,
+        "meta": beats.meta,
+    }
+    with path.open("wb") as file:
+        np.savez_compressed(
+            file,
+            allow_pickle=False,
+            differences=np.diff(steps, axis=1, prepend=np.zeros_like(steps[:, :1])),
+            labels=beats.labels.astype(np.int8),
+            groups=np.asarray(beats.groups),
+            parts=np.asarray(beats.parts),
+            rr_s=np.asarray(beats.rr_s),
+            about=np.str_(json.dumps(about)),
+        )
+
+
+def sample_beats() -> Windows:
+    """The real beats in the package: a cut of the MIT-BIH Arrhythmia Database (ODC-By 1.0), split by beat."""
+    with resources.as_file(resources.files("ecgsynth") / "data" / SAMPLE) as path:
+        arrays = read_npz(path)
+    about = json.loads(str(arrays["about"]))
+    steps = np.cumsum(arrays["differences"], axis=1, dtype=np.int64)
+    return Windows(
+        values=(steps * STEP_MV).astype(np.float32),
+        labels=arrays["labels"].astype(np.int64),
+        groups=arrays["groups"],
+        parts=arrays["parts"],
+        rr_s=arrays["rr_s"],
+        **about | {"classes": tuple(about["classes"]), "channel_names": tuple(about["channel_names"])},
+    )
+
+
+def run_demo(
+    output: Path | str,
+    *,
+    budget_s: float = 90.0,
+    seed: int = 0,
+    force: bool = False,
+    on_progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Leave beats.npz, run/, beats.onnx, synthetic.npz and report/ in ``output``; what was measured."""
+    output = Path(output)
+    check_free(output, force=force)
+    tell = on_progress or (lambda stage, done: None)
+    real = sample_beats()
+    real.save(output / "beats.npz", force=force)
+    Synthesizer.fit(
+        real,
+        TrainConfig(budget_s=budget_s, seed=seed, validations=8),
+        output / "run",
+        force=force,
+        on_progress=lambda now: tell(f"training, step {now.step}", 0.5 * now.fraction),
+    ).export(output / "beats.onnx", force=force)
+    sampler = load(output / "beats.onnx")
+    tell("sampling", 0.55)
+    sample_to_file(sampler, output / "synthetic.npz", DRAWN, seed=seed, force=force)
+    return evaluate(
+        sampler,
+        real,
+        output / "report",
+        repeats=REPEATS,
+        steps=CLASSIFIER_STEPS,
+        seed=seed,
+        force=force,
+        on_progress=lambda stage, done: tell(f"evaluating, {stage}", 0.55 + 0.45 * done),
+    )

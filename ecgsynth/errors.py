@@ -1,0 +1,54 @@
+"""Every error this package raises on purpose.
+
+Each is one sentence that says what was expected, what came and what to do. The command line prints it
+as one line; anything else that reaches the user is a bug and keeps its traceback.
+"""
+
+import importlib
+from types import ModuleType
+
+__all__ = [
+    "ArtifactError",
+    "ConfigError",
+    "DataError",
+    "EcgSynthError",
+    "MissingExtraError",
+    "TrainingDivergedError",
+    "require",
+]
+
+
+class EcgSynthError(Exception):
+    """The root of the tree: catch this to catch all of them."""
+
+
+class ConfigError(EcgSynthError, ValueError):
+    """An option has a value that it cannot have."""
+
+
+class DataError(EcgSynthError, ValueError):
+    """The data are not what the step needs."""
+
+
+class ArtifactError(EcgSynthError, OSError):
+    """A file or a run folder is missing, broken, in the way, or of another version."""
+
+
+class TrainingDivergedError(EcgSynthError, ArithmeticError):
+    """A loss is no longer a finite number."""
+
+
+class MissingExtraError(EcgSynthError, ImportError):
+    """A package is needed that the bare installation does not bring."""
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """The module, or one line that says which extra brings it."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+            raise
+        raise MissingExtraError(
+            f"{purpose} needs the package {error.name}, which is not installed: pip install 'ecgsynth[train]'"
+        ) from error

@@ -1,0 +1,88 @@
+"""Everything that is measured of an exported generator, in one folder: metrics.json, a picture, a report."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ecgsynth.config import ClassifierConfig
+from ecgsynth.devices import pick_device
+from ecgsynth.errors import DataError
+from ecgsynth.export.onnx_sampler import OnnxSampler
+from ecgsynth.files import check_free, write_json
+from ecgsynth.plots import save_beats
+from ecgsynth.privacy import privacy
+from ecgsynth.report import write_report
+from ecgsynth.utility import utility
+from ecgsynth.windows import Windows
+
+__all__ = ["evaluate"]
+
+COMPARED = 5000  # windows whose distance to the training part is measured
+
+
+def evaluate(
+    sampler: OnnxSampler,
+    real: Windows,
+    output: Path | str,
+    *,
+    repeats: int = 3,
+    steps: int = 2500,
+    test_part: str = "test",
+    device: str = "auto",
+    seed: int = 0,
+    force: bool = False,
+    on_progress: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Measure utility and privacy of ``sampler`` against the split windows ``real`` and write both to ``output``.
+
+    ``steps``: updates of each classifier; ``on_progress(stage, done)`` is told of the share that is done, 0 to 1.
+    Raises DataError where the generator makes other windows than the real ones are, ArtifactError for a folder in the
+    way.
+    """
+    output = Path(output)
+    check_free(output, force=force)
+    real = matching(real, sampler)
+    tell = on_progress or (lambda stage, done: None)
+    measured: dict[str, Any] = {
+        "model": sampler.path.name,
+        "kind": sampler.manifest.kind,
+        "split": real.meta.get("split"),
+        # A generator that learnt from other windows than this training part may have seen the test part.
+        "same_training_part": sampler.manifest.data.get("training_sha256") == real.part("train").fingerprint(),
+        "utility": utility(
+            real,
+            lambda n, label, number: sampler.sample(n, label, number),
+            repeats=repeats,
+            seed=seed,
+            test_part=test_part,
+            config=ClassifierConfig(steps=steps),
+            device=pick_device(device),
+            on_step=lambda arm, done, total: tell(arm, 0.9 * done / total),
+        ),
+    }
+    tell("distances", 0.9)
+    unseen = real.part(test_part)
+    picked = np.random.default_rng(seed).permutation(len(unseen))[:COMPARED]
+    synthetic = sampler.sample(len(picked), seed=seed)
+    measured["privacy"] = privacy(synthetic.values, real.part("train").values, unseen.values[picked])
+    tell("report", 0.97)
+    save_beats(output / "beats.png", unseen, sampler, seed=seed)
+    write_json(output / "metrics.json", measured)
+    write_report(output / "report.html", measured, sampler.manifest, output / "beats.png")
+    tell("done", 1.0)
+    return measured
+
+
+def matching(real: Windows, sampler: OnnxSampler) -> Windows:
+    """The real windows of the generator's classes; DataError if its windows are of another shape, rate or unit."""
+    known = sampler.manifest
+    expected = (known.time, len(known.channel_names), known.fs_hz, known.units)
+    got = (*real.values.shape[1:], real.fs_hz, real.units)
+    if got != expected:
+        raise DataError(
+            "the generator makes windows of {} samples x {} channels at {} Hz in {}, ".format(*expected)
+            + "the real ones are {} x {} at {} Hz in {}; prepare them with the same options".format(*got)
+        )
+    return real.keep_classes(known.class_names)

@@ -1,0 +1,55 @@
+"""Writing files so that nothing is lost.
+
+A file is written under a temporary name beside its place and renamed when it is whole, so a full disk or
+a killed process leaves what was there before. An existing file is replaced only if the caller says so.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ecgsynth.errors import ArtifactError
+
+__all__ = ["atomic", "check_free", "read_json", "write_json"]
+
+
+def check_free(path: Path, *, force: bool = False) -> None:
+    """Raise ArtifactError if ``path`` exists (a folder: if it holds anything) and ``force`` is not set."""
+    taken = any(path.iterdir()) if path.is_dir() else path.exists()
+    if taken and not force:
+        raise ArtifactError(f"{path} exists already; choose another name or add --force to replace it")
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if isinstance(error, ArtifactError):
+            raise
+        raise ArtifactError(f"could not write {path}: {error.strerror or error}; nothing was changed") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON, atomically."""
+    with atomic(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file; ArtifactError if it is missing or is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ArtifactError(f"expected a file {path}, but there is none") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ArtifactError(f"{path} is not readable JSON ({error}); restore it or make it again") from error

@@ -1,0 +1,61 @@
+"""The seed contract: which random numbers row i of a seed is made from.
+
+Row ``i`` of seed ``s`` is the same whatever the batch size, the number of workers or the language. The
+numbers come from the counter-based generator Philox4x64-10 (Salmon et al., "Parallel random numbers: as
+easy as 1, 2, 3", SC 2011) as numpy has it, so a row's numbers are found without drawing those before it.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import ConfigError
+
+__all__ = ["RowNoise", "pick_labels", "row_noise"]
+
+BLOCK = 4  # one step of the counter yields four 64-bit draws
+MAX_SEED = 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class RowNoise:
+    """The noise of consecutive rows.
+
+    uniform: (n, noise_dim) float32, each strictly between 0 and 1
+    label: (n,) float64 in (0, 1), picks the class of a row that asks for none
+    """
+
+    uniform: NDArray[np.float32]
+    label: NDArray[np.float64]
+
+
+def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
+    """Noise of the rows ``rows`` of ``seed``, whatever other rows are drawn with them.
+
+    Raises ConfigError for a seed outside 0..2**64-1 or rows that are not consecutive and non-negative.
+    """
+    if not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")
+    if rows.step != 1 or rows.start < 0:
+        raise ConfigError(f"rows must be consecutive and not negative, got {rows}")
+    blocks = -(-(noise_dim + 1) // BLOCK)
+    stream = np.random.Philox(key=seed, counter=rows.start * blocks)
+    draws = stream.random_raw(len(rows) * blocks * BLOCK).reshape(len(rows), blocks * BLOCK)
+    return RowNoise(
+        uniform=to_uniform(draws[:, :noise_dim]).astype(np.float32),
+        label=to_uniform(draws[:, noise_dim]),
+    )
+
+
+def to_uniform(draws: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """The top 23 bits of each draw as a number in (0, 1) that float32 holds exactly."""
+    uniform: NDArray[np.float64] = ((draws >> np.uint64(41)).astype(np.float64) + 0.5) * 2.0**-23
+    return uniform
+
+
+def pick_labels(uniform: NDArray[np.float64], shares: NDArray[np.float64]) -> NDArray[np.int64]:
+    """(n,) classes for uniforms (n,) in (0, 1): the first whose cumulative share exceeds the uniform."""
+    cumulative = np.cumsum(shares)
+    found: NDArray[np.int64] = np.searchsorted(cumulative, uniform * cumulative[-1], side="right").astype(np.int64)
+    return found

@@ -1,0 +1,213 @@
+"""The generator as its users hold it: fit, sample, save, load, export."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+import ecgsynth
+from ecgsynth.checkpoint import RunFolder
+from ecgsynth.config import TrainConfig, WGANConfig
+from ecgsynth.devices import pick_device
+from ecgsynth.ecg import AAMI_MEANINGS
+from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.files import check_free, read_json, write_json
+from ecgsynth.fit_wgan import fit_wgan
+from ecgsynth.noise import pick_labels, row_noise
+from ecgsynth.sampling import SignalSampler, draw
+from ecgsynth.scaling import PrincipalScaler
+from ecgsynth.training import Progress
+from ecgsynth.validation import validation_score
+from ecgsynth.wgan import Generator
+from ecgsynth.windows import Windows
+
+__all__ = ["MIN_CLASS", "Synthesizer"]
+
+MODEL = "rwgan"
+MIN_CLASS = 10  # training windows below which a class is one person's rather than a class
+
+
+class Synthesizer:
+    """A recurrent WGAN-GP, the space it works in, and what is known of its training."""
+
+    def __init__(
+        self, config: WGANConfig, scaler: PrincipalScaler, generator: Generator, about: dict[str, Any]
+    ) -> None:
+        self.config = config
+        self.sampler = SignalSampler(generator, scaler).eval()
+        self.scaler = scaler
+        self.about = about  # {"data": ..., "training": ..., "metrics": ...}, all plain JSON
+
+    @classmethod
+    def fit(
+        cls,
+        windows: Windows,
+        training: TrainConfig,
+        run: Path | str,
+        *,
+        sizes: dict[str, int] | None = None,
+        device: str = "auto",
+        resume: bool = False,
+        force: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
+        """Train on the training part of ``windows``, choose the best step on the validation part, keep both in ``run``.
+
+        ``sizes`` are settings of WGANConfig other than those that follow from the windows. With ``resume``, a run that
+        was stopped goes on; its settings must be the same.
+        Raises DataError for a class with fewer than MIN_CLASS training windows, ConfigError for settings that differ
+        from those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a non-finite loss.
+        """
+        folder = RunFolder(Path(run))
+        learn, check = windows.part("train"), windows.part("validation")
+        check_classes(learn, check)
+        config = WGANConfig(
+            time=learn.values.shape[1],
+            channels=learn.values.shape[2],
+            classes=len(learn.classes),
+            **(sizes or {}),
+        )
+        about = {"data": describe(windows, learn), "training": {"model": MODEL, "config": training.to_json()}}
+        start_run(folder, config, about, resume=resume, force=force)
+        scaler = PrincipalScaler.fit(learn.values, config.components)
+        scaler.save(folder.scaler)
+        chosen = pick_device(device)
+        reached = fit_wgan(
+            config,
+            training,
+            torch.from_numpy(scaler.transform(learn.values)).to(chosen),
+            torch.from_numpy(learn.labels).to(chosen),
+            score=validation_score(config, learn.shares(), scaler.transform(check.values), check.labels),
+            run=folder,
+            on_progress=on_progress,
+        )
+        write_json(folder.metrics, reached)
+        return cls.load(folder.path)
+
+    @classmethod
+    def load(cls, run: Path | str) -> Self:
+        """The best generator of a run folder, finished or not."""
+        folder = RunFolder(Path(run))
+        content = folder.read_config()
+        model = content.get("training", {}).get("model")
+        if model != MODEL:
+            raise ArtifactError(
+                f"{folder.path} holds a model {model!r}; expected {MODEL!r}, see 'ecgsynth train --help'"
+            )
+        config = WGANConfig.from_json(content["config"])
+        tensors, counters = folder.read_tensors(folder.weights)
+        generator = Generator(config)
+        try:
+            generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
+        except RuntimeError as error:
+            raise ArtifactError(
+                f"{folder.weights} does not fit {folder.config}; one of them is of another run"
+            ) from error
+        reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
+        about = {"data": content["data"], "training": content["training"], "metrics": reached}
+        return cls(config, PrincipalScaler.load(folder.scaler), generator, about)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the labels' codes."""
+        return tuple(entry["name"] for entry in self.about["data"]["classes"])
+
+    def sample(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+        """``n`` synthetic windows, of one class or in the training shares; row for row those of the exported file."""
+        data = self.about["data"]
+        if n < 1:
+            raise ConfigError(f"the number of windows must be at least 1, got {n}")
+        if label is not None and label not in self.classes:
+            raise ConfigError(f"there is no class {label!r}; the classes are {', '.join(self.classes)}")
+        if label is None:
+            shares = np.asarray([entry["share"] for entry in data["classes"]])
+            labels = pick_labels(row_noise(seed, range(n), self.config.noise_dim).label, shares)
+        else:
+            labels = np.full(n, self.classes.index(label), dtype=np.int64)
+        return Windows(
+            values=draw(self.sampler, labels, seed),
+            fs_hz=data["fs_hz"],
+            units=data["units"],
+            channel_names=tuple(data["channel_names"]),
+            classes=self.classes,
+            labels=labels,
+            event_index=data["event_index"],
+            meta={"synthetic": True, "seed": seed},
+        )
+
+    def save(self, run: Path | str, *, force: bool = False) -> None:
+        """Write a run folder that ``load`` reads (without the history and the checkpoint of the training)."""
+        folder = RunFolder(Path(run))
+        check_free(folder.path, force=force)
+        folder.write_config(
+            {"config": self.config.to_json(), "data": self.about["data"], "training": self.about["training"]}
+        )
+        self.scaler.save(folder.scaler)
+        weights = {f"generator.{key}": value for key, value in self.sampler.generator.state_dict().items()}
+        folder.write_tensors(folder.weights, weights, {})
+        write_json(folder.metrics, self.about["metrics"])
+
+    def export(self, path: Path | str, *, force: bool = False) -> None:
+        """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
+        from ecgsynth.export.to_onnx import export_signal
+
+        export_signal(self.sampler, self.config, self.about, Path(path), force=force)
+
+
+def check_classes(learn: Windows, check: Windows) -> None:
+    """Raise DataError for a class that cannot be learnt or cannot be checked."""
+    for name, count in learn.counts().items():
+        if count < MIN_CLASS:
+            raise DataError(
+                f"class {name} has {count} training windows and at least {MIN_CLASS} are needed; "
+                f"bring more records, or train without it: --classes "
+                + ",".join(kept for kept, other in learn.counts().items() if other >= MIN_CLASS)
+            )
+    if not len(check):
+        raise DataError("the validation part is empty, so the best step cannot be chosen; bring more windows")
+
+
+def describe(windows: Windows, learn: Windows) -> dict[str, Any]:
+    """What the manifest says of the data: no patient, and no number that is one person's."""
+    return {
+        "kind": windows.meta.get("kind", "windows"),
+        "fs_hz": windows.fs_hz,
+        "units": windows.units,
+        "time": windows.values.shape[1],
+        "channel_names": list(windows.channel_names),
+        "event_index": windows.event_index,
+        "classes": [
+            {"name": name, "meaning": AAMI_MEANINGS.get(name, name), "share": round(float(share), 6)}
+            for name, share in zip(learn.classes, learn.shares(), strict=True)
+        ],
+        "source": windows.meta.get("source", {"name": "unnamed"}),
+        "split": windows.meta.get("split"),
+        "split_seed": windows.meta.get("split_seed"),
+        "band_hz": windows.meta.get("band_hz"),
+        "training_windows": len(learn),
+        "training_patients": None if learn.groups is None else len(np.unique(learn.groups)),
+        "training_sha256": learn.fingerprint(),
+    }
+
+
+def start_run(folder: RunFolder, config: WGANConfig, about: dict[str, Any], *, resume: bool, force: bool) -> None:
+    """Make the run folder, or check that the one to go on with is of the same settings and data."""
+    versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
+    training = {**about["training"], "versions": versions}
+    content = {"config": config.to_json(), "data": about["data"], "training": training}
+    if resume and folder.config.exists():
+        found = folder.read_config()
+        for part in ("config", "data"):
+            if found.get(part) != content[part]:
+                raise ConfigError(
+                    f"{folder.path} was begun with another {part}; resume with the same command as before"
+                )
+        if found["training"]["config"] != training["config"] or found["training"]["model"] != MODEL:
+            raise ConfigError(f"{folder.path} was begun with other training settings; resume with the same command")
+        return
+    check_free(folder.path, force=force)
+    for stale in (folder.state, folder.weights, folder.history, folder.metrics):
+        stale.unlink(missing_ok=True)
+    folder.write_config(content)

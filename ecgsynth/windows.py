@@ -1,0 +1,218 @@
+"""The data type that everything passes on: equally long windows of a signal, with what is known of each."""
+
+import dataclasses
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import ArtifactError, DataError
+from ecgsynth.files import atomic, check_free
+
+__all__ = ["PARTS", "Windows", "check_windows", "read_npz", "save_batches"]
+
+PARTS = ("train", "validation", "test")
+FORMAT = 1
+PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Windows of a signal in physical units.
+
+    values: (n, time, channels) float32, in ``units``
+    labels: (n,) int64, positions in ``classes``
+    groups: (n,) str, the patient of each window, or None where nobody stands behind it
+    parts: (n,) int8, positions in PARTS, or None before a split
+    rr_s: (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none
+    event_index: the sample of each window at which its event (a beat's R peak) lies
+    """
+
+    values: NDArray[np.float32]
+    fs_hz: float
+    units: str
+    channel_names: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_] | None = None
+    parts: NDArray[np.int8] | None = None
+    rr_s: NDArray[np.float32] | None = None
+    event_index: int | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_windows(self.values)
+        if len(self.channel_names) != self.values.shape[2]:
+            raise DataError(f"expected {self.values.shape[2]} channel names, got {list(self.channel_names)}")
+        for name in PER_WINDOW[1:]:
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.values):
+                raise DataError(f"expected {len(self.values)} {name}, one a window, got {len(column)}")
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise DataError(
+                f"labels must be positions in the classes {list(self.classes)}, "
+                f"got {self.labels.min()} to {self.labels.max()}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, index: NDArray[Any]) -> Self:
+        """The windows at ``index`` (positions or a mask), with all that is known of them."""
+        picked = {name: column[index] for name in PER_WINDOW if (column := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **picked)
+
+    def part(self, name: str) -> Self:
+        """The windows of one part of the split: train, validation or test."""
+        if name not in PARTS:
+            raise DataError(f"a part is one of {', '.join(PARTS)}, got {name!r}")
+        if self.parts is None:
+            raise DataError("these windows are not split yet; run 'ecgsynth prepare', or ecgsynth.splits.split")
+        return self.take(self.parts == PARTS.index(name))
+
+    def keep_classes(self, names: tuple[str, ...]) -> Self:
+        """Only the windows of these classes, which become all the classes there are, in the order of before."""
+        kept = sorted({self.code(name) for name in names})
+        if not kept:
+            raise DataError(f"name at least one class to keep; the classes are {', '.join(self.classes)}")
+        picked = self.take(np.isin(self.labels, kept))
+        return dataclasses.replace(
+            picked,
+            classes=tuple(self.classes[code] for code in kept),
+            labels=np.searchsorted(kept, picked.labels).astype(np.int64),
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the values and class names: the same windows in the same order, and no others, have it."""
+        names = np.asarray(self.classes)[self.labels]
+        return hashlib.sha256(self.values.tobytes() + "".join(names).encode()).hexdigest()
+
+    def counts(self) -> dict[str, int]:
+        """How many windows each class has, in the order of ``classes``."""
+        found = np.bincount(self.labels, minlength=len(self.classes))
+        return {name: int(count) for name, count in zip(self.classes, found, strict=True)}
+
+    def shares(self) -> NDArray[np.float64]:
+        """(classes,) the share of each class, summing to one."""
+        shares: NDArray[np.float64] = np.bincount(self.labels, minlength=len(self.classes)) / max(len(self), 1)
+        return shares
+
+    def code(self, label: str) -> int:
+        """The position of a class name; DataError if there is no such class."""
+        if label not in self.classes:
+            raise DataError(f"there is no class {label!r}; the classes are {', '.join(self.classes)}")
+        return self.classes.index(label)
+
+    def save(self, path: Path | str, *, force: bool = False) -> None:
+        """Write one .npz of plain arrays (no pickle); labels are stored as class names."""
+        save_batches(path, self, [(self.values, self.labels)], force=force)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what ``save`` or ``ecgsynth sample`` wrote; ArtifactError for anything else."""
+        arrays = read_npz(Path(path))
+        missing = {"format", "values", "labels", "fs_hz", "units", "channel_names", "classes"} - set(arrays)
+        if missing:
+            raise ArtifactError(
+                f"{path} lacks {', '.join(sorted(missing))}; expected a file made by 'ecgsynth prepare' or 'sample'"
+            )
+        if int(arrays["format"]) > FORMAT:
+            raise ArtifactError(
+                f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
+            )
+        classes = tuple(str(name) for name in arrays["classes"])
+        position = {name: code for code, name in enumerate(classes)}
+        names, where = np.unique(arrays["labels"], return_inverse=True)
+        unknown = [str(name) for name in names if str(name) not in position]
+        if unknown:
+            raise DataError(f"{path} has labels {unknown} that are not among its classes {list(classes)}")
+        codes = np.asarray([position[str(name)] for name in names], dtype=np.int64)
+        return cls(
+            values=arrays["values"],
+            fs_hz=float(arrays["fs_hz"]),
+            units=str(arrays["units"]),
+            channel_names=tuple(str(name) for name in arrays["channel_names"]),
+            classes=classes,
+            labels=codes[where],
+            groups=arrays.get("groups"),
+            parts=arrays.get("parts"),
+            rr_s=arrays.get("rr_s"),
+            event_index=int(arrays["event_index"]) if "event_index" in arrays else None,
+            meta=json.loads(str(arrays["meta"])) if "meta" in arrays else {},
+        )
+
+
+def save_batches(
+    path: Path | str,
+    like: Windows,
+    batches: Iterable[tuple[NDArray[np.float32], NDArray[np.int64]]],
+    *,
+    n: int | None = None,
+    force: bool = False,
+) -> None:
+    """Write ``n`` windows that come as batches of values and label codes, holding one batch at a time.
+
+    ``like`` has all that is not values and labels; without ``n``, as many windows as it has. The file is what
+    ``Windows.save`` writes and ``Windows.load`` reads. ArtifactError if the path is taken or cannot be written.
+    """
+    path = Path(path)
+    check_free(path, force=force)
+    shape = (len(like) if n is None else n, *like.values.shape[1:])
+    codes: list[NDArray[np.int64]] = []
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open("values.npy", "w", force_zip64=True) as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for values, labels in batches:
+                file.write(np.ascontiguousarray(values, dtype="<f4").data)
+                codes.append(labels)
+        for name, array in describe(like, np.concatenate(codes)).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def describe(like: Windows, labels: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Every array of the file but the values."""
+    classes = np.asarray(like.classes, dtype=np.str_)
+    known = {name: getattr(like, name) for name in ("groups", "parts", "rr_s", "event_index")}
+    return {
+        "format": np.asarray(FORMAT),
+        "labels": classes[labels],
+        "fs_hz": np.asarray(like.fs_hz),
+        "units": np.asarray(like.units),
+        "channel_names": np.asarray(like.channel_names, dtype=np.str_),
+        "classes": classes,
+        "meta": np.asarray(json.dumps(like.meta)),
+        **{name: np.asarray(value) for name, value in known.items() if value is not None},
+    }
+
+
+def check_windows(values: NDArray[Any]) -> None:
+    """Raise DataError unless ``values`` is (n, time, channels) float32 and finite."""
+    if values.ndim != 3:
+        raise DataError(
+            f"expected windows of shape (n, time, channels), got shape {values.shape}; "
+            "for a single channel add the last axis: values[..., None]"
+        )
+    if values.dtype != np.float32:
+        raise DataError(f"expected windows of float32, got {values.dtype}; convert with values.astype('float32')")
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values).all(axis=(1, 2))).sum())
+        raise DataError(f"expected finite windows, got NaN or infinity in {bad} of {len(values)}; drop or repair them")
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz, none of them pickled."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise ArtifactError(f"expected a file of windows at {path}, but there is none") from error
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path} is not a whole .npz of plain arrays ({error}); make it again") from error

@@ -1,0 +1,1 @@
+"""The ONNX file: its contract, how it is made, how it is sampled."""

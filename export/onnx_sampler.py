@@ -1,0 +1,102 @@
+"""Drawing synthetic windows from an exported file: numpy and onnxruntime, nothing else."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.export.manifest import KEY, Manifest
+from ecgsynth.noise import pick_labels, row_noise
+from ecgsynth.windows import Windows
+
+__all__ = ["OnnxSampler"]
+
+BATCH = 256
+
+
+class OnnxSampler:
+    """A generator in one .onnx file.
+
+    Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.noise).
+    ``threads``: of onnxruntime; 0 lets it take all cores.
+    Raises ArtifactError if the file is missing, damaged, not one of ours, or of a newer contract.
+    """
+
+    def __init__(self, path: Path | str, *, threads: int = 0) -> None:
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise ArtifactError(f"expected an .onnx file at {self.path}, but there is none")
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's own errors have no common type
+            raise ArtifactError(
+                f"{self.path} is damaged or not an ONNX file; copy it again, or export it again"
+            ) from error
+        metadata = self._session.get_modelmeta().custom_metadata_map
+        self.manifest = Manifest.from_text(metadata.get(KEY), str(self.path))
+        self._shares = np.asarray([entry.share for entry in self.manifest.classes])
+
+    def sample(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+        """``n`` synthetic windows, all of the class ``label``, or of every class in the training shares.
+
+        Raises ConfigError for n below 1, an unknown class or an invalid seed.
+        """
+        pieces = list(self.stream(n, label, seed))
+        return self.windows(
+            np.concatenate([values for values, _ in pieces]), np.concatenate([labels for _, labels in pieces]), seed
+        )
+
+    def stream(
+        self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """The same windows a batch at a time: values (b, time, channels) and label codes (b,), at constant memory."""
+        code = self._check(n, label, batch)
+        return self._batches(n, code, seed, batch)
+
+    def _check(self, n: int, label: str | None, batch: int) -> int | None:
+        """The class code asked for; ConfigError for what cannot be drawn."""
+        if n < 1:
+            raise ConfigError(f"the number of windows must be at least 1, got {n}")
+        if batch < 1:
+            raise ConfigError(f"a batch has at least 1 window, got {batch}")
+        if label is None:
+            return None
+        if label not in self.manifest.class_names:
+            names = ", ".join(self.manifest.class_names)
+            raise ConfigError(f"this generator has no class {label!r}; its classes are {names}")
+        return self.manifest.class_names.index(label)
+
+    def _batches(
+        self, n: int, code: int | None, seed: int, batch: int
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        for start in range(0, n, batch):
+            rows = range(start, min(start + batch, n))
+            noise = row_noise(seed, rows, self.manifest.noise_dim)
+            if code is None:
+                labels = pick_labels(noise.label, self._shares)
+            else:
+                labels = np.full(len(rows), code, dtype=np.int64)
+            feed: dict[str, Any] = {"uniform": noise.uniform, "label": labels}
+            (signal,) = self._session.run(["signal"], feed)
+            yield np.asarray(signal, dtype=np.float32), labels
+
+    def windows(self, values: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> Windows:
+        """Drawn values and label codes with the names, rate and units that belong to them."""
+        known = self.manifest
+        return Windows(
+            values=values,
+            fs_hz=known.fs_hz,
+            units=known.units,
+            channel_names=known.channel_names,
+            classes=known.class_names,
+            labels=labels,
+            event_index=known.event_index,
+            meta={"kind": known.kind, "synthetic": True, "seed": seed, "model": self.path.name},
+        )

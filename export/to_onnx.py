@@ -1,0 +1,116 @@
+"""Writing a generator as one self-contained ONNX file, and proving that it does what torch does."""
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from ecgsynth.config import WGANConfig
+from ecgsynth.errors import ArtifactError
+from ecgsynth.export.manifest import KEY, ClassEntry, Manifest
+from ecgsynth.files import atomic, check_free
+from ecgsynth.noise import row_noise
+from ecgsynth.sampling import SignalSampler
+
+__all__ = ["export_signal", "largest_difference"]
+
+OPSET = 18
+PARITY_BATCHES = (1, 2, 7, 64, 257)
+TOLERANCE = 1e-4
+
+
+def export_signal(
+    sampler: SignalSampler, config: WGANConfig, about: dict[str, Any], path: Path, *, force: bool = False
+) -> None:
+    """Write ``sampler`` to ``path`` with its manifest, after comparing onnxruntime with torch.
+
+    Raises ArtifactError if the path is taken, or if the two differ by more than TOLERANCE of the signal's range at
+    any of several batch sizes; then nothing is written.
+    """
+    check_free(path, force=force)
+    manifest = make_manifest(config, about)
+    sampler = sampler.cpu().eval()
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.onnx"
+        write_graph(sampler, config, draft)
+        model = onnx.load(draft)
+    onnx.helper.set_model_props(model, {KEY: manifest.to_text()})
+    onnx.checker.check_model(model, full_check=True)
+    content = model.SerializeToString()
+    difference = largest_difference(sampler, config, content)
+    if not difference <= TOLERANCE:
+        raise ArtifactError(
+            f"the exported graph differs from torch by {difference:.1e} of the signal's range, more than "
+            f"{TOLERANCE:.0e}; nothing was written, please report this with the versions of torch and onnx"
+        )
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_graph(sampler: SignalSampler, config: WGANConfig, path: Path) -> None:
+    """Trace the sampler with a batch axis of any size."""
+    rows = 2
+    uniform = torch.full((rows, config.noise_dim), 0.5)
+    label = torch.zeros(rows, dtype=torch.int64)
+    batch = torch.export.Dim("n", min=1)
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter warns of its own internals
+            torch.onnx.export(
+                sampler,
+                (uniform, label),
+                path,
+                input_names=["uniform", "label"],
+                output_names=["signal"],
+                dynamic_shapes={"uniform": {0: batch}, "label": {0: batch}},
+                opset_version=OPSET,
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        quiet.setLevel(level)
+
+
+def largest_difference(sampler: SignalSampler, config: WGANConfig, content: bytes) -> float:
+    """The largest |onnxruntime - torch| over several batch sizes, as a share of the largest |torch|."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for rows in PARITY_BATCHES:
+        uniform = row_noise(rows, range(rows), config.noise_dim).uniform
+        label = np.arange(rows, dtype=np.int64) % config.classes
+        with torch.inference_mode():
+            expected: NDArray[np.float32] = sampler(torch.from_numpy(uniform), torch.from_numpy(label)).numpy()
+        (got,) = session.run(["signal"], {"uniform": uniform, "label": label})
+        if got.shape != expected.shape:
+            return float("inf")
+        worst = max(worst, float(np.abs(got - expected).max() / np.abs(expected).max()))
+    return worst
+
+
+def make_manifest(config: WGANConfig, about: dict[str, Any]) -> Manifest:
+    """The manifest of a generator, from its settings and what is known of its training."""
+    data = dict(about["data"])
+    return Manifest(
+        kind=data.pop("kind"),
+        noise_dim=config.noise_dim,
+        time=data.pop("time"),
+        fs_hz=data.pop("fs_hz"),
+        units=data.pop("units"),
+        channel_names=tuple(data.pop("channel_names")),
+        event_index=data.pop("event_index"),
+        classes=tuple(ClassEntry(**entry) for entry in data.pop("classes")),
+        data=data,
+        training={**about["training"], "sizes": config.to_json()},
+        metrics=about["metrics"],
+    )
