@@ -1,8 +1,11 @@
 # make demo   everything from nothing to labelled synthetic beats and a report
 # make test   the tests
+# make lint   style and types
+# make bench  the figures of benchmarks/RESULTS.md (over an hour; needs the MIT-BIH database in $ECGSYNTH_DATA/mitdb)
 # Each sets up what it needs in .venv and does nothing twice.
 
 PYTHON ?= python3
+ECGSYNTH_DATA ?= ../shared/data
 BIN    := .venv/bin
 CODE   := $(wildcard ecgsynth/*.py ecgsynth/data/* export/*.py) pyproject.toml
 
@@ -20,7 +23,8 @@ lint: .venv/installed
 	cd .venv && bin/mypy --config-file ../pyproject.toml -p ecgsynth
 
 bench: .venv/installed
-	$(BIN)/python benchmarks/beats.py
+	$(BIN)/python benchmarks/beats.py $(ECGSYNTH_DATA)/mitdb -o runs/full
+	$(BIN)/python benchmarks/speed.py $(ECGSYNTH_DATA)/mitdb runs/full/beats.onnx runs/full/run
 
 # The product is tested as it is installed: from its wheel.
 .venv/installed: .venv/packages $(CODE)

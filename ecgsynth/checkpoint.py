@@ -94,8 +94,13 @@ class RunFolder:
 
     def append_history(self, record: dict[str, Any]) -> None:
         """One more line of history.jsonl."""
-        with self.history.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        try:
+            with self.history.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(record) + "\n")
+        except OSError as error:
+            raise ArtifactError(
+                f"could not write {self.history}: {error.strerror or error}; make room and go on with --resume"
+            ) from error
 
     def cut_history(self, step: int) -> None:
         """Drop the lines after ``step``: they are about to be made again."""

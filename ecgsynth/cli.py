@@ -59,7 +59,11 @@ class Band(click.ParamType[tuple[float, float] | None]):
 
 
 SEED = click.option(
-    "--seed", default=0, show_default=True, type=click.IntRange(min=0), help="The same seed gives the same result."
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(0, 2**64 - 1),
+    help="The same seed gives the same result.",
 )
 FORCE = click.option("--force", is_flag=True, help="Replace what is already there.")
 DEVICE = click.option(
@@ -107,7 +111,14 @@ def main() -> None:
     type=click.Choice(["stand-in", "drop"]),
     help="Where a record lacks a lead: take another of its leads, or drop the record.",
 )
-@click.option("--split", "kind", default="beat", show_default=True, type=click.Choice(["beat", "patient"]))
+@click.option(
+    "--split",
+    "kind",
+    default="beat",
+    show_default=True,
+    type=click.Choice(["beat", "patient"]),
+    help="Split beats at random within each class, or keep each patient in one part.",
+)
 @click.option("--band", type=Band(), default="0.5-40", show_default=True, help="Zero-phase band-pass in Hz, or none.")
 @click.option("--fs", "fs_hz", default=360.0, show_default=True, help="Samples a second; other rates are resampled.")
 @click.option("--window", default=256, show_default=True, help="Samples a beat.")
@@ -145,7 +156,7 @@ def train() -> None:
 @train.command("ecg")
 @click.argument("beats", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make.")
-@click.option("--model", default="rwgan", show_default=True, type=click.Choice(["rwgan"]))
+@click.option("--model", default="rwgan", show_default=True, type=click.Choice(["rwgan"]), help="What to train.")
 @click.option("--budget", type=Duration(), help="Train for this long, such as 20min (the default) or 1h30min.")
 @click.option("--steps", type=click.IntRange(min=1), help="Train for so many generator updates instead.")
 @click.option("--classes", help="Learn these classes only, such as N,S,V.")
@@ -233,7 +244,12 @@ def export(run: Path, output: Path, *, force: bool) -> None:
 )
 @click.option("--label", help="Draw this class only; without it, every class in its training share.")
 @click.option(
-    "--format", "file_format", default="npz", show_default=True, type=click.Choice(["npz", "csv", "parquet", "wfdb"])
+    "--format",
+    "file_format",
+    default="npz",
+    show_default=True,
+    type=click.Choice(["npz", "csv", "parquet", "wfdb"]),
+    help="Parquet and WFDB need ecgsynth[train].",
 )
 @SEED
 @FORCE
@@ -275,8 +291,14 @@ def sample(
 @click.option("--real", required=True, type=click.Path(path_type=Path), help="Real beats, from 'ecgsynth prepare'.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The report folder to make.")
 @click.option("--repeats", default=3, show_default=True, help="Classifiers trained on each training set.")
-@click.option("--steps", default=2500, show_default=True, help="Updates of each classifier.")
-@click.option("--part", default="test", show_default=True, type=click.Choice(["validation", "test"]))
+@click.option("--steps", default=2000, show_default=True, help="Updates of each classifier.")
+@click.option(
+    "--part",
+    default="test",
+    show_default=True,
+    type=click.Choice(["validation", "test"]),
+    help="The real beats to test on; make choices on validation.",
+)
 @DEVICE
 @SEED
 @FORCE

@@ -25,6 +25,11 @@ class JsonConfig:
         unknown = sorted(set(content) - known)
         if unknown:
             raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; it was written by another version")
+        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
+        required = {field.name for field in fields if field.default is dataclasses.MISSING}
+        missing = sorted(required - set(content))
+        if missing:
+            raise ConfigError(f"{cls.__name__} needs the setting {', '.join(missing)}, but it is not there")
         return cls(**content)
 
 
@@ -43,21 +48,25 @@ class WGANConfig(JsonConfig):
     channels: int = 1
     classes: int = 5
     components: int = 40  # principal components in which windows are made and judged
+    modes: int = 48  # kinds of windows that are told apart within a class
     latent_steps: int = 8  # steps of the recurrent generator
-    step_noise: int = 16  # normal numbers it reads at each step
+    step_noise: int = 8  # normal numbers it reads at each step
     hidden: int = 128  # units of its GRU, in each direction
-    label_dim: int = 16  # numbers that stand for a class
+    label_dim: int = 16  # numbers that stand for a mode of a class
     critic_hidden: int = 512
 
     def __post_init__(self) -> None:
         at_least(
             self,
             1,
-            *("time", "channels", "classes", "components", "latent_steps", "step_noise"),
+            *("time", "channels", "classes", "components", "modes", "latent_steps", "step_noise"),
             *("hidden", "label_dim", "critic_hidden"),
         )
-        if self.noise_dim % 2:
-            raise ConfigError(f"latent_steps * step_noise must be even (normals come in pairs), got {self.noise_dim}")
+        if self.latent_steps * self.step_noise % 2:
+            raise ConfigError(
+                "latent_steps * step_noise must be even, as normals come in pairs, "
+                f"got {self.latent_steps} * {self.step_noise}"
+            )
         if self.components > self.time * self.channels:
             raise ConfigError(
                 f"a window of {self.time} x {self.channels} numbers has no {self.components} components; ask for fewer"
@@ -65,8 +74,8 @@ class WGANConfig(JsonConfig):
 
     @property
     def noise_dim(self) -> int:
-        """Uniform numbers that one window is made from."""
-        return self.latent_steps * self.step_noise
+        """Uniform numbers that one window is made from: those that become normals, and one that picks the mode."""
+        return self.latent_steps * self.step_noise + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +85,7 @@ class TrainConfig(JsonConfig):
     steps: int | None = None
     budget_s: float | None = None
     seed: int = 0
-    batch: int = 320  # windows in a batch, the same number of each class
+    batch: int = 240  # windows in a batch, the same number of each class
     rate: float = 3e-4  # Adam's, falling linearly to 0 in the second half
     critic_steps: int = 2  # critic updates a generator update
     gp_weight: float = 2.0
@@ -103,7 +112,7 @@ class ClassifierConfig(JsonConfig):
     """The arrhythmia classifier and its training."""
 
     width: int = 32  # filters of the first layer
-    steps: int = 2500  # updates, whatever the number of windows
+    steps: int = 2000  # updates, whatever the number of windows
     batch: int = 256
     rate: float = 2e-3  # the highest of a one-cycle schedule
 

@@ -20,7 +20,7 @@ __all__ = ["SAMPLE", "pack_sample", "run_demo", "sample_beats"]
 
 SAMPLE = "mitbih_sample.npz"
 STEP_MV = 0.005
-CLASSIFIER_STEPS = 300
+CLASSIFIER_STEPS = 200
 REPEATS = 2
 DRAWN = 1000
 

@@ -136,9 +136,15 @@ def record_names(folder: Path) -> list[str]:
 def read_header(folder: Path, name: str) -> Any:
     wfdb = require("wfdb", "reading WFDB records")
     try:
-        return wfdb.rdheader(str(folder / name))
+        header = wfdb.rdheader(str(folder / name))
     except (ValueError, IndexError, TypeError, AttributeError) as error:
         raise DataError(f"record {name}: its header is not a WFDB header ({error}); fetch it again") from error
+    if not header.fs or not header.sig_len or not header.sig_name or None in header.sig_name:
+        raise DataError(
+            f"record {name}: expected a header with a rate, a length and named leads (and of one segment); "
+            "complete it, or leave the record out"
+        )
+    return header
 
 
 def resolve_leads(headers: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -148,7 +154,7 @@ def resolve_leads(headers: dict[str, Any], wanted: tuple[str, ...]) -> tuple[str
         ranked = [Counter(header.sig_name[i] for header in headers.values()).most_common() for i in range(width)]
         leads: list[str] = []
         for candidates in ranked:
-            leads.append(next(name for name, _ in candidates if name not in leads))
+            leads.extend([name for name, _ in candidates if name not in leads][:1])
         return tuple(leads)
     known = sorted({lead for header in headers.values() for lead in header.sig_name})
     for lead in wanted:
@@ -200,7 +206,7 @@ def read_signal(folder: Path, name: str, header: Any, channels: list[int]) -> ND
     wfdb = require("wfdb", "reading WFDB records")
     try:
         signal = wfdb.rdrecord(str(folder / name), channels=channels).p_signal
-    except (OSError, ValueError, IndexError) as error:
+    except (OSError, ValueError, IndexError, KeyError) as error:
         raise DataError(
             f"record {name}: its signal is missing, truncated or not what the header says ({error}); fetch it again"
         ) from error
@@ -231,7 +237,10 @@ def cut_record(
     """One record's beats, filtered and resampled."""
     channels, stand_ins = pick_channels(name, header.sig_name, leads)
     signal = read_signal(folder, name, header, channels)
+    if len(signal) * options.fs_hz < options.window * header.fs:
+        return too_short(len(samples), len(channels), stand_ins, options)
     missing: NDArray[np.bool_] = np.asarray(np.isnan(signal).any(axis=1))
+    still = unchanging(signal, samples, float(header.fs), options)
     rr = np.diff(samples) / header.fs
     rr_s = np.stack([np.append(np.nan, rr), np.append(rr, np.nan)], axis=1) if len(samples) else np.empty((0, 2))
     signal, missing, samples = condition(signal, missing, samples, float(header.fs), options)
@@ -241,7 +250,7 @@ def cut_record(
     values = windows[starts[inside]].swapaxes(1, 2).astype(np.float32)
     gaps = np.append(0, np.cumsum(missing))
     gappy = gaps[starts[inside] + options.window] > gaps[starts[inside]]
-    flat = (np.ptp(values, axis=1) < 1e-6).any(axis=1) & ~gappy
+    flat = still[inside] & ~gappy
     kept = np.flatnonzero(inside)[~(gappy | flat)]
     dropped = Counter(
         {
@@ -257,6 +266,29 @@ def cut_record(
         dropped=dropped,
         stand_ins=stand_ins,
     )
+
+
+def too_short(beats: int, channels: int, stand_ins: dict[str, str], options: BeatOptions) -> Record:
+    """What a record gives into which no window fits."""
+    return Record(
+        values=np.empty((0, options.window, channels), dtype=np.float32),
+        labels=np.empty(0, dtype=np.int64),
+        rr_s=np.empty((0, 2), dtype=np.float32),
+        dropped=Counter({"window leaves the record": beats}),
+        stand_ins=stand_ins,
+    )
+
+
+def unchanging(
+    signal: NDArray[np.float64], samples: NDArray[np.int64], fs_hz: float, options: BeatOptions
+) -> NDArray[np.bool_]:
+    """(n,) whether a lead stays at one value all through a beat's window; asked before a filter rings into it."""
+    ratio = fs_hz / options.fs_hz
+    first = np.clip(samples - round(options.r_index * ratio), 0, len(signal) - 1)
+    last = np.clip(first + round((options.window - 1) * ratio), 0, len(signal) - 1)
+    changes = np.cumsum(np.diff(signal, axis=0, prepend=signal[:1]) != 0, axis=0)
+    flat: NDArray[np.bool_] = (changes[last] == changes[first]).any(axis=1)
+    return flat
 
 
 def condition(

@@ -28,7 +28,7 @@ def evaluate(
     output: Path | str,
     *,
     repeats: int = 3,
-    steps: int = 2500,
+    steps: int = 2000,
     test_part: str = "test",
     device: str = "auto",
     seed: int = 0,

@@ -26,6 +26,9 @@ def check_free(path: Path, *, force: bool = False) -> None:
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` when the block ends without an error."""
+    path = path.absolute()
+    if path.is_dir():
+        raise ArtifactError(f"expected the name of a file to write, but {path} is a folder; name a file in it")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +39,8 @@ def atomic(path: Path) -> Iterator[Path]:
             raise
         raise ArtifactError(f"could not write {path}: {error.strerror or error}; nothing was changed") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # where no file could be made, none can be removed
+            temporary.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -49,7 +53,9 @@ def read_json(path: Path) -> Any:
     """Read a JSON file; ArtifactError if it is missing or is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArtifactError(f"expected a file {path}, but there is none") from error
+    except OSError as error:
+        raise ArtifactError(f"{path} cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ArtifactError(f"{path} is not readable JSON ({error}); restore it or make it again") from error

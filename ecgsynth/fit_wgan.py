@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import TrainConfig, WGANConfig
+from ecgsynth.modes import Modes, find_modes
 from ecgsynth.training import Progress, Trainee, train
 from ecgsynth.wgan import Critic, Generator, Nets, critic_step, generator_step
 
@@ -20,7 +21,7 @@ def fit_wgan(
     real: Tensor,
     labels: Tensor,
     *,
-    score: Callable[[nn.Module], float],
+    score: Callable[[Generator], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
@@ -29,19 +30,26 @@ def fit_wgan(
     Every batch has the same number of each class, drawn with repetition. The best generator by ``score`` is left in
     the run folder; see training.train for what comes back and what is raised.
     """
-    nets, average = build(config, training, real.device)
+    modes = find_modes(real.cpu().numpy(), labels.cpu().numpy(), config.classes, config.modes, training.seed)
+    numbers = torch.from_numpy(modes.numbers).to(real.device)
+    nets, average = build(config, training, modes, real.device)
     rng = torch.Generator(real.device).manual_seed(training.seed)
     members = [torch.nonzero(labels == code).squeeze(1) for code in range(config.classes)]
     per_class = max(1, training.batch // config.classes)
-    asked = torch.arange(config.classes, device=real.device).repeat_interleave(per_class)
+
+    def balanced() -> Tensor:
+        """Positions of a batch: the same number of each class, within it every window alike."""
+        return torch.cat(
+            [own[torch.randint(len(own), (per_class,), generator=rng, device=real.device)] for own in members]
+        )
 
     def step(number: int) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
         for update in range(number * training.critic_steps, (number + 1) * training.critic_steps):
-            picks = [own[torch.randint(len(own), (per_class,), generator=rng, device=real.device)] for own in members]
+            picked = balanced()
             penalise = update % training.gp_every == 0
-            losses |= critic_step(nets, real[torch.cat(picks)], asked, training, rng, penalise=penalise)
-        return losses | generator_step(nets, asked, training, rng)
+            losses |= critic_step(nets, real[picked], numbers[picked], training, rng, penalise=penalise)
+        return losses | generator_step(nets, numbers[balanced()], training, rng)
 
     trainee = Trainee(
         modules={"generator": nets.generator, "critic": nets.critic},
@@ -53,15 +61,17 @@ def fit_wgan(
     return train(trainee, step, training, score=score, run=run, on_progress=on_progress)
 
 
-def build(config: WGANConfig, training: TrainConfig, device: torch.device) -> tuple[Nets, Generator]:
+def build(config: WGANConfig, training: TrainConfig, modes: Modes, device: torch.device) -> tuple[Nets, Generator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
         generator, average, critic = Generator(config), Generator(config), Critic(config)
+    generator.set_modes(modes)
     average.load_state_dict(generator.state_dict())
     for module in (generator, average, critic):
         module.to(device)
     optimizers = [
-        torch.optim.Adam(module.parameters(), lr=training.rate, betas=(0.0, 0.9)) for module in (generator, critic)
+        torch.optim.Adam(module.parameters(), lr=training.rate, betas=(0.0, 0.9), fused=True)
+        for module in (generator, critic)
     ]
     return Nets(generator, critic, *optimizers), average

@@ -25,12 +25,14 @@ def nearest_distance(queries: NDArray[np.float32], against: NDArray[np.float32])
         raise DataError("there is nothing to measure the distance to")
     size = against[0].size
     other = against.reshape(len(against), size)
-    norms = np.einsum("ij,ij->i", other, other, dtype=np.float64)
+    centre = other.mean(axis=0, dtype=np.float64).astype(np.float32)  # far from zero, single precision ranks badly
+    near = other - centre
+    norms = np.einsum("ij,ij->i", near, near, dtype=np.float64)
     found = np.empty(len(queries))
     for start in range(0, len(queries), BLOCK):
         block = queries[start : start + BLOCK].reshape(-1, size)
         # |a - b|^2 = |a|^2 + |b|^2 - 2ab ranks the neighbours; the distance itself is then taken exactly.
-        nearest = (norms - 2 * (block @ other.T)).argmin(axis=1)
+        nearest = (norms - 2 * ((block - centre) @ near.T)).argmin(axis=1)
         found[start : start + len(block)] = np.sqrt(np.square(block - other[nearest], dtype=np.float64).mean(axis=1))
     return found
 

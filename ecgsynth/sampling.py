@@ -1,7 +1,5 @@
 """Sampling from a trained generator with torch, row for row as the exported file does it."""
 
-import math
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,7 +9,7 @@ from ecgsynth.noise import row_noise
 from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.wgan import Generator
 
-__all__ = ["SignalSampler", "box_muller", "draw"]
+__all__ = ["SignalSampler", "draw"]
 
 
 class SignalSampler(nn.Module):
@@ -34,17 +32,9 @@ class SignalSampler(nn.Module):
         self.register_buffer("mean", torch.from_numpy(scaler.mean).float())
 
     def forward(self, uniform: Tensor, label: Tensor) -> Tensor:
-        scaled = self.generator(box_muller(uniform), label)  # (n, components)
+        scaled = self.generator.from_uniform(uniform, label)  # (n, components)
         signal: Tensor = torch.addmm(self.mean, scaled, self.basis).unflatten(1, self.shape)
         return signal
-
-
-def box_muller(uniform: Tensor) -> Tensor:
-    """(n, even) uniforms in (0, 1) -> (n, even) independent standard normals (Box and Muller 1958)."""
-    radius, angle = uniform.chunk(2, dim=1)
-    length = torch.sqrt(-2 * torch.log(radius))
-    turn = 2 * math.pi * angle
-    return torch.cat([length * torch.cos(turn), length * torch.sin(turn)], dim=1)
 
 
 def draw(

@@ -42,11 +42,13 @@ class PrincipalScaler:
         Raises DataError if there are fewer windows than components, or they do not vary that much.
         """
         n, time, channels = values.shape
+        if components > time * channels:
+            raise DataError(f"windows of {time} x {channels} numbers have no {components} components; ask for fewer")
         if n <= components:
             raise DataError(f"{components} components need more than {components} training windows, got {n}")
         flat = values.reshape(n, time * channels).astype(np.float64)
         mean = flat.mean(axis=0)
-        variance, axes = np.linalg.eigh(np.cov(flat, rowvar=False))
+        variance, axes = np.linalg.eigh(np.atleast_2d(np.cov(flat, rowvar=False)))
         variance, axes = variance[::-1], axes[:, ::-1].T
         if variance[components - 1] <= 1e-12 * variance[0]:
             raise DataError(f"the training windows vary in fewer than {components} ways; ask for fewer components")

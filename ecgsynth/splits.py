@@ -70,6 +70,7 @@ def imbalance(filled: NDArray[np.float64]) -> NDArray[np.float64]:
     """(...,) how far the shares (..., parts, classes) are from the target; an empty cell costs extra."""
     off: NDArray[np.float64] = np.square(filled - SHARES[:, None]) / SHARES[:, None]
     cost: NDArray[np.float64] = (off + 1.0 * (filled < 1e-9)).sum(axis=(-2, -1))
+    cost += 100.0 * (filled.sum(axis=-1) < 1e-9).sum(axis=-1)  # and a part without anybody far more
     return cost
 
 

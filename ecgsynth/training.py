@@ -83,7 +83,7 @@ def train(
     step: Callable[[int], dict[str, Tensor]],
     config: TrainConfig,
     *,
-    score: Callable[[nn.Module], float],
+    score: Callable[[Any], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def train(
     """
     if run.state.exists():
         trainee.restore(*run.read_tensors(run.state))
-        run.cut_history(trainee.counters["step"])
+    run.cut_history(trainee.counters["step"])
     counters = trainee.counters
     started = time.monotonic() - counters["elapsed_s"]
     saved = time.monotonic()
@@ -169,7 +169,7 @@ def record(counters: dict[str, Any], losses: dict[str, float], run: RunFolder) -
         sums.clear()
 
 
-def validate(trainee: Trainee, score: Callable[[nn.Module], float], run: RunFolder) -> None:
+def validate(trainee: Trainee, score: Callable[[Any], float], run: RunFolder) -> None:
     """Score the average generator; keep its weights if it is the best so far."""
     counters = trainee.counters
     counters["score"] = round(score(trainee.average), 6)

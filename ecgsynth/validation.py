@@ -5,13 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from ecgsynth.classifier import ComponentClassifier, predict, train_classifier
 from ecgsynth.config import ClassifierConfig, WGANConfig
 from ecgsynth.metrics import confusion_matrix, macro_f1
 from ecgsynth.noise import pick_labels, row_noise
-from ecgsynth.sampling import box_muller
+from ecgsynth.wgan import Generator
 
 __all__ = ["validation_score"]
 
@@ -22,7 +21,7 @@ BATCH = 2048
 
 def validation_score(
     config: WGANConfig, shares: NDArray[np.float64], real: NDArray[np.float32], labels: NDArray[np.int64]
-) -> Callable[[nn.Module], float]:
+) -> Callable[[Generator], float]:
     """A function that scores a generator: train a small classifier on what it makes, test it on real windows.
 
     ``shares``: (classes,) of the training part, in which synthetic windows are drawn; ``real``: (n, components) scaled
@@ -31,12 +30,12 @@ def validation_score(
     noise = row_noise(0, range(DRAWN), config.noise_dim)
     asked = pick_labels(noise.label, shares)
 
-    def score(generator: nn.Module) -> float:
+    def score(generator: Generator) -> float:
         device = next(generator.parameters()).device
         uniforms, codes = torch.from_numpy(noise.uniform).split(BATCH), torch.from_numpy(asked).split(BATCH)
         with torch.inference_mode():
             made = [
-                generator(box_muller(u.to(device)), y.to(device)).cpu() for u, y in zip(uniforms, codes, strict=True)
+                generator.from_uniform(u.to(device), y.to(device)).cpu() for u, y in zip(uniforms, codes, strict=True)
             ]
         judge = train_classifier(
             lambda: ComponentClassifier(config.components, config.classes, JUDGE.width),

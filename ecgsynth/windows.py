@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -122,11 +123,21 @@ class Windows:
             raise ArtifactError(
                 f"{path} lacks {', '.join(sorted(missing))}; expected a file made by 'ecgsynth prepare' or 'sample'"
             )
-        if int(arrays["format"]) > FORMAT:
-            raise ArtifactError(
-                f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
-            )
-        classes = tuple(str(name) for name in arrays["classes"])
+        try:
+            if int(arrays["format"]) > FORMAT:
+                raise ArtifactError(
+                    f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
+                )
+            classes = tuple(str(name) for name in arrays["classes"])
+            known: dict[str, Any] = {
+                "fs_hz": float(arrays["fs_hz"]),
+                "units": str(arrays["units"]),
+                "channel_names": tuple(str(name) for name in arrays["channel_names"]),
+                "event_index": int(arrays["event_index"]) if "event_index" in arrays else None,
+                "meta": json.loads(str(arrays["meta"])) if "meta" in arrays else {},
+            }
+        except (TypeError, ValueError) as error:
+            raise ArtifactError(f"{path} is not what ecgsynth writes ({error}); make it again") from error
         position = {name: code for code, name in enumerate(classes)}
         names, where = np.unique(arrays["labels"], return_inverse=True)
         unknown = [str(name) for name in names if str(name) not in position]
@@ -135,16 +146,12 @@ class Windows:
         codes = np.asarray([position[str(name)] for name in names], dtype=np.int64)
         return cls(
             values=arrays["values"],
-            fs_hz=float(arrays["fs_hz"]),
-            units=str(arrays["units"]),
-            channel_names=tuple(str(name) for name in arrays["channel_names"]),
             classes=classes,
             labels=codes[where],
             groups=arrays.get("groups"),
             parts=arrays.get("parts"),
             rr_s=arrays.get("rr_s"),
-            event_index=int(arrays["event_index"]) if "event_index" in arrays else None,
-            meta=json.loads(str(arrays["meta"])) if "meta" in arrays else {},
+            **known,
         )
 
 
@@ -172,6 +179,9 @@ def save_batches(
             for values, labels in batches:
                 file.write(np.ascontiguousarray(values, dtype="<f4").data)
                 codes.append(labels)
+        written = sum(map(len, codes))
+        if written != shape[0]:
+            raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
         for name, array in describe(like, np.concatenate(codes)).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
@@ -210,9 +220,10 @@ def check_windows(values: NDArray[Any]) -> None:
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """All arrays of an .npz, none of them pickled."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        # numpy would leave a file open that is no archive.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise ArtifactError(f"expected a file of windows at {path}, but there is none") from error
-    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         raise ArtifactError(f"{path} is not a whole .npz of plain arrays ({error}); make it again") from error

@@ -1,5 +1,6 @@
 """Drawing any number of windows into a file, one batch at a time: npz, CSV, Parquet, WFDB records."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ __all__ = ["FORMATS", "sample_to_file"]
 FORMATS = ("npz", "csv", "parquet", "wfdb")
 WRITTEN_AT_ONCE = 1024  # windows a batch
 RECORD_WINDOWS = 2048  # windows a WFDB record
+BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symbols of WFDB
+RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")
 WFDB_ADC_GAIN = 1000.0  # steps of the 16-bit samples in 1 mV
 
 Batches = Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]
@@ -70,15 +73,20 @@ def column_names(like: Windows) -> list[str]:
 
 
 def write_csv(path: Path, like: Windows, batches: Batches) -> None:
+    quoted = [in_csv(name) for name in like.classes]
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(["label", *column_names(like)]) + "\n")
+        file.write(",".join(["label", *map(in_csv, column_names(like))]) + "\n")
         for values, labels in batches:
             flat = values.reshape(len(values), -1)
             row = ",".join(["%.6g"] * flat.shape[1])
             file.writelines(
-                f"{like.classes[code]},{row % tuple(samples)}\n"
-                for code, samples in zip(labels, flat.tolist(), strict=True)
+                f"{quoted[code]},{row % tuple(samples)}\n" for code, samples in zip(labels, flat.tolist(), strict=True)
             )
+
+
+def in_csv(name: str) -> str:
+    """A name as a field of a CSV file: in quotes where it has a comma, a quote or a line end."""
+    return '"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name
 
 
 def write_parquet(path: Path, like: Windows, batches: Batches) -> None:
@@ -100,8 +108,9 @@ def write_parquet(path: Path, like: Windows, batches: Batches) -> None:
 def write_wfdb(folder: Path, like: Windows, batches: Batches) -> None:
     """Records of windows laid end to end, format 16, each annotated at its event; RECORDS lists them."""
     wfdb = require("wfdb", "writing WFDB records")
+    folder = folder.absolute()
     if folder.is_dir():
-        foreign = [entry.name for entry in folder.iterdir() if not is_record_file(entry)]
+        foreign = [entry.name for entry in folder.iterdir() if not RECORD_FILE.fullmatch(entry.name)]
         if foreign:
             raise ArtifactError(f"{folder} holds other files than records ({foreign[0]}); choose another folder")
     draft = folder.with_name(f".{folder.name}.part")
@@ -113,21 +122,19 @@ def write_wfdb(folder: Path, like: Windows, batches: Batches) -> None:
             names.append(f"synthetic{number:05d}")
             write_record(wfdb, draft, names[-1], like, values, labels)
         (draft / "RECORDS").write_text("\n".join(names) + "\n", encoding="utf-8")
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        elif folder.exists():
-            folder.unlink()
-        draft.rename(folder)
+        if not folder.is_dir():
+            folder.unlink(missing_ok=True)
+            folder.mkdir()
+        for old in folder.iterdir():
+            old.unlink()
+        for made in draft.iterdir():
+            made.replace(folder / made.name)
     except OSError as error:
         if isinstance(error, ArtifactError):
             raise
         raise ArtifactError(f"could not write {folder}: {error.strerror or error}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-
-
-def is_record_file(path: Path) -> bool:
-    return path.name == "RECORDS" or (path.stem.startswith("synthetic") and path.suffix in (".hea", ".dat", ".atr"))
 
 
 def regroup(batches: Batches, size: int) -> Batches:
@@ -149,7 +156,7 @@ def write_record(
 ) -> None:
     """One record and its annotations: a class that is a beat symbol of WFDB is that symbol, any other is Q."""
     n, time, channels = values.shape
-    symbols = [like.classes[code] if like.classes[code] in "NSVFQ" else "Q" for code in labels]
+    symbols = [like.classes[code] if like.classes[code] in BEAT_SYMBOLS else "Q" for code in labels]
     wfdb.wrsamp(  # type: ignore[attr-defined]
         name,
         fs=like.fs_hz,

@@ -1,0 +1,115 @@
+"""What several test files need: the real records where they are present, and small ones written for a test."""
+
+import importlib.util
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import ArrayLike
+
+from ecgsynth.ecg import read_beats
+from ecgsynth.windows import Windows
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"  # unless ECGSYNTH_DATA names another folder
+GAIN = {"16": 1000.0, "212": 200.0}  # steps a millivolt, by WFDB format
+
+WriteRecord = Callable[..., Path]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # wfdb 4.3 uses what pandas 3.1 wants to remove one day; that is theirs to mend.
+    config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:wfdb")
+    # The same examples in every run, however slow the machine.
+    settings.register_profile("ecgsynth", deadline=None, derandomize=True, max_examples=60)
+    settings.load_profile("ecgsynth")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small tensors gain nothing from threads, and results do not hang on how many cores there are."""
+    if importlib.util.find_spec("torch") is None:
+        yield
+        return
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def mitdb() -> Path:
+    """The folder of the MIT-BIH records."""
+    folder = Path(os.environ.get("ECGSYNTH_DATA") or DATA) / "mitdb"
+    if not (folder / "234.dat").exists():
+        pytest.skip(f"no MIT-BIH records in {folder}; set ECGSYNTH_DATA to the folder that holds mitdb")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def timed_beats(mitdb: Path) -> tuple[Windows, float]:
+    """Every beat of the 48 records, with the standard options, and the seconds of processor time that it took."""
+    start = time.process_time()
+    beats = read_beats(mitdb)
+    taken = time.process_time() - start
+    for array in (beats.values, beats.labels, beats.groups, beats.rr_s):
+        assert array is not None
+        array.flags.writeable = False
+    return beats, taken
+
+
+@pytest.fixture(scope="session")
+def all_beats(timed_beats: tuple[Windows, float]) -> Windows:
+    """Every beat of the 48 records, with the standard options; no test can change it."""
+    return timed_beats[0]
+
+
+@pytest.fixture
+def write_record(tmp_path: Path) -> WriteRecord:
+    """A function that writes one WFDB record into a folder of the test and gives the folder.
+
+    signal: (time,) or (time, leads) in mV; NaN is written as a missing sample
+    samples, symbols: the annotations in order of time; one symbol for all of them is enough
+    fmt: "16" (steps of 1/1000 mV) or "212" (steps of 1/200 mV)
+    """
+    wfdb = pytest.importorskip("wfdb")
+
+    def write(
+        signal: ArrayLike,
+        samples: Sequence[int] = (),
+        symbols: str | Sequence[str] = "N",
+        *,
+        name: str = "r1",
+        fs: float = 360,
+        leads: Sequence[str] = ("MLII",),
+        fmt: str = "16",
+        units: str = "mV",
+        folder: Path | None = None,
+    ) -> Path:
+        folder = tmp_path / "records" if folder is None else folder
+        folder.mkdir(parents=True, exist_ok=True)
+        columns = np.asarray(signal, dtype=np.float64).reshape(len(signal), -1)
+        wfdb.wrsamp(
+            name,
+            fs=fs,
+            units=[units] * len(leads),
+            sig_name=list(leads),
+            p_signal=columns,
+            fmt=[fmt] * len(leads),
+            adc_gain=[GAIN[fmt]] * len(leads),
+            baseline=[0] * len(leads),
+            write_dir=str(folder),
+        )
+        marks = list(symbols) if len(symbols) == len(samples) else [*symbols] * len(samples)
+        if marks:
+            wfdb.wrann(name, "atr", np.asarray(samples, dtype=np.int64), symbol=marks, write_dir=str(folder))
+        else:  # wrann writes none: the two bytes that end an annotation file
+            (folder / f"{name}.atr").write_bytes(b"\0\0")
+        return folder
+
+    return write

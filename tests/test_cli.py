@@ -1,0 +1,482 @@
+"""The command line: every command, each taking what the one before it left, and each refusing what it cannot take."""
+
+import dataclasses
+import importlib.metadata
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import ecgsynth
+from ecgsynth import splits
+from ecgsynth.cli import Band, Duration, main
+from ecgsynth.config import ClassifierConfig
+from ecgsynth.export.writers import FORMATS
+from ecgsynth.windows import PARTS, Windows
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ROOT / "tests" / "golden" / "tiny.onnx"
+FS, SECONDS = 120, 40
+PREPARE = ["--fs", "120", "--window", "64", "--r-index", "20"]
+
+
+Words = tuple[str, ...]
+
+
+def commands(group: click.Group = main, prefix: Words = ()) -> Iterator[tuple[Words, click.Command]]:
+    """Every command that does something, with the words that call it."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, (*prefix, name))
+        else:
+            yield (*prefix, name), command
+
+
+COMMANDS = dict(commands())
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def works(*arguments: object) -> str:
+    done = run(*arguments)
+    assert done.exit_code == 0, f"{arguments}: {done.output}{done.exception!r}"
+    return done.output
+
+
+def refuses(*arguments: object) -> str:
+    """The one line that a command says, exit status 1."""
+    done = run(*arguments)
+    assert isinstance(done.exception, SystemExit), f"{arguments}: {done.exception!r}"
+    assert done.exit_code == 1, done.output
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("Error: ")
+    assert "Traceback" not in done.output
+    return line.removeprefix("Error: ")
+
+
+def option(words: str, name: str) -> click.Parameter:
+    (found,) = (parameter for parameter in COMMANDS[tuple(words.split())].params if parameter.name == name)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A judge that is done at once; the networks have the size that they have."""
+    speed_up(monkeypatch)
+
+
+def speed_up(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("ecgsynth.validation.DRAWN", 100)
+    patch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=8, steps=3, batch=32))
+    patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 3)
+    patch.setattr("ecgsynth.demo.REPEATS", 1)
+    patch.setattr("ecgsynth.demo.DRAWN", 50)
+    patch.setattr("ecgsynth.evaluation.COMPARED", 50)
+
+
+def write_records(folder: Path) -> None:
+    """Four records of a beat a second, every third of them a broad and inverted one."""
+    wfdb = pytest.importorskip("wfdb")
+    folder.mkdir()
+    clock = np.arange(FS * SECONDS)
+    for number in range(4):
+        rng = np.random.default_rng(number)
+        peaks = np.arange(FS // 2, FS * SECONDS, FS) + rng.integers(-9, 9, size=SECONDS)
+        symbols = ["V" if beat % 3 == 2 else "N" for beat in range(SECONDS)]
+        signal = 0.05 * rng.normal(size=FS * SECONDS)
+        for peak, symbol in zip(peaks, symbols, strict=True):
+            width, height = (8, -1.5) if symbol == "V" else (2, 1.0)
+            signal += height * np.exp(-(((clock - peak) / width) ** 2))
+        wfdb.wrsamp(
+            f"r{number}",
+            fs=FS,
+            units=["mV"],
+            sig_name=["MLII"],
+            p_signal=signal[:, None],
+            fmt=["16"],
+            adc_gain=[1000.0],
+            baseline=[0],
+            write_dir=str(folder),
+        )
+        wfdb.wrann(f"r{number}", "atr", peaks, symbol=symbols, write_dir=str(folder))
+
+
+@pytest.fixture(scope="module")
+def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the commands were run one after the other; no test may change what they left."""
+    folder = tmp_path_factory.mktemp("way")
+    write_records(folder / "records")
+    with pytest.MonkeyPatch.context() as patch:
+        speed_up(patch)
+        said = {
+            "prepare": works("prepare", folder / "records", "-o", folder / "beats.npz", *PREPARE),
+            "train": works(
+                *("train", "ecg", folder / "beats.npz", "-o", folder / "run", "--steps", 3),
+                *("--classes", "N,V", "--device", "cpu"),
+            ),
+            "export": works("export", folder / "run", "-o", folder / "beats.onnx"),
+            "evaluate": works(
+                *("evaluate", folder / "beats.onnx", "--real", folder / "beats.npz", "-o", folder / "report"),
+                *("--repeats", 1, "--steps", 3, "--device", "cpu"),
+            ),
+            "info": works("info", folder / "beats.onnx"),
+        }
+    (folder / "said.json").write_text(json.dumps(said), encoding="utf-8")
+    return folder
+
+
+def said(way: Path, command: str) -> str:
+    return str(json.loads((way / "said.json").read_text(encoding="utf-8"))[command])
+
+
+# ---- the whole way
+
+
+def test_prepare_leaves_split_beats(way: Path) -> None:
+    beats = Windows.load(way / "beats.npz")
+    assert beats.values.shape[1:] == (64, 1)
+    assert (beats.fs_hz, beats.event_index, beats.channel_names) == (120.0, 20, ("MLII",))
+    assert beats.parts is not None
+    assert {part: len(beats.part(part)) > 0 for part in PARTS} == dict.fromkeys(PARTS, True)
+    counts = beats.counts()
+    assert counts["N"] + counts["V"] == len(beats) > 150
+    found = f"{len(beats)} beats of 4 records and 4 patients: N {counts['N']}, S 0, V {counts['V']}"
+    assert found in said(way, "prepare")
+
+
+def test_train_leaves_a_run_and_says_what_was_reached(way: Path) -> None:
+    reached = json.loads((way / "run" / "metrics.json").read_text(encoding="utf-8"))
+    assert reached["steps"] == 3
+    assert f"best step {reached['best_step']} of 3, validation macro-F1 {reached['validation_score']:.3f}" in said(
+        way, "train"
+    )
+
+
+def test_export_leaves_one_file_under_two_megabytes(way: Path) -> None:
+    assert (way / "beats.onnx").stat().st_size < 2_000_000
+    assert "equal to torch" in said(way, "export")
+    assert ecgsynth.load(way / "beats.onnx").manifest.class_names == ("N", "V")
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_sample_writes_every_format(way: Path, tmp_path: Path, file_format: str) -> None:
+    output = tmp_path / "out"
+    said = works(
+        *("sample", way / "beats.onnx", "-n", 7, "--label", "V", "--seed", 7),
+        *("--format", file_format, "-o", output),
+    )
+    assert f"wrote 7 synthetic windows to {output}" in said
+    assert output.is_dir() == (file_format == "wfdb")
+    assert "exists already" in refuses(
+        "sample", way / "beats.onnx", "-n", 7, "--format", file_format, "-o", output
+    )  # what was drawn is compared in test_writers
+
+
+def test_sample_draws_what_python_draws(way: Path, tmp_path: Path) -> None:
+    works("sample", way / "beats.onnx", "-n", 9, "--seed", 7, "-o", tmp_path / "out.npz")
+    got, wanted = Windows.load(tmp_path / "out.npz"), ecgsynth.load(way / "beats.onnx").sample(9, seed=7)
+    assert np.array_equal(got.values, wanted.values)
+    assert np.array_equal(got.labels, wanted.labels)
+
+
+def test_synthetic_records_can_be_prepared_again(way: Path, tmp_path: Path) -> None:
+    works("sample", way / "beats.onnx", "-n", 30, "--format", "wfdb", "-o", tmp_path / "records")
+    works("prepare", tmp_path / "records", "-o", tmp_path / "beats.npz", *PREPARE, "--band", "none")
+    again, drawn = Windows.load(tmp_path / "beats.npz"), ecgsynth.load(way / "beats.onnx").sample(30)
+    assert np.abs(again.values - drawn.values).max() < 0.6e-3  # steps of a microvolt, no filter between
+    assert [again.classes[code] for code in again.labels] == [drawn.classes[code] for code in drawn.labels]
+
+
+def test_evaluate_leaves_figures_a_picture_and_a_page(way: Path) -> None:
+    measured = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
+    assert measured["same_training_part"] is True
+    assert measured["utility"]["classes"] == ["N", "V"]
+    assert measured["utility"]["repeats"] == 1
+    assert measured["utility"]["classifier"]["steps"] == 3
+    assert (way / "report" / "beats.png").read_bytes().startswith(b"\x89PNG")
+    page = (way / "report" / "report.html").read_text(encoding="utf-8")
+    assert 'src="data:image/png;base64,' in page
+    assert not re.search(r"(src|href)=.?https?:", page)
+    table = said(way, "evaluate")
+    for arm in ("TRTR", "TSTR", "augmented"):
+        assert f"{measured['utility'][arm]['macro_f1']['mean']:.3f}" in table
+    assert "split by beat" in table  # the warning that belongs to the figures
+
+
+def test_info_says_what_a_person_wants_to_know(way: Path) -> None:
+    shown = said(way, "info")
+    for what in ("64 samples at 120 Hz (0.53 s), in mV", "R peak at sample 20", "normal or bundle branch block beat"):
+        assert what in shown
+    assert "of 4 patients, split by beat" in shown
+    assert "ventricular ectopic" in shown
+
+
+def test_resume_of_a_finished_run_and_of_another(way: Path, tmp_path: Path) -> None:
+    start = ["train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--classes", "N,V", "--device", "cpu"]
+    works(*start, "--steps", 2)
+    weights = (tmp_path / "run" / "weights.safetensors").read_bytes()
+    assert "exists already" in refuses(*start, "--steps", 2)
+    works(*start, "--steps", 2, "--resume")
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == weights
+    assert "resume with the same command" in refuses(*start, "--steps", 4, "--resume")
+    assert "resume with the same command" in refuses(*start, "--steps", 2, "--resume", "--seed", 1)
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() == weights
+    works(*start, "--steps", 2, "--seed", 1, "--force")
+    assert (tmp_path / "run" / "weights.safetensors").read_bytes() != weights
+
+
+def test_an_interrupted_training_says_how_to_go_on(way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("ecgsynth.synthesizer.Synthesizer.fit", interrupted)
+    line = refuses("train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--steps", 2)
+    assert "--resume" in line
+    assert str(tmp_path / "run") in line
+
+
+def test_demo_leaves_everything(tmp_path: Path) -> None:
+    text = works("demo", "-o", tmp_path / "demo", "--budget", "1s")
+    real = Windows.load(tmp_path / "demo" / "beats.npz")
+    made = Windows.load(tmp_path / "demo" / "synthetic.npz")
+    assert len(made) == 50
+    assert made.classes == real.classes == ("N", "S", "V", "F", "Q")
+    assert {path.name for path in (tmp_path / "demo" / "report").iterdir()} == {
+        "metrics.json",
+        "beats.png",
+        "report.html",
+    }
+    assert (tmp_path / "demo" / "run" / "weights.safetensors").exists()
+    (command,) = re.findall(r"^  ecgsynth (sample .*)$", text, flags=re.MULTILINE)
+    works(*command.replace("v.npz", str(tmp_path / "v.npz")).split())  # the command that it tells
+    assert len(Windows.load(tmp_path / "v.npz")) == 1000
+    assert "exists already" in refuses("demo", "-o", tmp_path / "demo", "--budget", "1s")
+
+
+# ---- what cannot be done is one line
+
+
+def test_outputs_that_exist_are_kept_without_force(way: Path, tmp_path: Path) -> None:
+    taken, full = tmp_path / "taken", tmp_path / "full"
+    taken.write_bytes(b"mine")
+    full.mkdir()
+    (full / "notes.txt").write_bytes(b"mine")
+    for arguments in (
+        ("prepare", way / "records", "-o", taken, *PREPARE),
+        ("train", "ecg", way / "beats.npz", "--classes", "N,V", "--steps", 1, "-o", full),
+        ("export", way / "run", "-o", taken),
+        ("sample", way / "beats.onnx", "-n", 1, "-o", taken),
+        ("sample", way / "beats.onnx", "-n", 1, "--format", "wfdb", "-o", full),
+        ("evaluate", way / "beats.onnx", "--real", way / "beats.npz", "-o", full),
+        ("demo", "-o", full),
+    ):
+        assert "exists already; choose another name or add --force" in refuses(*arguments)
+    assert taken.read_bytes() == b"mine"
+    assert [path.name for path in full.iterdir()] == ["notes.txt"]
+    works("sample", way / "beats.onnx", "-n", 1, "-o", taken, "--force")
+    assert len(Windows.load(taken)) == 1
+    works("prepare", way / "records", "-o", taken, *PREPARE, "--force")
+    assert len(Windows.load(taken)) > 150
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("prepare {tmp}/none -o {tmp}/o.npz", "no folder"),
+        ("prepare {tmp} -o {tmp}/o.npz", "it has none"),
+        ("prepare {way}/records -o {tmp}/o.npz --leads V9", "no record has a lead 'V9'; the leads are MLII"),
+        ("prepare {way}/records -o {tmp}/o.npz --leads ,", "at least one"),
+        ("prepare {way}/records -o {tmp}/o.npz --band 40-0.5", "band"),
+        ("prepare {way}/records -o {tmp}/o.npz --window 0", "window"),
+        ("prepare {way}/records -o {tmp}/o.npz --fs 0", "fs_hz"),
+        ("prepare {way}/records -o {way}/beats.npz/o.npz --fs 120", "could not write"),
+        ("train ecg {tmp}/none.npz -o {tmp}/run", "there is none"),
+        ("train ecg {way}/said.json -o {tmp}/run", "not a whole .npz"),
+        ("train ecg {way}/beats.npz -o {tmp}/run", "class S has 0 training windows .* --classes N,V"),
+        ("train ecg {way}/beats.npz -o {tmp}/run --classes N,X", "no class 'X'"),
+        ("train ecg {tmp}/drawn.npz -o {tmp}/run", "not split yet"),
+        ("export {tmp}/none -o {tmp}/o.onnx", "expected a run folder"),
+        ("export {way}/records -o {tmp}/o.onnx", "expected a run folder"),
+        ("sample {tmp}/none.onnx -n 1 -o {tmp}/o.npz", "there is none"),
+        ("sample {way}/said.json -n 1 -o {tmp}/o.npz", "damaged or not an ONNX file"),
+        ("sample {way}/beats.onnx -n 0 -o {tmp}/o.npz", "at least 1, got 0"),
+        ("sample {way}/beats.onnx -n -4 -o {tmp}/o.npz", "at least 1, got -4"),
+        ("sample {way}/beats.onnx -n 1 --label S -o {tmp}/o.npz", "no class 'S'; its classes are N, V"),
+        ("evaluate {way}/beats.onnx --real {tmp}/none.npz -o {tmp}/report", "there is none"),
+        ("evaluate {way}/beats.onnx --real {tmp}/drawn.npz -o {tmp}/report", "64 samples x 1 .* real ones are 32 x 2"),
+        ("evaluate {way}/beats.onnx --real {way}/beats.npz -o {tmp}/report --repeats 0", "at least once"),
+        ("evaluate {way}/beats.onnx --real {way}/beats.npz -o {tmp}/report --steps 0", "steps must be at least 1"),
+        ("info {tmp}/none.onnx", "there is none"),
+        ("info {way}/beats.npz", "damaged or not an ONNX file"),
+    ],
+)
+def test_bad_input_is_one_clear_line_and_leaves_nothing(way: Path, tmp_path: Path, arguments: str, says: str) -> None:
+    ecgsynth.load(TINY).sample(20).save(tmp_path / "drawn.npz")
+    line = refuses(*(word.format(tmp=tmp_path, way=way) for word in arguments.split()))
+    assert re.search(says, line), line
+    assert [path.name for path in tmp_path.iterdir()] == ["drawn.npz"]
+
+
+@pytest.mark.parametrize("file_format", ["npz", "wfdb"])
+def test_the_folder_one_stands_in_is_an_output_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("sample", TINY, "-n", 3, "--format", file_format, "-o", ".")
+    if done.exit_code == 0:
+        assert (tmp_path / "RECORDS").exists()
+    else:
+        assert isinstance(done.exception, SystemExit), repr(done.exception)
+        assert done.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(
+    "words", ["prepare a -o b", "train ecg a -o b", "sample a -n 1 -o b", "evaluate a --real b -o c"]
+)
+@pytest.mark.parametrize("seed", ["-1", "18446744073709551616", "x"])
+def test_a_seed_that_cannot_be_is_refused_at_once(words: str, seed: str) -> None:
+    done = run(*words.split(), "--seed", seed)
+    assert done.exit_code == 2
+    assert "--seed" in done.stderr
+
+
+def test_the_largest_seed_trains(way: Path, tmp_path: Path) -> None:
+    works(
+        *("train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--classes", "N,V", "--device", "cpu"),
+        *("--steps", 1, "--seed", 2**64 - 1),
+    )
+
+
+def test_budget_and_steps_together_are_a_wrong_call() -> None:
+    done = run("train", "ecg", "a", "-o", "b", "--steps", 3, "--budget", "3min")
+    assert done.exit_code == 2
+    assert "not both" in done.stderr
+
+
+def test_bugs_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ecgsynth.load", broken)
+    assert isinstance(run("info", TINY).exception, ZeroDivisionError)
+
+
+# ---- options
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("20min", 1200), ("2h", 7200), ("1h30min", 5400), ("1.5h", 5400), ("5sec", 5), ("1h1min1s", 3661)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert Duration().convert(text, None, None) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "20", "min", "20m", "20 min", "-5s", "0s", "1h30", "1e3s", "5minx", "nan"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected a time such as"):
+        Duration().convert(text, None, None)
+
+
+@pytest.mark.parametrize("text", ["0.5-40", "1-35.5", "none"])
+def test_bands(text: str) -> None:
+    wanted = {"0.5-40": (0.5, 40.0), "1-35.5": (1.0, 35.5), "none": None}[text]
+    assert Band().convert(text, None, None) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "40", "-40", "0.5-", "a-b", "0.5-40Hz", "1-2-3"])
+def test_what_is_no_band(text: str) -> None:
+    with pytest.raises(click.BadParameter, match="expected a band such as"):
+        Band().convert(text, None, None)
+
+
+def test_choices_are_those_of_the_library() -> None:
+    assert tuple(option("sample", "file_format").type.choices) == FORMATS  # type: ignore[attr-defined]
+    assert tuple(option("prepare", "kind").type.choices) == splits.SPLITS  # type: ignore[attr-defined]
+    assert set(option("evaluate", "part").type.choices) == set(PARTS) - {"train"}  # type: ignore[attr-defined]
+
+
+def test_defaults_are_those_of_the_library() -> None:
+    from ecgsynth.ecg import BeatOptions
+
+    defaults = {parameter.name: parameter.default for parameter in COMMANDS[("prepare",)].params}
+    for field in dataclasses.fields(BeatOptions):
+        if field.name in defaults and field.name != "leads":
+            assert defaults[field.name] == field.default, field.name
+    assert Band().convert(option("prepare", "band").default, None, None) == BeatOptions().band_hz
+    assert (option("prepare", "leads").default,) == BeatOptions().leads
+    assert option("evaluate", "steps").default == ClassifierConfig().steps
+
+
+# ---- help
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
+    text = works(*words, "--help")
+    (example,) = re.findall(r"^ *Example: ecgsynth (.*)$", text, flags=re.MULTILINE)
+    assert example.startswith(" ".join(words))
+    context = COMMANDS[words].make_context("x", example.split()[len(words) :])  # the example can be typed
+    assert context.params
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_option_says_what_it_is_for(words: tuple[str, ...]) -> None:
+    silent = [entry.opts for entry in COMMANDS[words].params if isinstance(entry, click.Option) and not entry.help]
+    assert not silent
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_every_command_is_in_the_readme(words: tuple[str, ...]) -> None:
+    assert f"ecgsynth {' '.join(words)}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", ["prepare", "train ecg", "sample", "evaluate", "demo"])
+def test_whatever_draws_takes_a_seed(words: str) -> None:
+    assert option(words, "seed").default == 0
+
+
+def test_the_commands_of_the_specification_are_understood() -> None:
+    for line in (
+        "prepare DIR -o beats.npz --leads MLII --split patient --seed 0",
+        "train ecg beats.npz -o runs/a --model rwgan --budget 20min --seed 0 --device auto --resume",
+        "train ecg beats.npz -o runs/a --steps 12",
+        "export runs/a -o beats.onnx",
+        "sample beats.onnx -n 1000 --label V --seed 7 --format parquet -o out.npz",
+        "evaluate beats.onnx --real beats.npz -o report/",
+        "info beats.onnx",
+        "demo",
+        "demo -o DIR",
+    ):
+        words = line.split()
+        command = main
+        while isinstance(command, click.Group):
+            command = command.commands[words.pop(0)]  # type: ignore[assignment]
+        command.make_context("x", words)
+
+
+def test_the_console_script_is_this_command_line() -> None:
+    (script,) = importlib.metadata.entry_points(group="console_scripts", name="ecgsynth")
+    assert script.load() is main
+    assert works("--version").strip() == f"ecgsynth, version {ecgsynth.__version__}"
+
+
+def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
+    code = """
+import sys
+from ecgsynth.cli import main
+for words in (["--help"], ["train", "ecg", "--help"], ["sample", "--help"], ["--version"]):
+    main(words, standalone_mode=False)
+heavy = sorted({name.split(".")[0] for name in sys.modules} & {"numpy", "torch", "onnxruntime", "scipy", "wfdb"})
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, capture_output=True, timeout=60)

@@ -1,0 +1,497 @@
+"""The exported file and its sampler: the contract, the seed, and torch's own answers."""
+
+import copy
+import importlib.util
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+import ecgsynth
+from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.export import to_onnx
+from ecgsynth.export.manifest import CONTRACT, KEY, ClassEntry, Manifest
+from ecgsynth.export.onnx_sampler import OnnxSampler
+from ecgsynth.export.to_onnx import TOLERANCE, export_signal, largest_difference, write_graph
+from ecgsynth.noise import pick_labels, row_noise
+from ecgsynth.sampling import SignalSampler, box_muller, draw
+from ecgsynth.scaling import PrincipalScaler
+from ecgsynth.synthesizer import Synthesizer
+
+GOLDEN = Path(__file__).resolve().parent / "golden"
+TINY = GOLDEN / "tiny.onnx"
+
+
+def load_script(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Synthesizer:
+    """The generator of the golden file, in torch."""
+    made: Synthesizer = load_script(GOLDEN / "make_tiny.py").tiny()
+    return made
+
+
+@pytest.fixture(scope="module")
+def exported(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same generator, exported now."""
+    path = tmp_path_factory.mktemp("export") / "fresh.onnx"
+    tiny.export(path)
+    return path
+
+
+def expected() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((GOLDEN / "tiny.json").read_text(encoding="utf-8"))
+    return content
+
+
+def with_metadata(path: Path, **metadata: str) -> Path:
+    """The golden model with other metadata."""
+    model = onnx.load(TINY)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, metadata)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def manifest_content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(OnnxSampler(TINY).manifest.to_text())
+    return content
+
+
+# ---- torch and ONNX
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 64, 300])
+def test_onnx_equals_torch(tiny: Synthesizer, exported: Path, n: int) -> None:
+    uniform = row_noise(n, range(n), tiny.config.noise_dim).uniform
+    label = np.arange(n) % 3
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    (got,) = session.run(["signal"], {"uniform": uniform, "label": label})
+    with torch.inference_mode():
+        wanted = tiny.sampler(torch.from_numpy(uniform), torch.from_numpy(label)).numpy()
+    assert got.shape == wanted.shape == (n, 32, 2)
+    assert got.dtype == np.float32
+    assert np.abs(got - wanted).max() <= TOLERANCE * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("label", [None, "S"])
+@pytest.mark.parametrize("seed", [0, 7, 2**64 - 1])
+def test_sampling_equals_torch_row_for_row(tiny: Synthesizer, exported: Path, label: str | None, seed: int) -> None:
+    one, other = tiny.sample(70, label, seed), OnnxSampler(exported).sample(70, label, seed)
+    assert np.array_equal(one.labels, other.labels)
+    assert one.values == pytest.approx(other.values, abs=1e-5)
+
+
+def test_torch_draws_later_rows_without_those_before(tiny: Synthesizer) -> None:
+    labels = np.arange(40) % 3
+    whole = draw(tiny.sampler, labels, 7)
+    assert draw(tiny.sampler, labels[25:], 7, start=25) == pytest.approx(whole[25:], abs=1e-6)
+    assert draw(tiny.sampler, labels, 7, batch=3) == pytest.approx(whole, abs=1e-6)
+
+
+def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> None:
+    # Written out: the draw after the noise, its place among the cumulative shares 0.5, 0.7, 1.
+    sampler = OnnxSampler(exported)
+    noise_dim, blocks = 12, 4  # 13 draws a row, in blocks of four
+    labels = sampler.sample(500, seed=3).labels
+    for row in range(500):
+        raw = np.random.Philox(key=3, counter=row * blocks).random_raw(noise_dim + 1)
+        u = ((int(raw[-1]) >> 41) + 0.5) / 2**23
+        assert labels[row] == (0 if u < 0.5 else 1 if u < 0.7 else 2)
+
+
+def test_signals_follow_from_the_weights_written_out(tiny: Synthesizer, exported: Path) -> None:
+    # Uniforms, Box-Muller, generator, axes, mean: in float64 up to the generator, which test_wgan checks by itself.
+    noise = row_noise(5, range(9), 12)
+    u = noise.uniform.astype(np.float64)
+    length, turn = np.sqrt(-2 * np.log(u[:, :6])), 2 * math.pi * u[:, 6:]
+    normals = np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)
+    labels = pick_labels(noise.label, np.array([0.5, 0.2, 0.3]))
+    with torch.inference_mode():
+        scaled = tiny.sampler.generator(torch.from_numpy(normals).float(), torch.from_numpy(labels)).numpy()
+    signal = tiny.scaler.inverse(scaled)
+    assert OnnxSampler(exported).sample(9, seed=5).values == pytest.approx(signal, abs=1e-5)
+
+
+class Echo(nn.Module):
+    """In the generator's place, this lets the normals through."""
+
+    def forward(self, z: Tensor, label: Tensor) -> Tensor:
+        return z + label.unsqueeze(1)
+
+
+def test_box_muller_in_the_graph_equals_float64(tmp_path: Path, tiny: Synthesizer) -> None:
+    dim = tiny.config.noise_dim
+    scaler = PrincipalScaler(time=dim, channels=1, mean=np.zeros(dim), axes=np.eye(dim), scales=np.ones(dim), kept=1.0)
+    write_graph(SignalSampler(Echo(), scaler).eval(), tiny.config, tmp_path / "echo.onnx")  # type: ignore[arg-type]
+    uniform = row_noise(1, range(1000), dim).uniform
+    smallest, largest = np.float32(0.5 * 2.0**-23), np.float32(1 - 0.5 * 2.0**-23)
+    uniform[0], uniform[1], uniform[2, ::2], uniform[3, 1::2] = smallest, largest, smallest, largest
+    u = uniform.astype(np.float64)
+    length, turn = np.sqrt(-2 * np.log(u[:, : dim // 2])), 2 * math.pi * u[:, dim // 2 :]
+    wanted = np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)
+    session = onnxruntime.InferenceSession(tmp_path / "echo.onnx", providers=["CPUExecutionProvider"])
+    (got,) = session.run(["signal"], {"uniform": uniform, "label": np.zeros(1000, dtype=np.int64)})
+    assert got[..., 0] == pytest.approx(wanted, abs=1e-5)
+    assert box_muller(torch.from_numpy(uniform)).numpy() == pytest.approx(wanted, abs=1e-5)
+    assert np.isfinite(got).all()
+    assert abs(wanted[4:].mean()) < 0.04  # 4 standard deviations of 11,952 normals
+    assert wanted[4:].std() == pytest.approx(1, abs=0.03)
+
+
+# ---- the same rows whatever is drawn with them
+
+
+def joined(sampler: OnnxSampler, n: int, batch: int, label: str | None = None) -> tuple[Any, Any]:
+    pieces = list(sampler.stream(n, label, seed=7, batch=batch))
+    assert max(len(labels) for _, labels in pieces) <= batch
+    return np.concatenate([values for values, _ in pieces]), np.concatenate([labels for _, labels in pieces])
+
+
+@pytest.mark.parametrize("threads", [0, 1])
+@pytest.mark.parametrize("batch", [1, 7, 256, 300])
+def test_rows_are_the_same_whatever_the_batch(batch: int, threads: int) -> None:
+    values, labels = joined(OnnxSampler(TINY, threads=threads), 300, batch)
+    whole = OnnxSampler(TINY).sample(300, seed=7)
+    assert np.array_equal(labels, whole.labels)
+    assert values == pytest.approx(whole.values, abs=2e-6)  # sums in another order
+
+
+def test_a_longer_sample_begins_with_the_shorter_one() -> None:
+    sampler = OnnxSampler(TINY)
+    short, long = sampler.sample(5, seed=9), sampler.sample(50, seed=9)
+    assert np.array_equal(short.labels, long.labels[:5])
+    assert short.values == pytest.approx(long.values[:5], abs=2e-6)
+
+
+def test_same_seed_same_bytes_other_seed_others() -> None:
+    one, again, other = (OnnxSampler(TINY).sample(40, seed=seed) for seed in (7, 7, 8))
+    assert one.values.tobytes() == again.values.tobytes()
+    assert not np.isclose(one.values, other.values).all(axis=(1, 2)).any()
+
+
+def test_streaming_draws_only_what_is_taken() -> None:
+    values, labels = next(OnnxSampler(TINY).stream(10**15, seed=7, batch=4))
+    assert len(values) == len(labels) == 4
+
+
+def test_rows_of_a_class_have_the_noise_of_their_number() -> None:
+    sampler = OnnxSampler(TINY)
+    mixed = sampler.sample(60, seed=1)
+    for code, name in enumerate(("N", "S", "V")):
+        rows = mixed.labels == code
+        assert sampler.sample(60, name, seed=1).values[rows] == pytest.approx(mixed.values[rows], abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        ({"n": 0}, "at least 1, got 0"),
+        ({"n": -3}, "at least 1, got -3"),
+        ({"n": 1, "label": "Q"}, "no class 'Q'; its classes are N, S, V"),
+        ({"n": 1, "seed": -1}, "seed"),
+        ({"n": 1, "seed": 2**64}, "seed"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_clear_sentence(ask: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        OnnxSampler(TINY).sample(**ask)
+
+
+def test_a_batch_of_none_is_refused_before_anything_is_drawn() -> None:
+    with pytest.raises(ConfigError, match="at least 1 window, got 0"):
+        OnnxSampler(TINY).stream(5, batch=0)
+
+
+# ---- the golden file: a seed keeps its meaning
+
+
+def test_the_golden_rows_are_drawn() -> None:
+    wanted = expected()
+    drawn = OnnxSampler(TINY).sample(len(wanted["labels"]), seed=wanted["seed"])
+    assert [drawn.classes[code] for code in drawn.labels] == wanted["labels"]
+    assert drawn.values == pytest.approx(np.asarray(wanted["values"]), abs=1e-5)
+
+
+def test_the_golden_file_is_small_and_says_nothing_of_its_maker() -> None:
+    content = TINY.read_bytes()
+    assert len(content) < 60_000
+    assert b"site-packages" not in content
+
+
+# ---- what an export writes
+
+
+def test_the_graph_keeps_the_contract(exported: Path) -> None:
+    model = onnx.load(exported, load_external_data=False)
+    assert {entry.domain: entry.version for entry in model.opset_import}[""] >= 18
+    assert all(entry.domain == "" for entry in model.opset_import)
+    assert not [tensor.name for tensor in model.graph.initializer if tensor.external_data]
+    assert list(exported.parent.iterdir()) == [exported]  # one file, nothing beside it
+    kinds = {"uniform": onnx.TensorProto.FLOAT, "label": onnx.TensorProto.INT64, "signal": onnx.TensorProto.FLOAT}
+    shapes = {"uniform": ["n", 12], "label": ["n"], "signal": ["n", 32, 2]}
+    assert [entry.name for entry in model.graph.input] == ["uniform", "label"]
+    assert [entry.name for entry in model.graph.output] == ["signal"]
+    batch_axes = set()
+    for entry in (*model.graph.input, *model.graph.output):
+        first, *rest = entry.type.tensor_type.shape.dim
+        assert entry.type.tensor_type.elem_type == kinds[entry.name]
+        assert [axis.dim_value for axis in rest] == shapes[entry.name][1:]
+        assert first.dim_param, f"the batch axis of {entry.name} is fixed at {first.dim_value}"
+        batch_axes.add(first.dim_param)
+    assert len(batch_axes) == 1  # one and the same
+
+
+def test_the_file_holds_what_the_manifest_says(exported: Path, tiny: Synthesizer) -> None:
+    said = OnnxSampler(exported).manifest
+    assert said.contract == CONTRACT == 1
+    assert said.synthetic is True
+    assert said.training["sizes"] == tiny.config.to_json()
+    assert [axis.dim_value for axis in onnx.load(exported).graph.input[0].type.tensor_type.shape.dim][1] == 12
+    assert said.noise_dim == 12
+    assert said.class_names == ("N", "S", "V")
+
+
+def give(content: bytes) -> Callable[..., None]:
+    """In the place of write_graph, this takes a graph that is there already."""
+    return lambda sampler, config, path: path.write_bytes(content)
+
+
+def test_a_graph_that_differs_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Synthesizer, exported: Path
+) -> None:
+    monkeypatch.setattr(to_onnx, "write_graph", give(exported.read_bytes()))
+    other = copy.deepcopy(tiny.sampler)
+    with torch.no_grad():
+        other.mean[5] += 1e-3  # after the graph was made
+    kept = tmp_path / "kept.onnx"
+    kept.write_bytes(b"of before")
+    for path in (tmp_path / "new.onnx", kept):
+        with pytest.raises(ArtifactError, match="differs from torch by .* nothing was written"):
+            export_signal(other, tiny.config, tiny.about, path, force=True)
+    assert list(tmp_path.iterdir()) == [kept]
+    assert kept.read_bytes() == b"of before"
+    export_signal(tiny.sampler, tiny.config, tiny.about, kept, force=True)  # the guard lets the right one pass
+    assert OnnxSampler(kept).manifest.noise_dim == 12
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_generator_of_numbers_that_are_none_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Synthesizer, exported: Path, value: float
+) -> None:
+    broken = copy.deepcopy(tiny.sampler)
+    with torch.no_grad():
+        broken.mean[0] = value
+    monkeypatch.setattr(to_onnx, "write_graph", give(exported.read_bytes()))
+    with np.errstate(invalid="ignore"), pytest.raises(ArtifactError, match="nothing was written"):
+        export_signal(broken, tiny.config, tiny.about, tmp_path / "new.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_difference_is_taken_at_several_batch_sizes(tiny: Synthesizer, exported: Path) -> None:
+    assert 0 <= largest_difference(tiny.sampler, tiny.config, exported.read_bytes()) <= 1e-5
+    fixed = onnx.load(exported)
+    other = copy.deepcopy(tiny.sampler)
+    with torch.no_grad():
+        other.mean[0] += 0.5
+    wrong = largest_difference(other, tiny.config, fixed.SerializeToString())
+    assert 0.1 < wrong < 1  # half a millivolt of a signal of a few
+
+
+def test_an_existing_file_is_kept(tmp_path: Path, tiny: Synthesizer) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"mine")
+    with pytest.raises(ArtifactError, match="exists already"):
+        tiny.export(path)
+    assert path.read_bytes() == b"mine"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+# ---- the manifest
+
+
+def test_manifest_round_trip() -> None:
+    said = Manifest(
+        kind="beats",
+        noise_dim=12,
+        time=32,
+        fs_hz=250.0,
+        units="mV",
+        channel_names=("I", "II"),
+        event_index=None,
+        classes=(ClassEntry(name="N", meaning="µ, normal", share=0.25), ClassEntry(name="V", meaning="", share=0.75)),
+        data={"source": {"name": "ü"}},
+        training={"config": {"seed": 2**53}},
+        metrics={"score": 0.1 + 0.2},
+    )
+    again = Manifest.from_text(said.to_text(), "here")
+    assert again == said
+    assert json.loads(said.to_text())["contract"] == CONTRACT
+
+
+def test_a_manifest_cannot_hold_nan() -> None:
+    said = OnnxSampler(TINY).manifest
+    said.metrics["score"] = math.nan
+    with pytest.raises(ValueError, match="JSON"):
+        said.to_text()
+
+
+def test_more_than_this_version_asks_for_is_tolerated(tmp_path: Path) -> None:
+    content = manifest_content()
+    content |= {"colour": "blue"}
+    content["classes"][0] |= {"icd": "I49"}
+    path = with_metadata(tmp_path / "a.onnx", **{KEY: json.dumps(content), "other": "x"})
+    assert OnnxSampler(path).manifest == OnnxSampler(TINY).manifest
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"contract": 2}, "follows contract 2 and this version knows up to 1; upgrade"),
+        ({"contract": "next"}, "manifest that cannot be read"),
+        ({"classes": [{"name": "N"}]}, "incomplete manifest"),
+        ({"classes": 3}, "incomplete manifest"),
+    ],
+)
+def test_a_manifest_that_cannot_be_followed_is_refused(tmp_path: Path, change: dict[str, Any], says: str) -> None:
+    path = with_metadata(tmp_path / "a.onnx", **{KEY: json.dumps(manifest_content() | change)})
+    check_refused(path, says)
+
+
+@pytest.mark.parametrize("missing", [field for field in manifest_content() if field != "contract"])
+def test_a_manifest_that_lacks_something_is_refused(tmp_path: Path, missing: str) -> None:
+    content = manifest_content()
+    del content[missing]
+    check_refused(with_metadata(tmp_path / "a.onnx", **{KEY: json.dumps(content)}), f"incomplete manifest.*{missing}")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}"])
+def test_a_manifest_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    check_refused(with_metadata(tmp_path / "a.onnx", **{KEY: text}), "manifest")
+
+
+def test_a_file_without_a_manifest_is_refused(tmp_path: Path) -> None:
+    check_refused(with_metadata(tmp_path / "a.onnx"), "has no ecgsynth manifest; expected a file made by")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (TINY.read_bytes()[:5000], "damaged or not an ONNX file"),
+        (TINY.read_bytes()[:-100], "damaged or not an ONNX file|has no ecgsynth manifest"),
+        (b"PK\x03\x04 not at all", "damaged or not an ONNX file"),
+        (b"", "damaged or not an ONNX file|has no ecgsynth manifest"),
+    ],
+    ids=["half", "tail", "other", "empty"],
+)
+def test_a_file_that_is_not_whole_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(content)
+    check_refused(path, says)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    check_refused(tmp_path / "a.onnx", "expected an .onnx file at .*, but there is none")
+    check_refused(tmp_path, "expected an .onnx file at .*, but there is none")
+
+
+def check_refused(path: Path, says: str) -> None:
+    with pytest.raises(ArtifactError, match=says) as caught:
+        ecgsynth.load(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+# ---- without the train extra
+
+WITHOUT = "torch pandas wfdb scipy onnx onnxscript safetensors matplotlib pyarrow sklearn".split()
+
+
+def run_bare(code: str, folder: Path) -> str:
+    """What ``code`` prints in a fresh Python in which the packages of the extra cannot be imported."""
+    hide = f"import sys; sys.modules.update(dict.fromkeys({WITHOUT!r}))\n"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-P", "-c", hide + code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_sampling_and_the_commands_for_a_model_need_no_extra(tmp_path: Path) -> None:
+    code = f"""
+import ecgsynth
+from ecgsynth.cli import main
+model = {str(TINY)!r}
+made = ecgsynth.load(model).sample(5, seed=7)
+assert made.values.shape == (5, 32, 2)
+for arguments in (
+    ["info", model],
+    ["sample", model, "-n", "5", "--seed", "7", "-o", "a.npz"],
+    ["sample", model, "-n", "5", "--seed", "7", "--label", "V", "--format", "csv", "-o", "a.csv"],
+):
+    main(arguments, standalone_mode=False)
+loaded = [name for name in {WITHOUT!r} if sys.modules[name] is not None]
+assert not loaded, loaded
+assert ecgsynth.Windows.load("a.npz").values.tobytes() == made.values.tobytes()
+"""
+    said = run_bare(code, tmp_path)
+    assert "supraventricular ectopic beat" in said
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8").count("\nV,") == 5
+
+
+def test_what_needs_the_extra_says_so_in_one_line(tmp_path: Path) -> None:
+    code = """
+import ecgsynth
+from click.testing import CliRunner
+from ecgsynth.cli import main
+from ecgsynth.errors import MissingExtraError
+try:
+    raise SystemExit(f"no error but {ecgsynth.Synthesizer}")
+except MissingExtraError as error:
+    assert "ecgsynth.Synthesizer needs the package torch" in str(error), error
+for arguments in (
+    ["sample", model, "-n", "5", "--format", "parquet", "-o", "a.parquet"],
+    ["sample", model, "-n", "5", "--format", "wfdb", "-o", "drawn"],
+    ["train", "ecg", "beats.npz", "-o", "run"],
+    ["export", "run", "-o", "a.onnx"],
+    ["evaluate", model, "--real", "beats.npz", "-o", "report"],
+    ["prepare", "records", "-o", "beats.npz"],
+    ["demo", "-o", "demo"],
+):
+    done = CliRunner().invoke(main, arguments)
+    *_, last = done.stderr.strip().splitlines() or [repr(done.exception)]
+    print(arguments[0], done.exit_code, last)
+"""
+    (tmp_path / "records").mkdir()
+    for name in ("a.hea", "a.atr"):
+        (tmp_path / "records" / name).write_text("", encoding="utf-8")
+    said = run_bare(f"model = {str(TINY)!r}\n{code}", tmp_path).splitlines()
+    assert len(said) == 7
+    for line in said:
+        _, status, message = line.split(" ", 2)
+        assert status == "1", line
+        assert message.startswith("Error: "), line
+        assert "pip install 'ecgsynth[train]'" in message, line

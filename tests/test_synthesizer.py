@@ -1,0 +1,363 @@
+"""Fit, sample, save, load, export: the generator as its users hold it."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import ecgsynth
+from ecgsynth.config import ClassifierConfig, TrainConfig, WGANConfig
+from ecgsynth.ecg import AAMI_MEANINGS
+from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.windows import Windows
+
+SIZES = {
+    "components": 8,
+    "hidden": 8,
+    "readout": 8,
+    "latent_steps": 4,
+    "step_noise": 4,
+    "label_dim": 4,
+    "critic_hidden": 16,
+}
+TRAINING = TrainConfig(steps=6, batch=12, validations=3)
+PATIENTS = [f"patient-xyzzy-{number}" for number in range(6)]
+TIME, CHANNELS = 32, 2
+
+
+def some_windows(counts: tuple[int, ...] = (90, 45, 45), seed: int = 0) -> Windows:
+    """Three classes of noisy bumps, in three parts of which the first has a half of each class, by six patients."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    bump = np.exp(-(((np.arange(TIME) - 10) / 3) ** 2))[None, :, None]
+    height = (1.0 + labels)[:, None, None] * np.array([1.0, -0.5])
+    values = bump * height + 0.1 * rng.normal(size=(len(labels), TIME, CHANNELS))
+    return Windows(
+        values=values.astype(np.float32),
+        fs_hz=360.0,
+        units="mV",
+        channel_names=("MLII", "V5"),
+        classes=("N", "V", "F"),
+        labels=labels.astype(np.int64),
+        groups=np.asarray(PATIENTS)[rng.integers(len(PATIENTS), size=len(labels))],
+        parts=np.asarray([0, 0, 0, 1, 2], dtype=np.int8)[np.arange(len(labels)) % 5],
+        rr_s=np.ones((len(labels), 2), dtype=np.float32),
+        event_index=10,
+        meta={
+            "kind": "beats",
+            "split": "beat",
+            "split_seed": 0,
+            "source": {"name": "made up"},
+            "left_out": {PATIENTS[0]: "paced"},
+            "stand_ins": {PATIENTS[1]: {"MLII": "V5"}},
+        },
+    )
+
+
+def fit(windows: Windows, run: Path, **options: Any) -> Synthesizer:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecgsynth.validation.DRAWN", 100)
+        patch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=8, steps=5, batch=32))
+        return Synthesizer.fit(windows, TRAINING, run, **{"sizes": SIZES, "device": "cpu", **options})
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder; no test may change it."""
+    folder = tmp_path_factory.mktemp("synthesizer") / "run"
+    fit(some_windows(), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> Path:
+    """Its generator as a file."""
+    path = run.parent / "tiny.onnx"
+    Synthesizer.load(run).export(path)
+    return path
+
+
+@pytest.fixture
+def own_run(run: Path, tmp_path: Path) -> Path:
+    """A copy of the run folder, to be broken."""
+    for path in run.rglob("*"):
+        if path.is_file():
+            (tmp_path / "run" / path.relative_to(run)).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "run" / path.relative_to(run)).write_bytes(path.read_bytes())
+    return tmp_path / "run"
+
+
+# ---- sampling
+
+
+def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:
+    made = Synthesizer.load(run)
+    one, again, other = made.sample(20, seed=7), made.sample(20, seed=7), made.sample(20, seed=8)
+    assert one.values.tobytes() == again.values.tobytes()
+    assert one.labels.tobytes() == again.labels.tobytes()
+    assert not np.isclose(one.values, other.values).all(axis=(1, 2)).any()
+
+
+def test_a_sample_says_what_it_is(run: Path) -> None:
+    made = Synthesizer.load(run).sample(5, "V", seed=3)
+    real = some_windows()
+    assert made.values.shape == (5, TIME, CHANNELS)
+    assert made.values.dtype == np.float32
+    assert [made.classes[code] for code in made.labels] == ["V"] * 5
+    for name in ("fs_hz", "units", "channel_names", "classes", "event_index"):
+        assert getattr(made, name) == getattr(real, name)
+    assert (made.groups, made.parts) == (None, None)
+    assert made.meta == {"synthetic": True, "seed": 3}
+
+
+def test_rows_of_a_label_have_the_noise_of_their_number(run: Path) -> None:
+    made = Synthesizer.load(run)
+    mixed = made.sample(40, seed=5)
+    for code, name in enumerate(made.classes):
+        rows = mixed.labels == code
+        assert rows.any()
+        assert mixed.values[rows] == pytest.approx(made.sample(40, name, seed=5).values[rows], abs=1e-5)
+
+
+def test_labels_come_in_the_training_shares(run: Path) -> None:
+    counts = np.bincount(Synthesizer.load(run).sample(8000, seed=1).labels) / 8000
+    assert counts == pytest.approx([0.5, 0.25, 0.25], abs=0.02)  # 4 standard deviations
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_nothing_cannot_be_drawn(run: Path, n: int) -> None:
+    with pytest.raises(ConfigError, match=f"at least 1, got {n}"):
+        Synthesizer.load(run).sample(n)
+
+
+def test_an_unknown_class_is_named_with_those_there_are(run: Path) -> None:
+    with pytest.raises(ConfigError, match="'S'.*N, V, F"):
+        Synthesizer.load(run).sample(3, "S")
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64])
+def test_a_seed_outside_the_contract_is_refused(run: Path, seed: int) -> None:
+    with pytest.raises(ConfigError, match="seed"):
+        Synthesizer.load(run).sample(3, seed=seed)
+
+
+# ---- round trips
+
+
+def test_fit_gives_what_load_reads(run: Path, tmp_path: Path) -> None:
+    made = fit(some_windows(), tmp_path / "run")
+    again = Synthesizer.load(run)  # trained on the same windows with the same seed
+    assert made.sample(9, seed=2).values.tobytes() == again.sample(9, seed=2).values.tobytes()
+    assert made.config == again.config == WGANConfig(time=TIME, channels=CHANNELS, classes=3, **SIZES)
+    for name in ("weights.safetensors", "scaler.json", "config.json"):
+        assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_save_and_load_are_inverse(run: Path, tmp_path: Path) -> None:
+    made = Synthesizer.load(run)
+    made.save(tmp_path / "copy")
+    again = Synthesizer.load(tmp_path / "copy")
+    assert made.sample(9, seed=2).values.tobytes() == again.sample(9, seed=2).values.tobytes()
+    assert made.about == again.about
+    assert made.config == again.config
+    with pytest.raises(ArtifactError, match="exists already"):
+        made.save(tmp_path / "copy")
+    made.save(tmp_path / "copy", force=True)
+
+
+def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> None:
+    made, sampler = Synthesizer.load(run), ecgsynth.load(exported)
+    for label in (None, "F"):
+        one, other = made.sample(300, label, seed=11), sampler.sample(300, label, seed=11)
+        assert np.array_equal(one.labels, other.labels)
+        assert np.abs(one.values - other.values).max() < 1e-4 * np.abs(one.values).max()
+        for name in ("fs_hz", "units", "channel_names", "classes", "event_index"):
+            assert getattr(one, name) == getattr(other, name)
+
+
+def test_the_manifest_says_what_was_learnt_from(exported: Path) -> None:
+    said, windows = ecgsynth.load(exported).manifest, some_windows()
+    learn = windows.part("train")
+    assert [(entry.name, entry.meaning, entry.share) for entry in said.classes] == [
+        ("N", AAMI_MEANINGS["N"], 0.5),
+        ("V", AAMI_MEANINGS["V"], 0.25),
+        ("F", AAMI_MEANINGS["F"], 0.25),
+    ]
+    assert (said.kind, said.time, said.fs_hz, said.units, said.event_index) == ("beats", TIME, 360.0, "mV", 10)
+    assert said.channel_names == ("MLII", "V5")
+    assert (said.noise_dim, said.synthetic) == (16, True)
+    assert said.data["training_windows"] == len(learn) == 108
+    assert said.data["training_patients"] == len(np.unique(learn.groups))
+    assert said.data["training_sha256"] == learn.fingerprint()
+    assert said.data["source"] == {"name": "made up"}
+    assert said.training["config"] == TRAINING.to_json()
+    assert said.training["versions"]["ecgsynth"] == ecgsynth.__version__
+    assert said.metrics["steps"] == 6
+
+
+def test_a_run_that_was_killed_can_be_sampled_and_says_so(tmp_path: Path) -> None:
+    def kill(progress: Any) -> None:
+        if progress.score is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(some_windows(), tmp_path / "run", on_progress=kill)
+    made = Synthesizer.load(tmp_path / "run")
+    assert made.about["metrics"]["unfinished"] is True
+    assert made.sample(3).values.shape == (3, TIME, CHANNELS)
+
+
+def test_force_starts_anew(run: Path, own_run: Path) -> None:
+    with pytest.raises(ArtifactError, match="exists already"):
+        fit(some_windows(seed=1), own_run)
+    fit(some_windows(seed=1), own_run, force=True)
+    assert (own_run / "weights.safetensors").read_bytes() != (run / "weights.safetensors").read_bytes()
+    assert (own_run / "history.jsonl").read_text(encoding="utf-8").count("score") == 3
+
+
+# ---- data that cannot be learnt
+
+
+def test_a_class_with_too_few_windows_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"class V has 9 training windows and at least 10 are needed; .* N,F$"):
+        fit(some_windows((90, 15, 45)), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_ten_windows_of_a_class_are_enough(tmp_path: Path) -> None:
+    assert fit(some_windows((91, 17, 45)), tmp_path / "run").classes == ("N", "V", "F")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda windows: windows.take(windows.parts != 1), "validation part is empty"),
+        (lambda windows: windows.take(windows.parts != 0), "class N has 0 training windows"),
+    ],
+    ids=["no validation", "no training"],
+)
+def test_an_empty_part_is_named(tmp_path: Path, change: Callable[[Windows], Windows], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        fit(change(some_windows()), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_sizes_that_cannot_be_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="has no 65 components"):
+        fit(some_windows(), tmp_path / "run", sizes={**SIZES, "components": 65})
+    with pytest.raises(ConfigError, match="no device"):
+        fit(some_windows(), tmp_path / "run", device="abacus")
+    assert not (tmp_path / "run").exists()
+
+
+# ---- run folders that cannot be read
+
+
+def change_config(run: Path, **changes: Any) -> None:
+    content = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    (run / "config.json").write_text(json.dumps(content | changes), encoding="utf-8")
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    ("damage", "says"),
+    [
+        (lambda run: change_config(run, training={"model": "diffusion"}), "'diffusion'; expected 'rwgan'"),
+        (lambda run: change_config(run, format=2), "format 2 and this version reads up to 1; upgrade"),
+        (lambda run: change_config(run, format="x"), "not a run folder"),
+        (lambda run: change_config(run, config={}), "config.json"),
+        (lambda run: change_config(run, config=None), "config.json"),
+        (lambda run: (run / "config.json").write_text("[]", encoding="utf-8"), "not a run folder"),
+        (lambda run: cut(run / "config.json"), "not readable JSON"),
+        (lambda run: (run / "config.json").unlink(), "expected a run folder"),
+        (lambda run: (run / "weights.safetensors").unlink(), "expected .*weights.safetensors"),
+        (lambda run: cut(run / "weights.safetensors"), "weights.safetensors is damaged"),
+        (lambda run: (run / "weights.safetensors").write_bytes(b""), "weights.safetensors is damaged"),
+        (lambda run: (run / "scaler.json").unlink(), "expected a file .*scaler.json"),
+        (lambda run: cut(run / "scaler.json"), "scaler.json is not readable JSON"),
+        (lambda run: (run / "scaler.json").write_text("{}", encoding="utf-8"), "not a scaler"),
+    ],
+)
+def test_a_damaged_run_folder_is_one_clear_sentence(own_run: Path, damage: Callable[[Path], Any], says: str) -> None:
+    damage(own_run)
+    with pytest.raises(ArtifactError, match=says) as caught:
+        Synthesizer.load(own_run)
+    assert "\n" not in str(caught.value)
+    assert str(own_run) in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["config", "data"])
+def test_a_config_that_lacks_a_part_is_one_clear_sentence(own_run: Path, missing: str) -> None:
+    content = json.loads((own_run / "config.json").read_text(encoding="utf-8"))
+    del content[missing]
+    (own_run / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ArtifactError, match=f"config.json.*{missing}"):
+        Synthesizer.load(own_run)
+
+
+def test_settings_that_this_version_does_not_know_are_refused(own_run: Path) -> None:
+    content = json.loads((own_run / "config.json").read_text(encoding="utf-8"))
+    change_config(own_run, config=content["config"] | {"attention": 4})
+    with pytest.raises(ConfigError, match="no setting attention"):
+        Synthesizer.load(own_run)
+
+
+def test_weights_of_other_sizes_are_refused(own_run: Path) -> None:
+    content = json.loads((own_run / "config.json").read_text(encoding="utf-8"))
+    change_config(own_run, config=content["config"] | {"hidden": 9})
+    with pytest.raises(ArtifactError, match="does not fit"):
+        Synthesizer.load(own_run)
+
+
+def test_no_such_folder(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="expected a run folder"):
+        Synthesizer.load(tmp_path / "nothing")
+
+
+# ---- what a folder and a file give away
+
+
+def test_nothing_in_a_run_folder_is_a_pickle(run: Path) -> None:
+    found = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert found == {
+        "config.json",
+        "scaler.json",
+        "metrics.json",
+        "history.jsonl",
+        "weights.safetensors",
+        "checkpoint/state.safetensors",
+    }
+    for name in found:
+        path = run / name
+        assert not zipfile.is_zipfile(path)  # as torch.save writes it
+        if path.suffix == ".safetensors":
+            content = path.read_bytes()
+            json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        else:
+            text = path.read_text(encoding="utf-8")
+            for content in text.splitlines() if path.suffix == ".jsonl" else [text]:
+                json.loads(content)
+
+
+def test_no_patient_is_named(run: Path, exported: Path) -> None:
+    for path in (exported, *(path for path in run.rglob("*") if path.is_file())):
+        content = path.read_bytes()
+        for name in ("xyzzy", *PATIENTS):
+            assert name.encode() not in content, f"{path.name} names {name}"
+
+
+def test_no_place_on_the_machine_that_trained_is_named(run: Path, exported: Path) -> None:
+    # A path often has the name of a person or a hospital in it, and no user of the file needs one.
+    places = {str(run), str(Path.home()), str(Path(ecgsynth.__file__).parent), "site-packages", "stack_trace"}
+    for path in (exported, *(path for path in run.rglob("*") if path.is_file())):
+        content = path.read_bytes()
+        found = [place for place in places if len(place) > 1 and place.encode() in content]
+        assert not found, f"{path.name} names {found}"
