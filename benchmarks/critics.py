@@ -1,6 +1,6 @@
 """Which critic judges heartbeats better at equal time: the dense one of the product, or a recurrent one?
 
-    python benchmarks/critics.py beats.npz --critic dense|recurrent [--budget 10min]
+    python benchmarks/critics.py beats.npz --critic dense|recurrent [--budget 5min]
 
 beats.npz comes from 'ecgsynth prepare'. Prints the steps made and the best validation score; the test part is not used.
 """
@@ -32,25 +32,29 @@ class RecurrentCritic(nn.Module):
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__()
+        self.config = config
         frame = config.time * config.channels // FRAMES
         self.register_buffer("basis", torch.zeros(config.components, FRAMES * frame))
         self.rnn = nn.GRU(frame, UNITS, batch_first=True, bidirectional=True)
         self.score = nn.Linear(4 * UNITS, 1)
-        self.embed = nn.Embedding(config.classes, 4 * UNITS)
+        self.embed_class = nn.Embedding(config.classes, 4 * UNITS)
+        self.embed_mode = nn.Embedding(config.classes * config.modes, 4 * UNITS)
         self.classify = nn.Linear(4 * UNITS, config.classes)
-        nn.init.normal_(self.embed.weight, std=(4 * UNITS) ** -0.5)
+        for embed in (self.embed_class, self.embed_mode):
+            nn.init.normal_(embed.weight, std=(4 * UNITS) ** -0.5)
 
-    def forward(self, x: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, mode: Tensor) -> tuple[Tensor, Tensor]:
         frames = (x @ self.basis).unflatten(1, (FRAMES, -1))  # (n, frames, samples of a frame)
         states, _ = self.rnn(frames)
         h = torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1)  # (n, 4 * units)
-        return self.score(h).squeeze(1) + (self.embed(label) * h).sum(dim=1), self.classify(h)
+        asked = self.embed_class(mode // self.config.modes) + self.embed_mode(mode)
+        return self.score(h).squeeze(1) + (asked * h).sum(dim=1), self.classify(h)
 
 
 @click.command()
 @click.argument("beats", type=click.Path(path_type=Path))
 @click.option("--critic", required=True, type=click.Choice(["dense", "recurrent"]))
-@click.option("--budget", default="10min", type=Duration())
+@click.option("--budget", default="5min", type=Duration())
 @click.option("--seed", default=0)
 def main(beats: Path, critic: str, budget: float, seed: int) -> None:
     """Train with one of the two critics for a given time."""

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ecgsynth import __version__
-from ecgsynth.errors import EcgSynthError
+from ecgsynth.errors import EcgSynthError, hint_at_extra
 
 __all__ = ["main"]
 
@@ -22,7 +22,8 @@ class ReportingGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with hint_at_extra("this command"):
+                return super().invoke(ctx)
         except EcgSynthError as error:
             raise click.ClickException(str(error)) from error
 

@@ -4,7 +4,9 @@ Each is one sentence that says what was expected, what came and what to do. The 
 as one line; anything else that reaches the user is a bug and keeps its traceback.
 """
 
+import contextlib
 import importlib
+from collections.abc import Iterator
 from types import ModuleType
 
 __all__ = [
@@ -14,8 +16,11 @@ __all__ = [
     "EcgSynthError",
     "MissingExtraError",
     "TrainingDivergedError",
+    "hint_at_extra",
     "require",
 ]
+
+TRAIN_EXTRA = frozenset("torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow".split())
 
 
 class EcgSynthError(Exception):
@@ -42,13 +47,21 @@ class MissingExtraError(EcgSynthError, ImportError):
     """A package is needed that the bare installation does not bring."""
 
 
-def require(module: str, purpose: str) -> ModuleType:
-    """The module, or one line that says which extra brings it."""
+@contextlib.contextmanager
+def hint_at_extra(purpose: str) -> Iterator[None]:
+    """Turn the absence of a package of the train extra into one line that names the extra."""
     try:
-        return importlib.import_module(module)
+        yield
     except ModuleNotFoundError as error:
-        if error.name is None or module.split(".")[0] != error.name.split(".")[0]:
+        package = (error.name or "").split(".")[0]
+        if package not in TRAIN_EXTRA:
             raise
         raise MissingExtraError(
-            f"{purpose} needs the package {error.name}, which is not installed: pip install 'ecgsynth[train]'"
+            f"{purpose} needs the package {package}, which is not installed: pip install 'ecgsynth[train]'"
         ) from error
+
+
+def require(module: str, purpose: str) -> ModuleType:
+    """The module, or one line that says which extra brings it."""
+    with hint_at_extra(purpose):
+        return importlib.import_module(module)

@@ -1,5 +1,6 @@
 """Everything that is measured of an exported generator, in one folder: metrics.json, a picture, a report."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,10 @@ def evaluate(
 
 
 def matching(real: Windows, sampler: OnnxSampler) -> Windows:
-    """The real windows of the generator's classes; DataError if its windows are of another shape, rate or unit."""
+    """The real windows of the generator's classes, in its order.
+
+    Raises DataError if its windows are of another shape, rate or unit, or a class is missing.
+    """
     known = sampler.manifest
     expected = (known.time, len(known.channel_names), known.fs_hz, known.units)
     got = (*real.values.shape[1:], real.fs_hz, real.units)
@@ -85,4 +89,6 @@ def matching(real: Windows, sampler: OnnxSampler) -> Windows:
             "the generator makes windows of {} samples x {} channels at {} Hz in {}, ".format(*expected)
             + "the real ones are {} x {} at {} Hz in {}; prepare them with the same options".format(*got)
         )
-    return real.keep_classes(known.class_names)
+    kept = real.keep_classes(known.class_names)
+    codes = np.asarray([known.class_names.index(name) for name in kept.classes], dtype=np.int64)
+    return dataclasses.replace(kept, classes=known.class_names, labels=codes[kept.labels])

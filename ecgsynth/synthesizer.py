@@ -1,5 +1,6 @@
 """The generator as its users hold it: fit, sample, save, load, export."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -70,10 +71,10 @@ class Synthesizer:
             **(sizes or {}),
         )
         about = {"data": describe(windows, learn), "training": {"model": MODEL, "config": training.to_json()}}
-        start_run(folder, config, about, resume=resume, force=force)
-        scaler = PrincipalScaler.fit(learn.values, config.components)
-        scaler.save(folder.scaler)
         chosen = pick_device(device)
+        scaler = PrincipalScaler.fit(learn.values, config.components)
+        start_run(folder, config, about, resume=resume, force=force)  # the last that can refuse, the first that writes
+        scaler.save(folder.scaler)
         reached = fit_wgan(
             config,
             training,
@@ -96,9 +97,13 @@ class Synthesizer:
             raise ArtifactError(
                 f"{folder.path} holds a model {model!r}; expected {MODEL!r}, see 'ecgsynth train --help'"
             )
-        config = WGANConfig.from_json(content["config"])
+        try:
+            config, data, training = WGANConfig.from_json(content["config"]), content["data"], content["training"]
+        except (KeyError, TypeError) as error:
+            raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
         tensors, counters = folder.read_tensors(folder.weights)
-        generator = Generator(config)
+        with torch.random.fork_rng(devices=[]):  # initial weights draw from the global generator
+            generator = Generator(config)
         try:
             generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
         except RuntimeError as error:
@@ -106,7 +111,7 @@ class Synthesizer:
                 f"{folder.weights} does not fit {folder.config}; one of them is of another run"
             ) from error
         reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
-        about = {"data": content["data"], "training": content["training"], "metrics": reached}
+        about = {"data": data, "training": training, "metrics": reached}
         return cls(config, PrincipalScaler.load(folder.scaler), generator, about)
 
     @property
@@ -197,6 +202,7 @@ def start_run(folder: RunFolder, config: WGANConfig, about: dict[str, Any], *, r
     versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
     training = {**about["training"], "versions": versions}
     content = {"config": config.to_json(), "data": about["data"], "training": training}
+    content = json.loads(json.dumps(content))  # as it will be read back: tuples become lists
     if resume and folder.config.exists():
         found = folder.read_config()
         for part in ("config", "data"):

@@ -95,6 +95,7 @@ def train(
     """
     if run.state.exists():
         trainee.restore(*run.read_tensors(run.state))
+        know_kept_weights(trainee.counters, run)
     run.cut_history(trainee.counters["step"])
     counters = trainee.counters
     started = time.monotonic() - counters["elapsed_s"]
@@ -125,6 +126,14 @@ def train(
         "best_step": counters["best_step"],
         "validation_score": counters["best_score"],
     }
+
+
+def know_kept_weights(counters: dict[str, Any], run: RunFolder) -> None:
+    """Count as the best what lies in the run's weights: it may have been kept after the last checkpoint."""
+    if run.weights.exists():
+        kept = run.read_tensors(run.weights)[1]
+        if counters["best_score"] is None or kept["score"] > counters["best_score"]:
+            counters["best_score"], counters["best_step"] = kept["score"], kept["step"]
 
 
 def done(counters: dict[str, Any], config: TrainConfig) -> float:

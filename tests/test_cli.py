@@ -480,3 +480,20 @@ heavy = sorted({name.split(".")[0] for name in sys.modules} & {"numpy", "torch",
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+
+
+@pytest.mark.parametrize(
+    "words", ["train ecg a.npz -o b", "export a -o b.onnx", "evaluate {} --real a -o b", "demo -o b"]
+)
+def test_without_the_extra_one_line_names_it(words: str, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from ecgsynth.cli import main; main(sys.argv[1:])"
+    arguments = words.format(TINY).split()
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "Error: this command needs the package torch, which is not installed: pip install 'ecgsynth[train]'"
+    )
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.iterdir())

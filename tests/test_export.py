@@ -16,7 +16,8 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from torch import Tensor
 
 import ecgsynth
 from ecgsynth.errors import ArtifactError, ConfigError
@@ -25,12 +26,14 @@ from ecgsynth.export.manifest import CONTRACT, KEY, ClassEntry, Manifest
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.to_onnx import TOLERANCE, export_signal, largest_difference, write_graph
 from ecgsynth.noise import pick_labels, row_noise
-from ecgsynth.sampling import SignalSampler, box_muller, draw
+from ecgsynth.sampling import SignalSampler, draw
 from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.wgan import Generator, box_muller
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 TINY = GOLDEN / "tiny.onnx"
+BOUNDS = np.array([[0.5, 0.8, 1.0], [0.75, 1.0, 1.0], [1.0, 1.0, 1.0]])  # cumulative shares of its modes, by class
 
 
 def load_script(path: Path) -> ModuleType:
@@ -110,7 +113,7 @@ def test_torch_draws_later_rows_without_those_before(tiny: Synthesizer) -> None:
 def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> None:
     # Written out: the draw after the noise, its place among the cumulative shares 0.5, 0.7, 1.
     sampler = OnnxSampler(exported)
-    noise_dim, blocks = 12, 4  # 13 draws a row, in blocks of four
+    noise_dim, blocks = 13, 4  # 14 draws a row, in blocks of four
     labels = sampler.sample(500, seed=3).labels
     for row in range(500):
         raw = np.random.Philox(key=3, counter=row * blocks).random_raw(noise_dim + 1)
@@ -119,39 +122,66 @@ def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> 
 
 
 def test_signals_follow_from_the_weights_written_out(tiny: Synthesizer, exported: Path) -> None:
-    # Uniforms, Box-Muller, generator, axes, mean: in float64 up to the generator, which test_wgan checks by itself.
-    noise = row_noise(5, range(9), 12)
+    # Uniforms, Box-Muller, mode, generator, axes, mean: in float64 up to the generator, which test_wgan checks itself.
+    noise = row_noise(5, range(60), 13)
     u = noise.uniform.astype(np.float64)
-    length, turn = np.sqrt(-2 * np.log(u[:, :6])), 2 * math.pi * u[:, 6:]
-    normals = np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)
     labels = pick_labels(noise.label, np.array([0.5, 0.2, 0.3]))
+    modes = mode_of(u[:, 12], labels)
+    assert set(modes.tolist()) == {0, 1, 2, 3, 4, 6}  # every one that there is
     with torch.inference_mode():
-        scaled = tiny.sampler.generator(torch.from_numpy(normals).float(), torch.from_numpy(labels)).numpy()
+        scaled = tiny.sampler.generator(torch.from_numpy(normals_of(u)).float(), torch.from_numpy(modes)).numpy()
     signal = tiny.scaler.inverse(scaled)
-    assert OnnxSampler(exported).sample(9, seed=5).values == pytest.approx(signal, abs=1e-5)
+    assert OnnxSampler(exported).sample(60, seed=5).values == pytest.approx(signal, abs=1e-5)
 
 
-class Echo(nn.Module):
-    """In the generator's place, this lets the normals through."""
+def normals_of(u: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Box and Muller's normals from all uniforms (n, noise_dim) of a row but the last."""
+    half = u.shape[1] // 2
+    length, turn = np.sqrt(-2 * np.log(u[:, :half])), 2 * math.pi * u[:, half:-1]
+    return np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)
 
-    def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        return z + label.unsqueeze(1)
+
+def mode_of(pick: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of the modes: the first of the class whose cumulative share exceeds the row's last uniform."""
+    return np.array([3 * code + int(np.argmax(BOUNDS[code] > u)) for u, code in zip(pick, labels, strict=True)])
 
 
-def test_box_muller_in_the_graph_equals_float64(tmp_path: Path, tiny: Synthesizer) -> None:
-    dim = tiny.config.noise_dim
+def test_a_class_is_drawn_in_modes_by_their_shares(exported: Path) -> None:
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    uniform = np.full((1000, 13), 0.3, dtype=np.float32)  # with the same normals, only the mode tells rows apart
+    uniform[:, -1] = (np.arange(1000) + 0.5) / 1000
+    for code, counts in enumerate(([500, 300, 200], [750, 250], [1000])):
+        (got,) = session.run(["signal"], {"uniform": uniform, "label": np.full(1000, code)})
+        first = np.cumsum([0, *counts[:-1]])
+        assert got == pytest.approx(np.repeat(got[first], counts, axis=0), abs=1e-6)
+        for one in range(len(counts)):
+            for other in range(one):
+                assert np.abs(got[first[one]] - got[first[other]]).max() > 0.1
+
+
+class Echo(Generator):
+    """In the generator's place, this lets the normals through, moved by the number of the mode."""
+
+    def forward(self, z: Tensor, mode: Tensor) -> Tensor:
+        return z + mode.unsqueeze(1)
+
+
+def test_box_muller_and_the_mode_in_the_graph_equal_float64(tmp_path: Path, tiny: Synthesizer) -> None:
+    dim = tiny.config.noise_dim - 1
+    echo = Echo(tiny.config)
+    echo.load_state_dict(tiny.sampler.generator.state_dict())
     scaler = PrincipalScaler(time=dim, channels=1, mean=np.zeros(dim), axes=np.eye(dim), scales=np.ones(dim), kept=1.0)
-    write_graph(SignalSampler(Echo(), scaler).eval(), tiny.config, tmp_path / "echo.onnx")  # type: ignore[arg-type]
-    uniform = row_noise(1, range(1000), dim).uniform
+    write_graph(SignalSampler(echo, scaler).eval(), tiny.config, tmp_path / "echo.onnx")
+    uniform, label = row_noise(1, range(1000), dim + 1).uniform, np.arange(1000) % 3
     smallest, largest = np.float32(0.5 * 2.0**-23), np.float32(1 - 0.5 * 2.0**-23)
     uniform[0], uniform[1], uniform[2, ::2], uniform[3, 1::2] = smallest, largest, smallest, largest
     u = uniform.astype(np.float64)
-    length, turn = np.sqrt(-2 * np.log(u[:, : dim // 2])), 2 * math.pi * u[:, dim // 2 :]
-    wanted = np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)
+    wanted, modes = normals_of(u), mode_of(u[:, -1], label)
+    assert set(modes.tolist()) == {0, 1, 2, 3, 4, 6}
     session = onnxruntime.InferenceSession(tmp_path / "echo.onnx", providers=["CPUExecutionProvider"])
-    (got,) = session.run(["signal"], {"uniform": uniform, "label": np.zeros(1000, dtype=np.int64)})
-    assert got[..., 0] == pytest.approx(wanted, abs=1e-5)
-    assert box_muller(torch.from_numpy(uniform)).numpy() == pytest.approx(wanted, abs=1e-5)
+    (got,) = session.run(["signal"], {"uniform": uniform, "label": label})
+    assert got[..., 0] == pytest.approx(wanted + modes[:, None], abs=1e-5)
+    assert box_muller(torch.from_numpy(uniform[:, :-1])).numpy() == pytest.approx(wanted, abs=1e-5)
     assert np.isfinite(got).all()
     assert abs(wanted[4:].mean()) < 0.04  # 4 standard deviations of 11,952 normals
     assert wanted[4:].std() == pytest.approx(1, abs=0.03)
@@ -247,7 +277,7 @@ def test_the_graph_keeps_the_contract(exported: Path) -> None:
     assert not [tensor.name for tensor in model.graph.initializer if tensor.external_data]
     assert list(exported.parent.iterdir()) == [exported]  # one file, nothing beside it
     kinds = {"uniform": onnx.TensorProto.FLOAT, "label": onnx.TensorProto.INT64, "signal": onnx.TensorProto.FLOAT}
-    shapes = {"uniform": ["n", 12], "label": ["n"], "signal": ["n", 32, 2]}
+    shapes = {"uniform": ["n", 13], "label": ["n"], "signal": ["n", 32, 2]}
     assert [entry.name for entry in model.graph.input] == ["uniform", "label"]
     assert [entry.name for entry in model.graph.output] == ["signal"]
     batch_axes = set()
@@ -265,8 +295,8 @@ def test_the_file_holds_what_the_manifest_says(exported: Path, tiny: Synthesizer
     assert said.contract == CONTRACT == 1
     assert said.synthetic is True
     assert said.training["sizes"] == tiny.config.to_json()
-    assert [axis.dim_value for axis in onnx.load(exported).graph.input[0].type.tensor_type.shape.dim][1] == 12
-    assert said.noise_dim == 12
+    assert [axis.dim_value for axis in onnx.load(exported).graph.input[0].type.tensor_type.shape.dim][1] == 13
+    assert said.noise_dim == 13
     assert said.class_names == ("N", "S", "V")
 
 
@@ -290,7 +320,7 @@ def test_a_graph_that_differs_is_not_written(
     assert list(tmp_path.iterdir()) == [kept]
     assert kept.read_bytes() == b"of before"
     export_signal(tiny.sampler, tiny.config, tiny.about, kept, force=True)  # the guard lets the right one pass
-    assert OnnxSampler(kept).manifest.noise_dim == 12
+    assert OnnxSampler(kept).manifest.noise_dim == 13
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])

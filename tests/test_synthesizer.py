@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 
 import ecgsynth
+from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import ClassifierConfig, TrainConfig, WGANConfig
 from ecgsynth.ecg import AAMI_MEANINGS
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.modes import find_modes
+from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows import Windows
 
 SIZES = {
     "components": 8,
     "hidden": 8,
-    "readout": 8,
+    "modes": 3,
     "latent_steps": 4,
     "step_noise": 4,
     "label_dim": 4,
@@ -30,13 +33,18 @@ PATIENTS = [f"patient-xyzzy-{number}" for number in range(6)]
 TIME, CHANNELS = 32, 2
 
 
-def some_windows(counts: tuple[int, ...] = (90, 45, 45), seed: int = 0) -> Windows:
-    """Three classes of noisy bumps, in three parts of which the first has a half of each class, by six patients."""
+def some_windows(counts: tuple[int, ...] = (300, 150, 150), seed: int = 0) -> Windows:
+    """Three classes of noisy bumps of two widths, in three parts of which the first has three fifths of each class.
+
+    By six patients; one class has enough windows for three modes, the others have enough for one.
+    """
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
     bump = np.exp(-(((np.arange(TIME) - 10) / 3) ** 2))[None, :, None]
     height = (1.0 + labels)[:, None, None] * np.array([1.0, -0.5])
-    values = bump * height + 0.1 * rng.normal(size=(len(labels), TIME, CHANNELS))
+    values = bump ** rng.integers(1, 3, size=(len(labels), 1, 1)) * height + 0.1 * rng.normal(
+        size=(len(labels), TIME, CHANNELS)
+    )
     return Windows(
         values=values.astype(np.float32),
         fs_hz=360.0,
@@ -170,6 +178,32 @@ def test_save_and_load_are_inverse(run: Path, tmp_path: Path) -> None:
     made.save(tmp_path / "copy", force=True)
 
 
+def test_a_run_folder_keeps_the_modes_of_the_training_part(run: Path) -> None:
+    learn, folder = some_windows().part("train"), RunFolder(run)
+    scaled = PrincipalScaler.fit(learn.values, SIZES["components"]).transform(learn.values)
+    modes = find_modes(scaled, learn.labels, 3, 3, TRAINING.seed)
+    assert (modes.shares > 0).sum(axis=1).tolist() == [3, 1, 1]  # so that there is something to keep
+    weights, _ = folder.read_tensors(folder.weights)
+    assert np.array_equal(weights["generator.centres"].numpy(), modes.centres)
+    assert np.array_equal(weights["generator.spreads"].numpy(), modes.spreads)
+    assert weights["generator.cumulative"].numpy() == pytest.approx(np.cumsum(modes.shares, axis=1), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["centres", "spreads", "cumulative"])
+def test_sampling_hangs_on_the_modes_in_the_folder(run: Path, own_run: Path, name: str) -> None:
+    folder = RunFolder(own_run)
+    tensors, counters = folder.read_tensors(folder.weights)
+    kept = tensors.pop(f"generator.{name}")
+    folder.write_tensors(folder.weights, tensors, counters)
+    with pytest.raises(ArtifactError, match="does not fit"):
+        Synthesizer.load(own_run)
+    whole = Synthesizer.load(run).sample(60, "N", seed=2).values
+    for value, same in ((kept / 2, False), (kept, True)):
+        folder.write_tensors(folder.weights, tensors | {f"generator.{name}": value}, counters)
+        got = Synthesizer.load(own_run).sample(60, "N", seed=2).values
+        assert (got.tobytes() == whole.tobytes()) == same
+
+
 def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> None:
     made, sampler = Synthesizer.load(run), ecgsynth.load(exported)
     for label in (None, "F"):
@@ -190,8 +224,8 @@ def test_the_manifest_says_what_was_learnt_from(exported: Path) -> None:
     ]
     assert (said.kind, said.time, said.fs_hz, said.units, said.event_index) == ("beats", TIME, 360.0, "mV", 10)
     assert said.channel_names == ("MLII", "V5")
-    assert (said.noise_dim, said.synthetic) == (16, True)
-    assert said.data["training_windows"] == len(learn) == 108
+    assert (said.noise_dim, said.synthetic) == (17, True)
+    assert said.data["training_windows"] == len(learn) == 360
     assert said.data["training_patients"] == len(np.unique(learn.groups))
     assert said.data["training_sha256"] == learn.fingerprint()
     assert said.data["source"] == {"name": "made up"}
@@ -273,7 +307,6 @@ def cut(path: Path) -> None:
         (lambda run: change_config(run, training={"model": "diffusion"}), "'diffusion'; expected 'rwgan'"),
         (lambda run: change_config(run, format=2), "format 2 and this version reads up to 1; upgrade"),
         (lambda run: change_config(run, format="x"), "not a run folder"),
-        (lambda run: change_config(run, config={}), "config.json"),
         (lambda run: change_config(run, config=None), "config.json"),
         (lambda run: (run / "config.json").write_text("[]", encoding="utf-8"), "not a run folder"),
         (lambda run: cut(run / "config.json"), "not readable JSON"),
@@ -310,9 +343,16 @@ def test_settings_that_this_version_does_not_know_are_refused(own_run: Path) -> 
         Synthesizer.load(own_run)
 
 
-def test_weights_of_other_sizes_are_refused(own_run: Path) -> None:
+def test_settings_that_are_not_there_are_named(own_run: Path) -> None:
+    change_config(own_run, config={})
+    with pytest.raises(ConfigError, match="needs the setting time"):
+        Synthesizer.load(own_run)
+
+
+@pytest.mark.parametrize("change", [{"hidden": 9}, {"modes": 4}], ids=["hidden", "modes"])
+def test_weights_of_other_sizes_are_refused(own_run: Path, change: dict[str, int]) -> None:
     content = json.loads((own_run / "config.json").read_text(encoding="utf-8"))
-    change_config(own_run, config=content["config"] | {"hidden": 9})
+    change_config(own_run, config=content["config"] | change)
     with pytest.raises(ArtifactError, match="does not fit"):
         Synthesizer.load(own_run)
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth import training
@@ -17,22 +18,30 @@ from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import ClassifierConfig, TrainConfig, WGANConfig
 from ecgsynth.errors import ArtifactError, ConfigError, TrainingDivergedError
 from ecgsynth.fit_wgan import build, fit_wgan
+from ecgsynth.modes import Modes, find_modes
+from ecgsynth.noise import row_noise
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import Progress, Trainee, follow, train
+from ecgsynth.wgan import Generator, critic_step, generator_step
 from ecgsynth.windows import Windows
 
 CONFIG = WGANConfig(
-    time=32, classes=2, components=4, latent_steps=2, step_noise=2, hidden=8, readout=8, label_dim=2, critic_hidden=16
+    time=32, classes=2, components=4, latent_steps=2, step_noise=2, modes=2, hidden=8, label_dim=2, critic_hidden=16
 )
 STEPS = 50  # two lines of losses in the history, and an open sum
 
 
-def problem(seed: int = 0, n: int = 60) -> tuple[Tensor, Tensor]:
-    """Two well-separated Gaussian classes in the space of components."""
+def problem(seed: int = 0, n: int = 240) -> tuple[Tensor, Tensor]:
+    """Two well-separated Gaussian classes in the space of components, each of enough windows for two modes."""
     rng = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 2
     centres = torch.tensor([[1.5, 0.0, 0.0, 1.0], [-1.5, 0.5, 0.0, -1.0]])
     return centres[labels] + 0.3 * torch.randn(n, 4, generator=rng), labels
+
+
+def modes_of(real: Tensor, labels: Tensor, seed: int = 0) -> Modes:
+    """The modes that a training with this seed has to find."""
+    return find_modes(real.numpy(), labels.numpy(), 2, 2, seed)
 
 
 def wiggle(generator: nn.Module) -> float:
@@ -104,6 +113,7 @@ def test_the_unbroken_run_is_worth_comparing_with(unbroken: tuple[Path, dict[str
     assert reached["validation_score"] == max(scores.values()) == scores[reached["best_step"]]
     assert [line["step"] for line in history(run) if "score" not in line] == [20, 40]
     assert list(scores) == list(range(5, 51, 5))
+    assert np.bincount(modes_of(*problem()).numbers).min() >= 20  # all four modes are there, so that each is trained
 
 
 @pytest.mark.parametrize(
@@ -210,7 +220,8 @@ def test_other_seeds_give_other_weights(tmp_path: Path, unbroken: tuple[Path, di
 
 def test_a_seed_is_also_that_of_the_batches_and_the_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = TrainConfig(steps=5, batch=8, validations=1)
-    monkeypatch.setattr("ecgsynth.fit_wgan.build", lambda config, _, device: build(config, settings, device))
+    monkeypatch.setattr("ecgsynth.fit_wgan.build", lambda config, _, *rest: build(config, settings, *rest))
+    monkeypatch.setattr("ecgsynth.fit_wgan.find_modes", lambda *given: find_modes(*given[:-1], 0))
     for seed in (0, 1):
         fit(tmp_path / str(seed), dataclasses.replace(settings, seed=seed))
     assert (tmp_path / "0/weights.safetensors").read_bytes() != (tmp_path / "1/weights.safetensors").read_bytes()
@@ -244,7 +255,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
 SIZES = {
     "components": 4,
     "hidden": 4,
-    "readout": 4,
+    "modes": 2,
     "latent_steps": 2,
     "step_noise": 2,
     "label_dim": 2,
@@ -254,7 +265,7 @@ SIZES = {
 
 def some_windows(seed: int = 0) -> Windows:
     rng = np.random.default_rng(seed)
-    n = 60
+    n = 720  # 120 of each class to learn from, which is enough for two modes
     labels = np.arange(n) % 2
     return Windows(
         values=(rng.normal(size=(n, 16, 1)) + labels[:, None, None]).astype(np.float32),
@@ -330,7 +341,7 @@ def test_resume_of_nothing_starts(tmp_path: Path) -> None:
 def test_what_cannot_be_trained_leaves_the_run_of_before(tmp_path: Path) -> None:
     start(tmp_path / "run")
     before = files(tmp_path)
-    flat = dataclasses.replace(some_windows(), values=np.ones((60, 16, 1), dtype=np.float32))
+    flat = dataclasses.replace(some_windows(), values=np.ones((720, 16, 1), dtype=np.float32))
     settings = TrainConfig(steps=6, batch=8)
     with pytest.raises(ValueError, match="vary in fewer"):
         Synthesizer.fit(flat, settings, tmp_path / "run", sizes=SIZES, device="cpu", force=True)
@@ -350,6 +361,60 @@ def test_fit_leaves_the_global_randomness_alone(tmp_path: Path) -> None:
     torch.manual_seed(99)  # and what it makes does not hang on it
     start(tmp_path / "again")
     assert (tmp_path / "run/weights.safetensors").read_bytes() == (tmp_path / "again/weights.safetensors").read_bytes()
+
+
+# ---- the modes
+
+
+def test_the_kept_weights_and_the_checkpoint_hold_the_modes_of_the_data(
+    unbroken: tuple[Path, dict[str, Any]],
+) -> None:
+    modes, run = modes_of(*problem()), RunFolder(unbroken[0])
+    weights, _ = run.read_tensors(run.weights)
+    state, _ = run.read_tensors(run.state)
+    for name, wanted in (("centres", modes.centres), ("spreads", modes.spreads)):
+        for held in (weights[f"generator.{name}"], state[f"generator.{name}"], state[f"average.{name}"]):
+            assert np.array_equal(held.numpy(), wanted)
+    assert np.array_equal(weights["generator.cumulative"].numpy(), np.cumsum(modes.shares, axis=1).astype(np.float32))
+    assert 0 < weights["generator.cumulative"][0, 0] < 1 == weights["generator.cumulative"][0, 1]
+
+
+def test_every_window_of_a_batch_comes_with_its_mode_and_classes_are_balanced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, labels = problem(n=280)
+    kept = torch.cat([torch.nonzero(labels == 0).squeeze(1), torch.nonzero(labels == 1).squeeze(1)[:30]])
+    real, labels = real[kept], labels[kept]  # 140 windows of one class, 30 of the other
+    numbers = modes_of(real, labels).numbers
+    seen: list[Tensor] = []
+    asked: list[Tensor] = []
+    penalised: list[bool] = []
+
+    def watch_critic(nets: Any, x: Tensor, mode: Tensor, *rest: Any, penalise: bool) -> dict[str, Tensor]:
+        for row, number in zip(x, mode, strict=True):
+            (found,) = torch.nonzero((real == row).all(dim=1)).squeeze(1).tolist()
+            assert numbers[found] == number
+        seen.append(mode)
+        penalised.append(penalise)
+        return critic_step(nets, x, mode, *rest, penalise=penalise)
+
+    def watch_generator(nets: Any, mode: Tensor, *rest: Any) -> dict[str, Tensor]:
+        asked.append(mode)
+        return generator_step(nets, mode, *rest)
+
+    monkeypatch.setattr("ecgsynth.fit_wgan.critic_step", watch_critic)
+    monkeypatch.setattr("ecgsynth.fit_wgan.generator_step", watch_generator)
+    config = TrainConfig(steps=30, batch=40, critic_steps=2, gp_every=4)
+    fit_wgan(CONFIG, config, real, labels, score=wiggle, run=RunFolder(tmp_path))
+    assert (len(seen), len(asked)) == (60, 30)
+    assert penalised == [True, False, False, False] * 15
+    for mode in (*seen, *asked):
+        assert torch.bincount(mode // 2).tolist() == [20, 20]
+    for batches in (seen, asked):  # within a class, every window alike, and so every mode by its share
+        counts = torch.bincount(torch.cat(batches), minlength=4).numpy()
+        share = np.mean(numbers[:140] == 0)
+        assert counts[0] / counts[:2].sum() == pytest.approx(share, abs=4 * (0.25 / counts[:2].sum()) ** 0.5)
+        assert counts[2:].tolist() == [20 * len(batches), 0]  # 30 windows are one mode
 
 
 # ---- the loop, on a toy
@@ -416,8 +481,9 @@ def test_the_average_follows_by_its_formula(tmp_path: Path) -> None:
 
 
 def test_follow_moves_every_weight_of_a_generator() -> None:
-    config = TrainConfig(steps=1)
-    nets, average = build(CONFIG, config, torch.device("cpu"))
+    real, labels = problem()
+    modes = find_modes(real.numpy(), labels.numpy(), CONFIG.classes, CONFIG.modes, seed=0)
+    nets, average = build(CONFIG, TrainConfig(steps=1), modes, torch.device("cpu"))
     before = [parameter.clone() for parameter in average.parameters()]
     with torch.no_grad():
         for parameter in nets.generator.parameters():
@@ -425,6 +491,9 @@ def test_follow_moves_every_weight_of_a_generator() -> None:
     follow(average, nets.generator, 0.75)
     for old, new in zip(before, average.parameters(), strict=True):
         assert torch.allclose(new, old + 0.25, atol=1e-6)
+    assert torch.equal(average.centres, torch.from_numpy(modes.centres))
+    for own, followed in zip(average.buffers(), nets.generator.buffers(), strict=True):
+        assert torch.equal(own, followed)  # the modes are the same in both from the start
 
 
 def test_the_best_step_is_kept_not_the_last(tmp_path: Path) -> None:
@@ -531,13 +600,72 @@ def test_a_full_disk_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.M
 # ---- it learns
 
 
-def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path) -> None:
+def slanted(n: int = 600) -> tuple[Tensor, Tensor]:
+    """Two classes whose first two components go together in one and against each other in the other.
+
+    A mode's centre and spread, which the generator is given, say nothing of that: it has to be learnt.
+    """
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.arange(n) % 2
+    x = torch.randn(n, 4, generator=rng)
+    x[:, 1] = torch.where(labels == 0, 1, -1) * x[:, 0] + 0.3 * x[:, 1]
+    centres = torch.tensor([[1.5, 0.0, 0.0, 1.0], [-1.5, 0.5, 0.0, -1.0]])
+    return centres[labels] + 0.5 * x, labels
+
+
+def made_of(generator: Generator, label: int) -> NDArray[np.float32]:
+    """(2000, components) of one class, from uniforms, as it is sampled."""
+    uniform = torch.from_numpy(row_noise(5, range(2000), CONFIG.noise_dim).uniform)
+    with torch.no_grad():
+        made: NDArray[np.float32] = generator.from_uniform(uniform, torch.full((2000,), label)).numpy()
+    return made
+
+
+def slant_error(generator: Generator) -> float:
+    """How far the correlation of the first two components is from the real one, of the worse class."""
+    found = [np.corrcoef(made_of(generator, label)[:, :2].T)[0, 1] for label in (0, 1)]
+    return float(max(abs(found[0] - 0.958), abs(found[1] + 0.958)))  # 1 / sqrt(1 + 0.3 ** 2)
+
+
+def test_a_wgan_learns_what_centres_and_spreads_do_not_say(tmp_path: Path) -> None:
+    real, labels = slanted()
+    config = dataclasses.replace(CONFIG, modes=1, hidden=16, critic_hidden=32)
+    settings = TrainConfig(steps=300, batch=64, rate=1e-2, gp_weight=0.5, ema=0.95, validations=10)
+    errors: list[float] = []
+
+    def score(generator: Generator) -> float:
+        errors.append(slant_error(generator))
+        return -errors[-1]
+
+    fit_wgan(config, settings, real, labels, score=score, run=RunFolder(tmp_path))
+    modes = find_modes(real.numpy(), labels.numpy(), 2, 1, seed=0)
+    _, generator = build(config, settings, modes, torch.device("cpu"))
+    assert slant_error(generator) > 0.6  # before it learns
+    tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
+    generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
+    assert slant_error(generator) == min(errors) < 0.15
+    for label in (0, 1):
+        made, own = made_of(generator, label), real[labels == label].numpy()
+        assert np.abs(made.mean(axis=0) - own.mean(axis=0)).max() < 0.3
+        assert made.std(axis=0)[:2] == pytest.approx(own.std(axis=0)[:2], rel=0.5)
+
+
+def blind(*given: Any) -> Modes:
+    """The modes that there are, without what is known of them: all else has to be learnt."""
+    modes = find_modes(*given)
+    return dataclasses.replace(modes, centres=np.zeros_like(modes.centres), spreads=np.ones_like(modes.spreads))
+
+
+def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecgsynth.fit_wgan.find_modes", blind)
     real, labels = problem(n=400)
+    modes = modes_of(real, labels)
+    assert np.bincount(modes.numbers, minlength=4).min() >= 20
 
-    def closeness(generator: nn.Module) -> float:
-        return -distance(generator, real, labels)
+    def closeness(generator: Generator) -> float:
+        return -distance(generator, real, modes.numbers)
 
-    config = dataclasses.replace(CONFIG, hidden=16, readout=16, critic_hidden=32)
+    config = dataclasses.replace(CONFIG, hidden=16, critic_hidden=32)
     fit_wgan(
         config,
         TrainConfig(steps=250, batch=64, rate=1e-2, gp_weight=0.5, ema=0.95, validations=10),
@@ -546,21 +674,23 @@ def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path) -> None:
         score=closeness,
         run=RunFolder(tmp_path),
     )
-    _, generator = build(config, TrainConfig(steps=1), torch.device("cpu"))
-    untrained = distance(generator, real, labels)
+    nothing = blind(real.numpy(), labels.numpy(), 2, 2, 0)
+    _, generator = build(config, TrainConfig(steps=1), nothing, torch.device("cpu"))
+    untrained = distance(generator, real, modes.numbers)
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
     assert untrained > 1.5
-    assert distance(generator, real, labels) < 0.3
-    noise = torch.randn(500, CONFIG.noise_dim, generator=torch.Generator().manual_seed(7))
+    assert distance(generator, real, modes.numbers) < 0.3
+    noise = torch.randn(500, CONFIG.noise_dim - 1, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
-        spread = generator(noise, torch.zeros(500, dtype=torch.int64)).std(dim=0)
-    assert spread.max() > 0.1  # not one beat for each class
+        for mode in range(4):
+            spread = generator(noise, torch.full((500,), mode)).std(dim=0)
+            assert spread.max() > 0.1  # not one beat for each mode
 
 
-def distance(generator: nn.Module, real: Tensor, labels: Tensor) -> float:
-    """The larger distance of a class's synthetic mean to its real one."""
-    noise = torch.randn(500, CONFIG.noise_dim, generator=torch.Generator().manual_seed(5))
+def distance(generator: Generator, real: Tensor, numbers: NDArray[np.int64]) -> float:
+    """The largest distance of a mode's synthetic mean to its real one."""
+    noise = torch.randn(500, CONFIG.noise_dim - 1, generator=torch.Generator().manual_seed(5))
     with torch.no_grad():
-        means = [generator(noise, torch.full((500,), code)).mean(dim=0) for code in (0, 1)]
-    return max((mean - real[labels == code].mean(dim=0)).norm().item() for code, mean in enumerate(means))
+        means = [generator(noise, torch.full((500,), mode)).mean(dim=0) for mode in range(4)]
+    return max((mean - real[numbers == mode].mean(dim=0)).norm().item() for mode, mean in enumerate(means))

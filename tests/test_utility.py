@@ -18,6 +18,7 @@ from ecgsynth.evaluation import matching
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.utility import ARMS, spread, top_up_counts, training_set, utility
 from ecgsynth.validation import validation_score
+from ecgsynth.wgan import Generator
 from ecgsynth.windows import Windows
 
 TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"
@@ -241,31 +242,36 @@ def test_every_window_is_seen_once_before_one_is_seen_twice() -> None:
 # ---- the score by which the best step is chosen
 
 
-class Fake(nn.Module):
-    """Gaussian classes around the corners that ``centre_of`` names."""
+class Fake(Generator):
+    """Gaussian classes around the corners that ``centre_of`` names, whatever the mode."""
 
-    def __init__(self, centre_of: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
+    def __init__(self, config: WGANConfig, centre_of: Callable[[Tensor], Tensor]) -> None:
+        super().__init__(config)
         self.corners = nn.Parameter(3 * torch.eye(3, 4))
         self.centre_of = centre_of
+        self.cumulative[:, 0] = 0.5  # both modes of a class are drawn
+        self.drawn: list[Tensor] = []
 
-    def forward(self, z: Tensor, label: Tensor) -> Tensor:
-        return self.corners[self.centre_of(label)] + 0.3 * z
+    def forward(self, z: Tensor, mode: Tensor) -> Tensor:
+        self.drawn.append(mode)
+        return self.corners[self.centre_of(mode // self.config.modes)] + 0.3 * z
 
 
 def test_the_validation_score_tells_good_from_bad(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecgsynth.validation.DRAWN", 600)
     monkeypatch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=16, steps=60, batch=64, rate=1e-2))
-    config = WGANConfig(time=32, classes=3, components=4, latent_steps=2, step_noise=2, hidden=2)
+    config = WGANConfig(time=32, classes=3, components=4, modes=2, latent_steps=2, step_noise=2, hidden=2)
     labels = np.tile([0, 1, 2], 40)
     points = 3 * np.eye(3, 4)[labels] + 0.3 * np.random.default_rng(0).normal(size=(120, 4))
     score = validation_score(config, np.array([0.6, 0.3, 0.1]), points.astype(np.float32), labels)
-    good, mixed = Fake(lambda label: label), Fake(lambda label: label.clamp(max=1))
-    wrong = Fake(lambda label: (label + 1) % 3)
+    good, mixed = Fake(config, lambda label: label), Fake(config, lambda label: label.clamp(max=1))
+    wrong = Fake(config, lambda label: (label + 1) % 3)
     assert score(good) > 0.95
     assert 0.3 < score(mixed) < 0.8  # the third class looks like the second
     assert score(wrong) < 0.05
     assert score(good) == score(good)  # the same noise and the same judge each time
+    drawn = np.bincount(torch.cat(wrong.drawn).numpy(), minlength=6) / 600
+    assert drawn == pytest.approx([0.3, 0.3, 0.15, 0.15, 0.05, 0.05], abs=0.08)  # 4 standard deviations
 
 
 def test_the_quick_judge_is_a_classifier_of_components() -> None:

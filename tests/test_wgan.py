@@ -10,21 +10,25 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.config import TrainConfig, WGANConfig
+from ecgsynth.modes import Modes
 from ecgsynth.wgan import Critic, Generator, Nets, critic_step, generator_step, gradient_penalty, normal_like
 
 CONFIG = WGANConfig(
     time=32,
     classes=3,
     components=8,
+    modes=2,
     latent_steps=4,
     step_noise=2,
     hidden=5,
-    readout=6,
     label_dim=3,
     critic_hidden=16,
 )
 TRAINING = TrainConfig(steps=10, batch=12)
-LABELS = torch.tensor([0, 1, 2, 0, 1, 2])
+MODES = torch.tensor([0, 2, 4, 1, 3, 5])  # mode j of class c is number 2 * c + j
+LABELS = torch.tensor([0, 1, 2, 0, 1, 2])  # the classes of these modes
+SHARES = np.array([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]])
+NORMALS = CONFIG.noise_dim - 1
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -40,11 +44,22 @@ def nets() -> Nets:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         generator, critic = Generator(CONFIG), Critic(CONFIG)
+    generator.set_modes(some_modes())
     return Nets(
         generator,
         critic,
         torch.optim.Adam(generator.parameters(), lr=1e-2, betas=(0.0, 0.9)),
         torch.optim.Adam(critic.parameters(), lr=1e-2, betas=(0.0, 0.9)),
+    )
+
+
+def some_modes() -> Modes:
+    """Six modes, each with its own centre and its own spread in every component."""
+    return Modes(
+        numbers=np.zeros(0, dtype=np.int64),
+        shares=SHARES,
+        centres=normal(6, CONFIG.components, seed=11).numpy(),
+        spreads=(0.5 + torch.rand((6, CONFIG.components), generator=rng(12))).numpy(),
     )
 
 
@@ -160,7 +175,7 @@ def rng_on(device: str) -> torch.Generator:
 
 def test_critic_step_changes_the_critic_only(nets: Nets) -> None:
     generator, critic = weights(nets.generator), weights(nets.critic)
-    record = critic_step(nets, normal(6, 8), LABELS, TRAINING, rng(), penalise=True)
+    record = critic_step(nets, normal(6, 8), MODES, TRAINING, rng(), penalise=True)
     assert same(generator, nets.generator.state_dict())
     assert all(parameter.grad is None for parameter in nets.generator.parameters())
     assert not any(torch.equal(value, nets.critic.state_dict()[name]) for name, value in critic.items() if value.dim())
@@ -170,9 +185,11 @@ def test_critic_step_changes_the_critic_only(nets: Nets) -> None:
 
 def test_generator_step_changes_the_generator_only(nets: Nets) -> None:
     generator, critic = weights(nets.generator), weights(nets.critic)
-    generator_step(nets, LABELS, TRAINING, rng())
+    generator_step(nets, MODES, TRAINING, rng())
     assert same(critic, nets.critic.state_dict())
-    assert not same(generator, nets.generator.state_dict())
+    assert not any(torch.equal(generator[name], value) for name, value in nets.generator.named_parameters())
+    for name, value in nets.generator.named_buffers():  # what was found in the data is not trained
+        assert torch.equal(generator[name], value), name
     assert all(parameter.requires_grad for parameter in nets.critic.parameters())
     assert all(parameter.grad is None for parameter in nets.critic.parameters())
 
@@ -184,18 +201,18 @@ def test_critic_step_goes_down_the_gradient_of_the_written_loss(nets: Nets, pena
     optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
     nets = dataclasses.replace(nets, critic_optimizer=torch.optim.SGD(nets.critic.parameters(), lr=0.1))
     draws = rng(9)
-    fake = nets.generator(normal_like(nets.generator, LABELS, draws), LABELS).detach()
-    on_real = torch.stack([slow(x[None], y[None])[0][0] for x, y in zip(real, LABELS, strict=True)])
-    on_fake = torch.stack([slow(x[None], y[None])[0][0] for x, y in zip(fake, LABELS, strict=True)])
+    fake = nets.generator(normal_like(nets.generator, MODES, draws), MODES).detach()
+    on_real = torch.stack([slow(x[None], y[None])[0][0] for x, y in zip(real, MODES, strict=True)])
+    on_fake = torch.stack([slow(x[None], y[None])[0][0] for x, y in zip(fake, MODES, strict=True)])
     gap = on_real.mean() - on_fake.mean()
-    classified = -slow(real, LABELS)[1].log_softmax(dim=1)[torch.arange(6), LABELS].mean()
+    classified = -slow(real, MODES)[1].log_softmax(dim=1)[torch.arange(6), LABELS].mean()
     loss = TRAINING.class_weight * classified - gap
     if penalise:
-        penalty = gradient_penalty(lambda x: slow(x, LABELS)[0], real, fake, draws)
+        penalty = gradient_penalty(lambda x: slow(x, MODES)[0], real, fake, draws)
         loss = loss + TRAINING.gp_weight * TRAINING.gp_every * penalty
     loss.backward()
     optimizer.step()
-    record = critic_step(nets, real, LABELS, TRAINING, rng(9), penalise=penalise)
+    record = critic_step(nets, real, MODES, TRAINING, rng(9), penalise=penalise)
     assert record["wasserstein"].item() == pytest.approx(gap.item(), abs=1e-5)
     assert record["critic_class"].item() == pytest.approx(classified.item(), abs=1e-5)
     assert ("penalty" in record) == penalise
@@ -207,11 +224,11 @@ def test_generator_step_goes_down_the_gradient_of_the_written_loss(nets: Nets) -
     slow = copy.deepcopy(nets.generator)
     optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
     nets = dataclasses.replace(nets, generator_optimizer=torch.optim.SGD(nets.generator.parameters(), lr=0.1))
-    scores, logits = nets.critic(slow(normal_like(slow, LABELS, rng(9)), LABELS), LABELS)
+    scores, logits = nets.critic(slow(normal_like(slow, MODES, rng(9)), MODES), MODES)
     classified = -logits.log_softmax(dim=1)[torch.arange(6), LABELS].mean()
     (TRAINING.class_weight * classified - scores.mean()).backward()
     optimizer.step()
-    generator_step(nets, LABELS, TRAINING, rng(9))
+    generator_step(nets, MODES, TRAINING, rng(9))
     for name, value in slow.state_dict().items():
         assert torch.allclose(value, nets.generator.state_dict()[name], rtol=1e-4, atol=1e-6), name
 
@@ -220,7 +237,7 @@ def test_a_critic_learns_to_tell_real_from_fake(nets: Nets) -> None:
     draws = rng()
     real = normal(6, 8) + 3
     found = [
-        critic_step(nets, real, LABELS, TRAINING, draws, penalise=step % 4 == 0)["wasserstein"].item()
+        critic_step(nets, real, MODES, TRAINING, draws, penalise=step % 4 == 0)["wasserstein"].item()
         for step in range(60)
     ]
     assert np.mean(found[-10:]) > np.mean(found[:10]) + 1
@@ -228,39 +245,145 @@ def test_a_critic_learns_to_tell_real_from_fake(nets: Nets) -> None:
 
 def test_a_generator_learns_to_raise_its_score(nets: Nets) -> None:
     draws = rng()
-    found = [generator_step(nets, LABELS, TRAINING, draws)["generator"].item() for _ in range(60)]
+    found = [generator_step(nets, MODES, TRAINING, draws)["generator"].item() for _ in range(60)]
     assert np.mean(found[-10:]) < np.mean(found[:10]) - 0.1
+
+
+# ---- steps on a GPU
+
+
+class Recurrent(nn.Module):
+    """A critic's body that reads the components one after the other."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.rnn = nn.GRU(1, width, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        last: Tensor = self.rnn(x.unsqueeze(2))[0][:, -1]
+        return last
+
+
+@pytest.mark.gpu
+def test_steps_with_a_recurrent_critic_on_a_gpu_equal_the_written_loss_on_the_cpu(nets: Nets) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        nets.critic.body = Recurrent(CONFIG.critic_hidden)
+    real, generator, critic = normal(6, 8), copy.deepcopy(nets.generator), copy.deepcopy(nets.critic)
+    nets.generator.cuda()
+    nets.critic.cuda()
+    there = Nets(
+        nets.generator,
+        nets.critic,
+        torch.optim.SGD(nets.generator.parameters(), lr=0.1),
+        torch.optim.SGD(nets.critic.parameters(), lr=0.1),
+    )
+    # One step of each, on the CPU, with the numbers that the GPU draws.
+    draws = rng_on("cuda")
+    fake = generator(torch.randn(6, NORMALS, generator=draws, device="cuda").cpu(), MODES).detach()
+    mix = torch.rand(6, 1, generator=draws, device="cuda").cpu()
+    between = (mix * real + (1 - mix) * fake).requires_grad_()
+    (slope,) = torch.autograd.grad(critic(between, MODES)[0].sum(), between, create_graph=True)
+    penalty = (slope.norm(dim=1) - 1).square().mean()
+    gap = critic(real, MODES)[0].mean() - critic(fake, MODES)[0].mean()
+    classified = nn.functional.cross_entropy(critic(real, MODES)[1], LABELS)
+    descend(critic, TRAINING.class_weight * classified - gap + TRAINING.gp_weight * TRAINING.gp_every * penalty)
+    scores, logits = critic(generator(torch.randn(6, NORMALS, generator=draws, device="cuda").cpu(), MODES), MODES)
+    descend(generator, TRAINING.class_weight * nn.functional.cross_entropy(logits, LABELS) - scores.mean())
+
+    draws, modes = rng_on("cuda"), MODES.cuda()
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        record = critic_step(there, real.cuda(), modes, TRAINING, draws, penalise=True)
+        record |= generator_step(there, modes, TRAINING, draws)
+    assert record["penalty"].item() == pytest.approx(penalty.item(), rel=1e-4)
+    assert record["wasserstein"].item() == pytest.approx(gap.item(), abs=1e-5)
+    assert record["critic_class"].item() == pytest.approx(classified.item(), abs=1e-5)
+    for slow, fast in ((critic, there.critic), (generator, there.generator)):
+        for name, value in fast.state_dict().items():
+            assert value.is_cuda
+            assert torch.allclose(slow.state_dict()[name], value.cpu(), rtol=1e-4, atol=1e-5), name
+
+
+def descend(net: nn.Module, loss: Tensor) -> None:
+    """One step of length 0.1 down the gradient."""
+    slopes = torch.autograd.grad(loss, list(net.parameters()))
+    with torch.no_grad():
+        for parameter, slope in zip(net.parameters(), slopes, strict=True):
+            parameter -= 0.1 * slope
 
 
 # ---- conditioning
 
 
-def test_projection_conditioning_is_the_inner_product_with_the_class(nets: Nets) -> None:
-    x = normal(4, 8)
-    scores = torch.stack([nets.critic(x, torch.full((4,), code))[0] for code in range(3)])
-    assert not torch.allclose(scores[0], scores[1])
-    h, embed = nets.critic.body(x), nets.critic.embed.weight
-    assert torch.allclose(scores[1] - scores[2], h @ (embed[1] - embed[2]), atol=1e-5)
-    logits = [nets.critic(x, torch.full((4,), code))[1] for code in range(3)]
-    assert torch.equal(logits[0], logits[1])  # the auxiliary classifier must not be told the class
+def test_projection_conditioning_is_the_inner_product_with_the_class_and_the_mode(nets: Nets) -> None:
+    x, critic = normal(4, 8), nets.critic
+    scores = torch.stack([critic(x, torch.full((4,), mode))[0] for mode in range(6)])
+    h, of_class, of_mode = critic.body(x), critic.embed_class.weight, critic.embed_mode.weight
+    for one in range(6):
+        direction = critic.score.weight[0] + of_class[one // 2] + of_mode[one]
+        assert torch.allclose(scores[one], h @ direction + critic.score.bias, atol=1e-5)
+        for other in range(one):  # of the same class or of another, the mode matters
+            assert not torch.allclose(scores[one], scores[other])
+    assert torch.allclose(scores[2] - scores[3], h @ (of_mode[2] - of_mode[3]), atol=1e-5)  # modes of one class
+    logits = [critic(x, torch.full((4,), mode))[1] for mode in range(6)]
+    assert all(torch.equal(logits[0], other) for other in logits)  # the auxiliary classifier must not be told
 
 
-def test_generator_depends_on_label_and_noise(nets: Nets) -> None:
-    z, label = normal(3, CONFIG.noise_dim), torch.zeros(3, dtype=torch.int64)
-    x = nets.generator(z, label)
+def test_generator_depends_on_mode_and_noise(nets: Nets) -> None:
+    z, mode = normal(3, NORMALS), torch.zeros(3, dtype=torch.int64)
+    x = nets.generator(z, mode)
     assert x.shape == (3, CONFIG.components)
-    assert not torch.allclose(x, nets.generator(z, label + 1))
-    for column in range(CONFIG.noise_dim):  # every number that is drawn is used
+    assert not torch.allclose(x, nets.generator(z, mode + 1))
+    for column in range(NORMALS):  # every number that is drawn is used
         other = z.clone()
         other[:, column] += 1
-        assert (nets.generator(other, label) != x).any()
+        assert (nets.generator(other, mode) != x).any()
+
+
+def test_modes_differ_in_what_the_network_makes_too(nets: Nets) -> None:
+    z = normal(3, NORMALS)
+    with torch.no_grad():
+        nets.generator.centres.zero_()
+        nets.generator.spreads.fill_(1.0)
+    made = [nets.generator(z, torch.full((3,), mode)) for mode in range(6)]
+    for one in range(6):
+        for other in range(one):
+            assert not torch.allclose(made[one], made[other])
+
+
+def test_a_mode_picks_its_own_centre_and_spread(nets: Nets) -> None:
+    modes, z = some_modes(), normal(6, NORMALS)
+    with torch.no_grad():
+        nets.generator.head.weight.zero_()
+        nets.generator.head.bias.zero_()
+        assert np.array_equal(nets.generator(z, MODES).numpy(), modes.centres[MODES])
+        bias = normal(CONFIG.components, seed=5)
+        nets.generator.head.bias.copy_(bias)
+        wanted = modes.centres[MODES] + modes.spreads[MODES] * bias.numpy()
+        assert nets.generator(z, MODES).numpy() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_from_uniform_is_the_normals_and_the_mode_that_the_last_number_picks(nets: Nets) -> None:
+    below = np.float32(1) - np.float32(2.0**-24)  # the largest that a seed gives
+    picks = [1e-7, 0.2499, 0.25, 0.4999, 0.5, 0.9, below]  # at its own cumulative share, a mode is passed
+    wanted = {0: [0, 0, 1, 1, 1, 1, 1], 1: [0, 0, 0, 0, 1, 1, 1], 2: [0] * 7}
+    for label, passed in wanted.items():
+        uniform = torch.rand((len(picks), CONFIG.noise_dim), generator=rng(label)).clamp(1e-6, 1 - 1e-6)
+        uniform[:, -1] = torch.tensor(picks)
+        u = uniform.double().numpy()
+        length, turn = np.sqrt(-2 * np.log(u[:, : NORMALS // 2])), 2 * np.pi * u[:, NORMALS // 2 : NORMALS]
+        z = torch.from_numpy(np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)).float()
+        got = nets.generator.from_uniform(uniform, torch.full((len(picks),), label))
+        assert torch.allclose(got, nets.generator(z, torch.tensor(passed) + 2 * label), atol=1e-5)
 
 
 def test_rows_do_not_see_each_other(nets: Nets) -> None:
-    z = normal(5, CONFIG.noise_dim)
-    label = torch.tensor([0, 1, 2, 1, 0])
-    together = nets.generator(z, label)
-    alone = torch.cat([nets.generator(z[i : i + 1], label[i : i + 1]) for i in range(5)])
+    z = normal(5, NORMALS)
+    mode = torch.tensor([0, 3, 5, 2, 0])
+    together = nets.generator(z, mode)
+    alone = torch.cat([nets.generator(z[i : i + 1], mode[i : i + 1]) for i in range(5)])
     assert torch.allclose(together, alone, atol=1e-6)
 
 
@@ -287,16 +410,14 @@ def gru(inputs: NDArray[np.float64], w: dict[str, NDArray[np.float64]], suffix: 
 
 def test_generator_equals_a_loop_over_its_steps(nets: Nets) -> None:
     w = {name: value.double().numpy() for name, value in nets.generator.state_dict().items()}
-    z, label = normal(6, CONFIG.noise_dim), LABELS
-    got = nets.generator(z, label).detach().numpy()
-    for row in range(6):
+    modes, z = some_modes(), normal(6, NORMALS)
+    got = nets.generator(z, MODES).detach().numpy()
+    for row, mode in enumerate(MODES.tolist()):
         noise = z[row].double().numpy().reshape(CONFIG.latent_steps, CONFIG.step_noise)
-        asked = w["embed.weight"][int(label[row])]
+        asked = w["embed.weight"][mode]
         inputs = np.stack([np.concatenate([step, asked]) for step in noise])
         forward = gru(inputs, w, "")
         backward = gru(inputs[::-1], w, "_reverse")[::-1]
-        h = np.concatenate([forward, backward], axis=1).ravel()
-        for layer in (0, 2):
-            h = w[f"head.{layer}.weight"] @ h + w[f"head.{layer}.bias"]
-            h = np.where(h > 0, h, 0.2 * h)
-        assert got[row] == pytest.approx(w["head.4.weight"] @ h + w["head.4.bias"], abs=1e-5)
+        states = np.concatenate([forward, backward], axis=1).ravel()
+        away = w["head.weight"] @ states + w["head.bias"]
+        assert got[row] == pytest.approx(modes.centres[mode] + modes.spreads[mode] * away, abs=1e-5)

@@ -14,33 +14,44 @@ import numpy as np
 import torch
 
 from ecgsynth.config import WGANConfig
+from ecgsynth.modes import Modes
 from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.wgan import Generator
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS = 7, 8
+SHARES = np.array([[0.5, 0.3, 0.2], [0.75, 0.25, 0.0], [1.0, 0.0, 0.0]])  # of the modes of N, S and V
 CONFIG = WGANConfig(
     time=32,
     channels=2,
     classes=3,
     components=8,
+    modes=3,
     latent_steps=4,
     step_noise=3,
     hidden=8,
-    readout=8,
     label_dim=4,
     critic_hidden=16,
 )
 
 
 def tiny(seed: int = 0) -> Synthesizer:
-    """A generator of three classes in two leads that nobody trained."""
+    """A generator of three classes with three, two and one mode, in two leads, that nobody trained."""
     rng = np.random.Generator(np.random.Philox(seed))
     generator = Generator(CONFIG)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) / 2))
+    modes = (CONFIG.classes * CONFIG.modes, CONFIG.components)
+    generator.set_modes(
+        Modes(
+            numbers=np.zeros(0, dtype=np.int64),
+            shares=SHARES,
+            centres=rng.normal(size=modes).astype(np.float32),
+            spreads=rng.uniform(0.2, 0.8, size=modes).astype(np.float32),
+        )
+    )
     size = CONFIG.time * CONFIG.channels
     axes, _ = np.linalg.qr(rng.normal(size=(size, CONFIG.components)))
     scaler = PrincipalScaler(
