@@ -52,6 +52,11 @@ class RunFolder:
     def state(self) -> Path:
         return self.path / "checkpoint" / "state.safetensors"
 
+    def clear(self) -> None:
+        """Remove what an earlier training left that the next one does not replace at once."""
+        for stale in (self.state, self.weights, self.history, self.metrics):
+            stale.unlink(missing_ok=True)
+
     def write_config(self, content: dict[str, Any]) -> None:
         """Write config.json with the folder's format."""
         write_json(self.config, {"format": FORMAT, **content})

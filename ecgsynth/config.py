@@ -103,6 +103,8 @@ class TrainConfig(JsonConfig):
             at_least(self, 1, "steps")
         if self.budget_s is not None:
             at_least(self, 1, "budget_s")
+        if self.seed >= 2**64:
+            raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {self.seed}")
         if not self.ema < 1:
             raise ConfigError(f"ema must be below 1, got {self.ema}")
 

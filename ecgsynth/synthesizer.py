@@ -146,6 +146,7 @@ class Synthesizer:
         """Write a run folder that ``load`` reads (without the history and the checkpoint of the training)."""
         folder = RunFolder(Path(run))
         check_free(folder.path, force=force)
+        folder.clear()
         folder.write_config(
             {"config": self.config.to_json(), "data": self.about["data"], "training": self.about["training"]}
         )
@@ -214,6 +215,5 @@ def start_run(folder: RunFolder, config: WGANConfig, about: dict[str, Any], *, r
             raise ConfigError(f"{folder.path} was begun with other training settings; resume with the same command")
         return
     check_free(folder.path, force=force)
-    for stale in (folder.state, folder.weights, folder.history, folder.metrics):
-        stale.unlink(missing_ok=True)
+    folder.clear()
     folder.write_config(content)

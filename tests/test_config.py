@@ -111,6 +111,7 @@ def test_training_has_steps_or_a_budget(given_both):
         ("gp_weight", -1.0, "gp_weight must be at least 0, got -1.0"),
         ("class_weight", -0.5, "class_weight must be at least 0, got -0.5"),
         ("seed", -1, "seed must be at least 0, got -1"),
+        ("seed", 2**64, "a seed is a whole number from 0 to 2**64 - 1, got 18446744073709551616"),
         ("ema", -0.1, "ema must be at least 0, got -0.1"),
         ("ema", 1.0, "ema must be below 1, got 1.0"),
         ("ema", math.nan, "ema must be at least 0, got nan"),

@@ -1,6 +1,7 @@
 """Fit, sample, save, load, export: the generator as its users hold it."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -164,6 +165,21 @@ def test_fit_gives_what_load_reads(run: Path, tmp_path: Path) -> None:
     assert made.config == again.config == WGANConfig(time=TIME, channels=CHANNELS, classes=3, **SIZES)
     for name in ("weights.safetensors", "scaler.json", "config.json"):
         assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_a_replaced_folder_keeps_nothing_of_the_run_it_held(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    assert (copy / "checkpoint" / "state.safetensors").exists()
+    Synthesizer.load(run).save(copy, force=True)
+    assert sorted(path.name for path in copy.rglob("*") if path.is_file()) == [
+        "config.json",
+        "metrics.json",
+        "scaler.json",
+        "weights.safetensors",
+    ]
+    assert Synthesizer.load(copy).sample(3, seed=1).values.tobytes() == (
+        Synthesizer.load(run).sample(3, seed=1).values.tobytes()
+    )
 
 
 def test_save_and_load_are_inverse(run: Path, tmp_path: Path) -> None:
