@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import re
 
 import pytest
 from hypothesis import given
@@ -119,7 +120,7 @@ def test_training_has_steps_or_a_budget(given_both):
     ],
 )
 def test_bad_training_settings_are_named(name, value, sentence):
-    with pytest.raises(ConfigError, match=f"^{sentence}$"):
+    with pytest.raises(ConfigError, match=f"^{re.escape(sentence)}$"):
         TrainConfig(**{"steps": 10, name: value})
 
 
