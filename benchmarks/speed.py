@@ -46,7 +46,7 @@ def main(mitdb: Path, model: Path, run: Path) -> None:
     drawn = best(lambda: [None for _ in sampler.stream(BEATS, batch=BATCH)])
     labels = np.arange(BEATS) % trained.config.classes
     in_torch = best(lambda: draw(trained.sampler, labels, seed=0, batch=BATCH))
-    cold = best(lambda: subprocess.run([sys.executable, "-c", COLD, str(model)], check=True))
+    cold = best(lambda: subprocess.run([sys.executable, "-P", "-c", COLD, str(model)], check=True))
     script = Path(sys.executable).with_name("ecgsynth")
     helped = best(lambda: subprocess.run([script, "--help"], check=True, capture_output=True))
     reading = timed(lambda: read_beats(mitdb))

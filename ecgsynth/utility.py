@@ -5,6 +5,7 @@ Generation with Recurrent Conditional GANs", 2017), beside train on real, test o
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from ecgsynth.windows import Windows
 __all__ = ["ARMS", "top_up_counts", "utility"]
 
 ARMS = ("TRTR", "TSTR", "augmented")
-RARE = 0.2  # a class with fewer windows than this share of the commonest class's is topped up to it
+RARE = 0.25  # a class with fewer windows than this share of the commonest class's is topped up to it
 
 Draw = Callable[[int, str | None, int], Windows]
 
@@ -52,23 +53,19 @@ def utility(
         raise DataError(
             f"the training part has {len(learn)} windows and the {test_part} part {len(test)}; both need some"
         )
+    tell = on_step or (lambda arm, done, total: None)
+    jobs = [(arm, repeat) for repeat in range(seed, seed + repeats) for arm in ARMS]
     found: dict[str, list[NDArray[np.int64]]] = {arm: [] for arm in ARMS}
-    for repeat in range(seed, seed + repeats):
-        for number, arm in enumerate(ARMS):
-            values, labels = training_set(arm, learn, draw, repeat)
-            done_before = ((repeat - seed) * len(ARMS) + number) * config.steps
-            net = train_classifier(
-                lambda: BeatClassifier(values.shape[2], len(learn.classes), config.width),  # noqa: B023
-                values,
-                labels,
-                config,
-                seed=repeat,
-                device=device,
-                on_step=None
-                if on_step is None
-                else lambda done, total, loss: on_step(arm, done_before + done, total * len(ARMS) * repeats),  # noqa: B023
-            )
-            found[arm].append(confusion_matrix(test.labels, predict(net, test.values), len(test.classes)))
+    for number, (arm, repeat) in enumerate(jobs):
+        net = train_classifier(
+            partial(BeatClassifier, learn.values.shape[2], len(learn.classes), config.width),
+            *training_set(arm, learn, draw, repeat),
+            config,
+            seed=repeat,
+            device=device,
+            on_step=partial(job_step, tell, arm, number, len(jobs)),
+        )
+        found[arm].append(confusion_matrix(test.labels, predict(net, test.values), len(test.classes)))
     return {
         "classes": list(real.classes),
         "test_part": test_part,
@@ -78,6 +75,13 @@ def utility(
         "classifier": config.to_json(),
         **{arm: summary(confusions) for arm, confusions in found.items()},
     }
+
+
+def job_step(
+    tell: Callable[[str, int, int], None], arm: str, number: int, jobs: int, done: int, total: int, loss: float
+) -> None:
+    """Pass on the progress of one of several classifiers as that of all."""
+    tell(arm, number * total + done, jobs * total)
 
 
 def training_set(arm: str, learn: Windows, draw: Draw, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
