@@ -114,7 +114,7 @@ def test_what_is_told_is_complete_and_the_same_again(real: Windows) -> None:
     assert [done for _, done, _ in seen] == list(range(1, 91))
     assert {total for _, _, total in seen} == {90}
     assert [arm for arm, done, _ in seen if done % 15 == 0] == [*ARMS, *ARMS]
-    assert asked == [(120, None, 5), (6, "V", 5), (120, None, 6), (6, "V", 6)]
+    assert asked == [(120, None, 5), (10, "V", 5), (120, None, 6), (10, "V", 6)]
     assert (found["classes"], found["test_part"]) == (list(CLASSES), "test")
     assert (found["test_windows"], found["training_windows"], found["repeats"]) == (90, 120, 2)
     for arm in ARMS:
@@ -146,13 +146,13 @@ def test_what_cannot_be_measured_is_refused(real: Windows) -> None:
 @pytest.mark.parametrize(
     ("counts", "wanted"),
     [
-        ((100, 5, 20), {"N": 0, "S": 15, "V": 0}),
-        ((100, 0, 19), {"N": 0, "S": 20, "V": 1}),
+        ((100, 5, 25), {"N": 0, "S": 20, "V": 0}),
+        ((100, 0, 24), {"N": 0, "S": 25, "V": 1}),
         ((7, 7, 7), {"N": 0, "S": 0, "V": 0}),
-        ((2, 2, 1000), {"N": 198, "S": 198, "V": 0}),
+        ((2, 2, 1000), {"N": 248, "S": 248, "V": 0}),
     ],
 )
-def test_rare_classes_are_topped_up_to_a_fifth_of_the_commonest(
+def test_rare_classes_are_topped_up_to_a_quarter_of_the_commonest(
     counts: tuple[int, ...], wanted: dict[str, int]
 ) -> None:
     assert top_up_counts(windows(np.repeat([0, 1, 2], counts))) == wanted
@@ -168,8 +168,8 @@ def test_each_arm_trains_on_what_it_says(real: Windows) -> None:
     assert np.array_equal(labels, draw_well(120, None, 3).labels)
     values, labels = training_set("augmented", learn, draw_well, 3)
     assert np.array_equal(values[:120], learn.values)
-    assert np.array_equal(values[120:], draw_well(6, "V", 3).values)
-    assert np.bincount(labels).tolist() == [80, 30, 16]
+    assert np.array_equal(values[120:], draw_well(10, "V", 3).values)
+    assert np.bincount(labels).tolist() == [80, 30, 20]
 
 
 def test_nothing_rare_nothing_added() -> None:
