@@ -15,6 +15,7 @@ __all__ = ["main"]
 
 UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 BAR_STEPS = 1000
+SHOWN = ("wasserstein", "generator")  # losses that the training bar shows
 
 
 class ReportingGroup(click.Group):
@@ -214,9 +215,6 @@ def train_ecg(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
         f"validation macro-F1 {reached['validation_score']:.3f}"
     )
-
-
-SHOWN = ("wasserstein", "generator")
 
 
 @main.command()
