@@ -5,7 +5,9 @@
 beats.npz comes from 'ecgsynth prepare'. Prints the steps made and the best validation score; the test part is not used.
 """
 
+import dataclasses
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -15,7 +17,10 @@ from torch import Tensor, nn
 from ecgsynth import fit_wgan
 from ecgsynth.cli import BAR_STEPS, Duration, bar
 from ecgsynth.config import TrainConfig, WGANConfig
+from ecgsynth.modes import Modes
+from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.wgan import Generator, Nets
 from ecgsynth.windows import Windows
 
 FRAMES = 16
@@ -23,32 +28,50 @@ UNITS = 96
 
 
 class RecurrentCritic(nn.Module):
-    """A bidirectional GRU over frames of the window (the components mapped back to samples) in place of dense layers.
+    """A bidirectional GRU over frames of the window, local coordinates mapped back to samples, in place of dense layers.
 
-    forward: as ecgsynth.wgan.Critic
+    forward: as ecgsynth.wgan.Critic; RR intervals are seen beside every frame
     """
 
     basis: Tensor
 
-    def __init__(self, config: WGANConfig) -> None:
+    def __init__(self, config: WGANConfig, basis: Tensor, place: Callable[[Tensor, Tensor], Tensor]) -> None:
         super().__init__()
-        self.config = config
-        frame = config.time * config.channels // FRAMES
-        self.register_buffer("basis", torch.zeros(config.components, FRAMES * frame))
-        self.rnn = nn.GRU(frame, UNITS, batch_first=True, bidirectional=True)
+        self.place, self.size = place, config.time * config.channels // FRAMES * FRAMES
+        self.register_buffer("basis", basis)  # (features, time * channels + intervals)
+        seen = self.size // FRAMES + config.intervals
+        self.rnn = nn.GRU(seen, UNITS, batch_first=True, bidirectional=True)
         self.score = nn.Linear(4 * UNITS, 1)
-        self.embed_class = nn.Embedding(config.classes, 4 * UNITS)
-        self.embed_mode = nn.Embedding(config.classes * config.modes, 4 * UNITS)
-        self.classify = nn.Linear(4 * UNITS, config.classes)
-        for embed in (self.embed_class, self.embed_mode):
-            nn.init.normal_(embed.weight, std=(4 * UNITS) ** -0.5)
+        self.project = nn.Embedding(sum(config.modes), 4 * UNITS)
+        nn.init.normal_(self.project.weight, std=(4 * UNITS) ** -0.5)
+        self.intervals = config.intervals
 
-    def forward(self, x: Tensor, mode: Tensor) -> tuple[Tensor, Tensor]:
-        frames = (x @ self.basis).unflatten(1, (FRAMES, -1))  # (n, frames, samples of a frame)
-        states, _ = self.rnn(frames)
+    def forward(self, local: Tensor, mode: Tensor) -> Tensor:
+        made = self.place(local, mode) @ self.basis
+        frames = made[:, : self.size].unflatten(1, (FRAMES, -1))  # (n, frames, samples of a frame)
+        rhythm = made[:, made.shape[1] - self.intervals :].unsqueeze(1).expand(-1, FRAMES, -1)
+        states, _ = self.rnn(torch.cat([frames, rhythm], dim=2))
         h = torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1)  # (n, 4 * units)
-        asked = self.embed_class(mode // self.config.modes) + self.embed_mode(mode)
-        return self.score(h).squeeze(1) + (asked * h).sum(dim=1), self.classify(h)
+        return self.score(h).squeeze(1) + (self.project(mode) * h).sum(dim=1)
+
+
+def with_recurrent_critic(windows: Windows) -> Callable[..., tuple[Nets, Generator]]:
+    """``fit_wgan.build`` with the other critic."""
+    build, learn = fit_wgan.build, windows.part("train")
+    basis, _ = PrincipalScaler.fit(learn.values, learn.rr_s).basis()
+    basis[:, : learn.values[0].size] /= learn.values.std()  # so that frames are of about the size of the intervals
+
+    def build_other(
+        config: WGANConfig, training: TrainConfig, modes: Modes, device: torch.device
+    ) -> tuple[Nets, Generator]:
+        nets, average = build(config, training, modes, device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(training.seed)
+            critic = RecurrentCritic(config, torch.from_numpy(basis), nets.generator.place).to(device)
+        optimizer = torch.optim.Adam(critic.parameters(), lr=training.rate, betas=(0.0, 0.9), fused=True)
+        return dataclasses.replace(nets, critic=critic, critic_optimizer=optimizer), average
+
+    return build_other
 
 
 @click.command()
@@ -60,18 +83,7 @@ def main(beats: Path, critic: str, budget: float, seed: int) -> None:
     """Train with one of the two critics for a given time."""
     windows = Windows.load(beats)
     if critic == "recurrent":
-        from ecgsynth.scaling import PrincipalScaler
-
-        scaler = PrincipalScaler.fit(windows.part("train").values, WGANConfig(time=windows.values.shape[1]).components)
-
-        def build(config: WGANConfig) -> RecurrentCritic:
-            made = RecurrentCritic(config)
-            # Orthonormal axes times the scales: the signal itself, in units of its overall standard deviation.
-            basis = torch.from_numpy(scaler.scales[:, None] * scaler.axes).float()
-            made.basis.copy_(basis / windows.values.std().item())
-            return made
-
-        fit_wgan.Critic = build  # type: ignore[assignment, misc]
+        fit_wgan.build = with_recurrent_critic(windows)
     with tempfile.TemporaryDirectory() as run, bar(critic, BAR_STEPS) as show:
         made = Synthesizer.fit(
             windows,

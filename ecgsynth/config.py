@@ -46,36 +46,52 @@ class WGANConfig(JsonConfig):
 
     time: int  # samples a window
     channels: int = 1
-    classes: int = 5
-    components: int = 40  # principal components in which windows are made and judged
-    modes: int = 48  # kinds of windows that are told apart within a class
+    components: int = 80  # principal components in which windows are made and judged
+    intervals: int = 0  # RR intervals that are made beside a window: 2, before and after, or none
+    modes: tuple[int, ...] = (1, 1, 1, 1, 1)  # kinds of windows that are told apart within each class
     latent_steps: int = 8  # steps of the recurrent generator
     step_noise: int = 8  # normal numbers it reads at each step
     hidden: int = 128  # units of its GRU, in each direction
-    label_dim: int = 16  # numbers that stand for a mode of a class
+    mode_dim: int = 16  # numbers that stand for a mode
+    read_out: int = 128  # numbers to which the states are reduced, each weighted anew for each mode
     critic_hidden: int = 512
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "modes", tuple(self.modes))  # JSON has lists
         at_least(
             self,
             1,
-            *("time", "channels", "classes", "components", "modes", "latent_steps", "step_noise"),
-            *("hidden", "label_dim", "critic_hidden"),
+            *("time", "channels", "components", "latent_steps", "step_noise"),
+            *("hidden", "mode_dim", "read_out", "critic_hidden"),
         )
-        if self.latent_steps * self.step_noise % 2:
-            raise ConfigError(
-                "latent_steps * step_noise must be even, as normals come in pairs, "
-                f"got {self.latent_steps} * {self.step_noise}"
-            )
+        if min(self.modes, default=0) < 1:
+            raise ConfigError(f"every class has at least one mode, got {list(self.modes)}")
+        if self.intervals not in (0, 2):
+            raise ConfigError(f"there are two RR intervals or none, got {self.intervals}")
         if self.components > self.time * self.channels:
             raise ConfigError(
                 f"a window of {self.time} x {self.channels} numbers has no {self.components} components; ask for fewer"
             )
 
     @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.modes)
+
+    @property
+    def features(self) -> int:
+        """Numbers that stand for a window: its components, and its RR intervals."""
+        return self.components + self.intervals
+
+    @property
+    def normals(self) -> int:
+        """Normal numbers that one window is made from: those of the latent steps, and one for each feature."""
+        return self.latent_steps * self.step_noise + self.features
+
+    @property
     def noise_dim(self) -> int:
-        """Uniform numbers that one window is made from: those that become normals, and one that picks the mode."""
-        return self.latent_steps * self.step_noise + 1
+        """Uniform numbers that one window is made from: those that become normals, in pairs, and one for the mode."""
+        return self.normals + self.normals % 2 + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +102,10 @@ class TrainConfig(JsonConfig):
     budget_s: float | None = None
     seed: int = 0
     batch: int = 240  # windows in a batch, the same number of each class
-    rate: float = 3e-4  # Adam's, falling linearly to 0 in the second half
+    rate: float = 6e-4  # Adam's, falling linearly to 0 in the second half
     critic_steps: int = 2  # critic updates a generator update
     gp_weight: float = 2.0
     gp_every: int = 4  # the penalty is taken on every so-many-th critic update, with as many times the weight
-    class_weight: float = 0.5  # of the auxiliary classifier's loss
     ema: float = 0.999
     validations: int = 24  # times that the generator is scored on the validation part
 
@@ -98,7 +113,7 @@ class TrainConfig(JsonConfig):
         if (self.steps is None) == (self.budget_s is None):
             raise ConfigError("give either a number of steps or a budget of time, not both and not neither")
         at_least(self, 1, "batch", "critic_steps", "gp_every", "validations")
-        at_least(self, 0, "rate", "gp_weight", "class_weight", "ema", "seed")
+        at_least(self, 0, "rate", "gp_weight", "ema", "seed")
         if self.steps is not None:
             at_least(self, 1, "steps")
         if self.budget_s is not None:

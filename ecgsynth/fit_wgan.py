@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import TrainConfig, WGANConfig
-from ecgsynth.modes import Modes, find_modes
+from ecgsynth.modes import Modes
 from ecgsynth.training import Progress, Trainee, train
 from ecgsynth.wgan import Critic, Generator, Nets, critic_step, generator_step
 
@@ -20,19 +20,20 @@ def fit_wgan(
     training: TrainConfig,
     real: Tensor,
     labels: Tensor,
+    modes: Modes,
     *,
     score: Callable[[Generator], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
-    """Train on scaled windows (n, components) and their labels (n,) int64, on the device that they are on.
+    """Train on windows as features (n, features) and their labels (n,) int64, on the device that they are on.
 
     Every batch has the same number of each class, drawn with repetition. The best generator by ``score`` is left in
     the run folder; see training.train for what comes back and what is raised.
     """
-    modes = find_modes(real.cpu().numpy(), labels.cpu().numpy(), config.classes, config.modes, training.seed)
     numbers = torch.from_numpy(modes.numbers).to(real.device)
     nets, average = build(config, training, modes, real.device)
+    local = nets.generator.locate(real, numbers)
     rng = torch.Generator(real.device).manual_seed(training.seed)
     members = [torch.nonzero(labels == code).squeeze(1) for code in range(config.classes)]
     per_class = max(1, training.batch // config.classes)
@@ -48,8 +49,8 @@ def fit_wgan(
         for update in range(number * training.critic_steps, (number + 1) * training.critic_steps):
             picked = balanced()
             penalise = update % training.gp_every == 0
-            losses |= critic_step(nets, real[picked], numbers[picked], training, rng, penalise=penalise)
-        return losses | generator_step(nets, numbers[balanced()], training, rng)
+            losses |= critic_step(nets, local[picked], numbers[picked], training, rng, penalise=penalise)
+        return losses | generator_step(nets, numbers[balanced()], rng)
 
     trainee = Trainee(
         modules={"generator": nets.generator, "critic": nets.critic},

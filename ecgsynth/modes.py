@@ -1,11 +1,11 @@
-"""Modes: kinds of windows within a class, found by k-means, on which a generator is conditioned beside the class.
+"""Modes: kinds of windows within a class, found by clustering, on which a generator is conditioned beside the class.
 
-The beats of a class are a mixture of many tight kinds (a person's normal beat, a bundle branch block). A generator
+The windows of a class are a mixture of many tight kinds (a person's normal beat, a bundle branch block). A generator
 that must find these kinds by itself loses some and smears others; told which kind to make, it learns each. Liu et al.,
 "Diverse Image Generation via Self-Conditioned GANs", CVPR 2020, do the same for images without classes.
 """
 
-import warnings
+import heapq
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,64 +15,127 @@ from ecgsynth.errors import require
 
 __all__ = ["MIN_MODE", "Modes", "find_modes"]
 
-MIN_MODE = 20  # training windows of a mode; fewer are given to the next nearest
-PER_MODE = 50  # windows of a class for each mode that is looked for
-ROUNDS = 20
+MIN_MODE = 20  # training windows of a mode, so that what is kept of it is nobody's own beat
+PER_MODE = 30  # windows of a class for each mode that is looked for
+MOST_MODES = 300  # of a class
+ROUNDS = 8  # of k-means, after the clusters have been found by splitting
+SPLIT_ROUNDS = 10
+FLOOR = 0.02  # least spread of a feature in a mode, as a share of its spread in all windows
+MAD = 1.4826  # the median absolute deviation of a normal distribution times this is its standard deviation
 
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """The modes of all classes; mode j of class c has the number c * per_class + j.
+    """The modes of all classes, those of the first class first.
 
     numbers: (n,) int64, the mode of each training window
-    shares: (classes, per_class), of a mode among its class, rows summing to one, 0 where a class has fewer modes
-    centres, spreads: (classes * per_class, components), mean and standard deviation of a mode's windows
+    shares: one array (k,) a class: the share of each of its k modes among its windows, falling
+    centres, spreads: (modes, features), median and scaled median absolute deviation of a mode's windows
     """
 
     numbers: NDArray[np.int64]
-    shares: NDArray[np.float64]
+    shares: tuple[NDArray[np.float64], ...]
     centres: NDArray[np.float32]
     spreads: NDArray[np.float32]
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many modes each class has."""
+        return tuple(len(shares) for shares in self.shares)
 
-def find_modes(
-    scaled: NDArray[np.float32], labels: NDArray[np.int64], classes: int, per_class: int, seed: int
-) -> Modes:
-    """Cluster the scaled windows (n, components) of each class into at most ``per_class`` modes of MIN_MODE or more."""
+
+def find_modes(features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int) -> Modes:
+    """Cluster the features (n, features) of each class into modes of MIN_MODE windows or more.
+
+    A class without windows has one mode, at zero; one with fewer than twice MIN_MODE has one.
+    """
     numbers = np.zeros(len(labels), dtype=np.int64)
-    shares = np.zeros((classes, per_class))
-    shares[:, 0] = 1.0  # of a class without windows
-    centres = np.zeros((classes * per_class, scaled.shape[1]), dtype=np.float32)
-    spreads = np.ones_like(centres)
+    shares: list[NDArray[np.float64]] = []
+    centres: list[NDArray[np.float32]] = []
+    spreads: list[NDArray[np.float32]] = []
+    floor = FLOOR * features.std(axis=0) + 1e-6
     rng = np.random.default_rng(seed)
     for label in range(classes):
         own = np.flatnonzero(labels == label)
-        if not len(own):
-            continue
-        found = cluster(scaled[own], min(per_class, max(1, len(own) // PER_MODE)), rng)
-        numbers[own] = label * per_class + found
-        shares[label] = np.bincount(found, minlength=per_class) / len(own)
+        x = features[own] if len(own) else np.zeros((1, features.shape[1]), dtype=np.float32)
+        found = cluster(x, rng)
+        numbers[own] = len(centres) + found[: len(own)]
+        shares.append(np.bincount(found) / len(found))
         for mode in range(found.max() + 1):
-            members = scaled[own[found == mode]]
-            centres[label * per_class + mode] = members.mean(axis=0)
-            spreads[label * per_class + mode] = np.maximum(members.std(axis=0), 1e-3)
-    return Modes(numbers=numbers, shares=shares, centres=centres, spreads=spreads)
+            members = x[found == mode]
+            centres.append(np.median(members, axis=0))
+            spreads.append(np.maximum(MAD * np.median(np.abs(members - centres[-1]), axis=0), floor))
+    return Modes(numbers, tuple(shares), np.stack(centres).astype(np.float32), np.stack(spreads).astype(np.float32))
 
 
-def cluster(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(n,) cluster of each row, numbered from 0 by size; clusters below MIN_MODE are dissolved into the others."""
-    vq = require("scipy.cluster.vq", "finding modes")
-    if wanted == 1:
-        return np.zeros(len(x), dtype=np.int64)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of clusters that run empty: they are dissolved below
-        centres, found = vq.kmeans2(x, wanted, iter=ROUNDS, minit="++", rng=rng)
-    sizes = np.bincount(found, minlength=wanted)
-    kept = np.argsort(-sizes, kind="stable")[: max(1, int((sizes >= MIN_MODE).sum()))]
-    rank = np.full(wanted, -1, dtype=np.int64)
-    rank[kept] = np.arange(len(kept))
+def cluster(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.int64]:
+    """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_MODE unless there is only one.
+
+    Clusters are split in two, that of the largest sum of squares first (bisecting k-means; Steinbach, Karypis and
+    Kumar, 2000), and then refined all together by k-means; those that lose too many rows are dissolved.
+    """
+    found = refine(x, bisect(x, min(MOST_MODES, len(x) // PER_MODE), rng))
+    sizes = np.bincount(found)
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
     numbers: NDArray[np.int64] = rank[found]
-    dissolved = numbers < 0
-    if dissolved.any():
-        numbers[dissolved], _ = vq.vq(x[dissolved], centres[kept])
     return numbers
+
+
+def bisect(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(n,) cluster of each row: at most ``wanted`` clusters of MIN_MODE or more."""
+    numbers = np.zeros(len(x), dtype=np.int64)
+    count = 1
+    waiting = [(0.0, 0, np.arange(len(x)))]  # minus the sum of squares, number, rows
+    while waiting and count < wanted:
+        _, number, rows = heapq.heappop(waiting)
+        side = halves(x[rows], rng)
+        if side is None:
+            continue
+        numbers[rows[side]] = count
+        for half, its in ((rows[~side], number), (rows[side], count)):
+            heapq.heappush(waiting, (-float(np.square(x[half] - x[half].mean(axis=0)).sum()), its, half))
+        count += 1
+    return numbers
+
+
+def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_] | None:
+    """(n,) which of two halves each row is in, by 2-means from the main axis; None if one half would be too small."""
+    if len(x) < 2 * MIN_MODE:
+        return None
+    centred = x - x.mean(axis=0)
+    axis = rng.normal(size=x.shape[1:]).astype(np.float32)
+    for _ in range(SPLIT_ROUNDS):  # power iteration
+        axis = centred.T @ (centred @ axis)
+        axis /= np.linalg.norm(axis) + 1e-12
+    along = centred @ axis
+    side: NDArray[np.bool_] = along > 0
+    for _ in range(SPLIT_ROUNDS):
+        if side.all() or not side.any():
+            break
+        one, other = centred[side].mean(axis=0), centred[~side].mean(axis=0)
+        side = centred @ (one - other) > (one + other) @ (one - other) / 2
+    if not MIN_MODE <= side.sum() <= len(x) - MIN_MODE:  # a few outliers: rather two halves of the same size
+        side = along > np.median(along)
+    return side if MIN_MODE <= side.sum() <= len(x) - MIN_MODE else None
+
+
+def refine(x: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_MODE."""
+    cluster_of = require("sklearn.cluster", "finding modes")
+    count = int(numbers.max()) + 1
+    if count == 1:
+        return numbers
+    means = np.stack([x[numbers == number].mean(axis=0) for number in range(count)])
+    found = cluster_of.KMeans(count, init=means, n_init=1, max_iter=ROUNDS).fit(x).labels_.astype(np.int64)
+    while True:
+        sizes = np.bincount(found, minlength=count)
+        small = np.flatnonzero((sizes > 0) & (sizes < MIN_MODE))
+        left = np.flatnonzero(sizes >= MIN_MODE)
+        if not len(small):
+            break
+        lost = np.flatnonzero(found == small[sizes[small].argmin()])
+        means = np.stack([x[found == number].mean(axis=0) for number in left])
+        found[lost] = left[np.square(x[lost][:, None] - means).sum(axis=2).argmin(axis=1)]
+    again: NDArray[np.int64] = np.unique(found, return_inverse=True)[1].astype(np.int64)
+    return again

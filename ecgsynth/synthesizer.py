@@ -16,6 +16,7 @@ from ecgsynth.ecg import AAMI_MEANINGS
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.files import check_free, read_json, write_json
 from ecgsynth.fit_wgan import fit_wgan
+from ecgsynth.modes import find_modes
 from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.sampling import SignalSampler, draw
 from ecgsynth.scaling import PrincipalScaler
@@ -49,6 +50,7 @@ class Synthesizer:
         run: Path | str,
         *,
         sizes: dict[str, int] | None = None,
+        min_class: int = MIN_CLASS,
         device: str = "auto",
         resume: bool = False,
         force: bool = False,
@@ -57,30 +59,37 @@ class Synthesizer:
         """Train on the training part of ``windows``, choose the best step on the validation part, keep both in ``run``.
 
         ``sizes`` are settings of WGANConfig other than those that follow from the windows. With ``resume``, a run that
-        was stopped goes on; its settings must be the same.
-        Raises DataError for a class with fewer than MIN_CLASS training windows, ConfigError for settings that differ
-        from those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a non-finite loss.
+        was stopped goes on; its settings must be the same. Lower ``min_class`` for experiments only: a class of a few
+        windows is learnt as those windows.
+        Raises DataError for a class with fewer than ``min_class`` training windows, ConfigError for settings that
+        differ from those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a non-finite loss.
         """
         folder = RunFolder(Path(run))
         learn, check = windows.part("train"), windows.part("validation")
-        check_classes(learn, check)
+        check_classes(learn, check, min_class)
+        sizes = dict(sizes or {})
+        scaler = PrincipalScaler.fit(learn.values, learn.rr_s, components=sizes.pop("components", None))
+        real = scaler.transform(learn.values, learn.rr_s)
+        modes = find_modes(real, learn.labels, len(learn.classes), training.seed)
         config = WGANConfig(
-            time=learn.values.shape[1],
-            channels=learn.values.shape[2],
-            classes=len(learn.classes),
-            **(sizes or {}),
+            time=scaler.time,
+            channels=scaler.channels,
+            components=len(scaler.axes),
+            intervals=len(scaler.interval_means),
+            modes=modes.counts,
+            **sizes,
         )
         about = {"data": describe(windows, learn), "training": {"model": MODEL, "config": training.to_json()}}
         chosen = pick_device(device)
-        scaler = PrincipalScaler.fit(learn.values, config.components)
         start_run(folder, config, about, resume=resume, force=force)  # the last that can refuse, the first that writes
         scaler.save(folder.scaler)
         reached = fit_wgan(
             config,
             training,
-            torch.from_numpy(scaler.transform(learn.values)).to(chosen),
+            torch.from_numpy(real).to(chosen),
             torch.from_numpy(learn.labels).to(chosen),
-            score=validation_score(config, learn.shares(), scaler.transform(check.values), check.labels),
+            modes,
+            score=validation_score(config, learn.shares(), scaler.transform(check.values, check.rr_s), check.labels),
             run=folder,
             on_progress=on_progress,
         )
@@ -131,13 +140,15 @@ class Synthesizer:
             labels = pick_labels(row_noise(seed, range(n), self.config.noise_dim).label, shares)
         else:
             labels = np.full(n, self.classes.index(label), dtype=np.int64)
+        values, rr_s = draw(self.sampler, labels, seed)
         return Windows(
-            values=draw(self.sampler, labels, seed),
+            values=values,
             fs_hz=data["fs_hz"],
             units=data["units"],
             channel_names=tuple(data["channel_names"]),
             classes=self.classes,
             labels=labels,
+            rr_s=rr_s,
             event_index=data["event_index"],
             meta={"synthetic": True, "seed": seed},
         )
@@ -155,6 +166,18 @@ class Synthesizer:
         folder.write_tensors(folder.weights, weights, {})
         write_json(folder.metrics, self.about["metrics"])
 
+    def tell_measured(self, measured: dict[str, Any]) -> None:
+        """Add what ``evaluate`` measured to what is known of the generator, and so to the manifest of its file.
+
+        Raises ConfigError if the generator was measured against other data than it was trained on.
+        """
+        if not measured.get("same_training_part"):
+            raise ConfigError(
+                "the report compares the generator with other beats than it learnt from; evaluate it on its own"
+            )
+        kept = ("split", "utility", "fidelity", "privacy")
+        self.about["metrics"] = {**self.about["metrics"], **{name: measured[name] for name in kept if name in measured}}
+
     def export(self, path: Path | str, *, force: bool = False) -> None:
         """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
         from ecgsynth.export.to_onnx import export_signal
@@ -162,14 +185,14 @@ class Synthesizer:
         export_signal(self.sampler, self.config, self.about, Path(path), force=force)
 
 
-def check_classes(learn: Windows, check: Windows) -> None:
+def check_classes(learn: Windows, check: Windows, minimum: int) -> None:
     """Raise DataError for a class that cannot be learnt or cannot be checked."""
     for name, count in learn.counts().items():
-        if count < MIN_CLASS:
+        if count < minimum:
             raise DataError(
-                f"class {name} has {count} training windows and at least {MIN_CLASS} are needed; "
+                f"class {name} has {count} training windows and at least {minimum} are needed; "
                 f"bring more records, or train without it: --classes "
-                + ",".join(kept for kept, other in learn.counts().items() if other >= MIN_CLASS)
+                + ",".join(kept for kept, other in learn.counts().items() if other >= minimum)
             )
     if not len(check):
         raise DataError("the validation part is empty, so the best step cannot be chosen; bring more windows")

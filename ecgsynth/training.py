@@ -188,4 +188,6 @@ def validate(trainee: Trainee, score: Callable[[Any], float], run: RunFolder) ->
     if counters["best_score"] is None or counters["score"] > counters["best_score"]:
         counters["best_score"], counters["best_step"] = counters["score"], counters["step"]
         weights = {f"generator.{key}": value for key, value in trainee.average.state_dict().items()}
+        for name, parameter in trainee.average.named_parameters():  # an exported file holds them in half the bytes
+            weights[f"generator.{name}"] = parameter.detach().half().float()
         run.write_tensors(run.weights, weights, {"step": counters["step"], "score": counters["score"]})

@@ -1,8 +1,8 @@
-"""Recurrent, class-conditional Wasserstein GAN with gradient penalty.
+"""Recurrent Wasserstein GAN with gradient penalty, conditioned on the mode of a class.
 
 Arjovsky et al., "Wasserstein GAN", 2017; Gulrajani et al., "Improved Training of Wasserstein GANs", 2017;
-Miyato and Koyama, "cGANs with Projection Discriminator", 2018; Odena et al., "Conditional Image Synthesis
-with Auxiliary Classifier GANs", 2017.
+Miyato and Koyama, "cGANs with Projection Discriminator", 2018; Perez et al., "FiLM: Visual Reasoning with a General
+Conditioning Layer", 2018.
 """
 
 import math
@@ -12,72 +12,117 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ecgsynth.config import TrainConfig, WGANConfig
 from ecgsynth.modes import Modes
 
 __all__ = ["Critic", "Generator", "Nets", "box_muller", "critic_step", "generator_step", "gradient_penalty"]
 
+FARTHEST = 4.0  # a local coordinate is cut off here: 27 spreads from the centre of its mode
+FILM = 0.25  # standard deviation of scales and shifts when training begins
+NOISE_GAIN = -0.3  # ln of the noise added to each local coordinate when training begins
+
+
+class Film(nn.Module):
+    """A scale and a shift of each number for each mode (Perez et al. 2018, equation 1).
+
+    forward: h (n, width), mode (n,) int64 -> (n, width)
+    """
+
+    def __init__(self, modes: int, width: int) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Embedding(modes, width), nn.Embedding(modes, width)
+        nn.init.normal_(self.scale.weight, mean=1, std=FILM)
+        nn.init.normal_(self.shift.weight, std=FILM)
+
+    def forward(self, h: Tensor, mode: Tensor) -> Tensor:
+        y: Tensor = self.scale(mode) * h + self.shift(mode)
+        return y
+
 
 class Generator(nn.Module):
-    """Noise and a mode to scaled components: a bidirectional GRU over latent steps, all its states read out.
+    """Noise and a mode to features: a bidirectional GRU over latent steps, all its states read out as the mode wants.
 
-    What is read out is how far a window lies from its mode's centre, in units of the mode's spread.
+    It works in coordinates local to the mode: local = asinh((feature - centre) / spread), with the mode's median and
+    median absolute deviation. There the many quiet beats of a mode and its few noisy ones are both within reach. The
+    read-out gives each local coordinate's value, in which the fine noise is mixed as the mode wants, and how much of
+    its own fine noise is added to it.
 
-    forward: z (n, noise_dim - 1), standard normal; mode (n,) int64 -> x (n, components), scaled (not physical units)
-    from_uniform: uniform (n, noise_dim) in (0, 1); label (n,) int64 -> the same, the mode drawn by its share
+    forward: z (n, normals), standard normal; mode (n,) int64 -> local (n, features)
+    from_uniform: uniform (n, noise_dim) in (0, 1); label (n,) int64 -> (n, features), the mode drawn by its share
     """
 
     centres: Tensor
     spreads: Tensor
+    first: Tensor
     cumulative: Tensor
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__()
         self.config = config
-        numbers = config.classes * config.modes
-        self.register_buffer("centres", torch.zeros(numbers, config.components))
-        self.register_buffer("spreads", torch.ones(numbers, config.components))
-        self.register_buffer("cumulative", torch.ones(config.classes, config.modes))  # shares of modes, summed up
-        self.embed = nn.Embedding(numbers, config.label_dim)
-        self.rnn = nn.GRU(config.step_noise + config.label_dim, config.hidden, batch_first=True, bidirectional=True)
-        self.head = nn.Linear(config.latent_steps * 2 * config.hidden, config.components)
+        count = sum(config.modes)
+        self.register_buffer("centres", torch.zeros(count, config.features))
+        self.register_buffer("spreads", torch.ones(count, config.features))
+        first = np.cumsum((0, *config.modes[:-1]))
+        self.register_buffer("first", torch.from_numpy(first))  # of each class's modes
+        self.register_buffer("cumulative", torch.ones(config.classes, max(config.modes)))  # shares, summed up
+        self.embed = nn.Embedding(count, config.mode_dim)
+        self.rnn = nn.GRU(config.step_noise + config.mode_dim, config.hidden, batch_first=True, bidirectional=True)
+        self.reduce = nn.Linear(config.latent_steps * 2 * config.hidden + config.features, config.read_out)
+        self.film = Film(count, config.read_out)
+        self.value = nn.Linear(config.read_out, config.features)
+        self.noise = nn.Linear(2 * config.hidden, config.features)
+        nn.init.zeros_(self.noise.weight)
+        nn.init.constant_(self.noise.bias, NOISE_GAIN)
 
     def forward(self, z: Tensor, mode: Tensor) -> Tensor:
-        noise = z.unflatten(1, (self.config.latent_steps, self.config.step_noise))  # (n, latent_steps, step_noise)
-        asked = self.embed(mode).unsqueeze(1).expand(-1, self.config.latent_steps, -1)
-        states, _ = self.rnn(torch.cat([noise, asked], dim=2))  # (n, latent_steps, 2 * hidden)
-        x: Tensor = self.centres[mode] + self.spreads[mode] * self.head(states.flatten(1))  # (n, components)
-        return x
+        steps = self.config.latent_steps
+        latent = z[:, : -self.config.features].unflatten(1, (steps, self.config.step_noise))
+        asked = self.embed(mode).unsqueeze(1).expand(-1, steps, -1)
+        states, _ = self.rnn(torch.cat([latent, asked], dim=2))  # (n, latent_steps, 2 * hidden)
+        fine = z[:, -self.config.features :]
+        value = self.value(self.film(self.reduce(torch.cat([states.flatten(1), fine], dim=1)), mode))
+        local: Tensor = value + self.noise(states.mean(dim=1)).clamp(max=2).exp() * fine
+        return local  # (n, features)
 
     def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
-        normals, pick = uniform[:, :-1], uniform[:, -1:]
-        passed = (pick >= self.cumulative[label]).sum(dim=1)  # (n,) modes whose cumulative share lies below the pick
-        x: Tensor = self(box_muller(normals), label * self.config.modes + passed)
-        return x
+        normals = box_muller(uniform[:, :-1])[:, : self.config.normals]
+        passed = (uniform[:, -1:] >= self.cumulative[label]).sum(dim=1)  # modes whose cumulative share is below it
+        mode = self.first[label] + passed
+        return self.place(self(normals, mode), mode)
+
+    def place(self, local: Tensor, mode: Tensor) -> Tensor:
+        """Local coordinates (n, features) -> features."""
+        return self.centres[mode] + self.spreads[mode] * local.clamp(-FARTHEST, FARTHEST).sinh()
+
+    def locate(self, features: Tensor, mode: Tensor) -> Tensor:
+        """Features (n, features) -> local coordinates."""
+        return ((features - self.centres[mode]) / self.spreads[mode]).asinh()
 
     def set_modes(self, modes: Modes) -> None:
         """Take over the modes that were found in the training windows."""
-        cumulative = np.cumsum(modes.shares, axis=1)
-        cumulative[cumulative > 1 - 1e-6] = 1.0  # a pick is below 1, so it never passes a class's last mode
-        self.cumulative.copy_(torch.from_numpy(cumulative))
+        for label, shares in enumerate(modes.shares):
+            cumulative = np.cumsum(shares)
+            cumulative[cumulative > 1 - 1e-6] = 1.0  # a pick is below 1, so it never passes a class's last mode
+            self.cumulative[label, : len(shares)] = torch.from_numpy(cumulative)
         self.centres.copy_(torch.from_numpy(modes.centres))
         self.spreads.copy_(torch.from_numpy(modes.spreads))
 
 
 class Critic(nn.Module):
-    """Scaled components to a score by projection on class and mode, and the auxiliary classifier's opinion.
+    """Local coordinates to a score; the mode is known at the input, in the first layer, and by projection at the end.
 
-    forward: x (n, components), mode (n,) int64 -> score (n,), higher is more real; logits (n, classes)
+    forward: local (n, features), mode (n,) int64 -> score (n,), higher is more real
     """
 
     def __init__(self, config: WGANConfig) -> None:
         super().__init__()
         self.config = config
-        width = config.critic_hidden
+        width, count = config.critic_hidden, sum(config.modes)
+        self.embed = nn.Embedding(count, 2 * config.mode_dim)
+        self.first = nn.Linear(config.features + 2 * config.mode_dim, width)
+        self.film = Film(count, width)
         self.body = nn.Sequential(
-            nn.Linear(config.components, width),
             nn.LeakyReLU(0.2),
             nn.Linear(width, width),
             nn.LeakyReLU(0.2),
@@ -85,17 +130,14 @@ class Critic(nn.Module):
             nn.LeakyReLU(0.2),
         )
         self.score = nn.Linear(width, 1)
-        self.embed_class = nn.Embedding(config.classes, width)
-        self.embed_mode = nn.Embedding(config.classes * config.modes, width)
-        self.classify = nn.Linear(width, config.classes)
-        for embed in (self.embed_class, self.embed_mode):
-            nn.init.normal_(embed.weight, std=width**-0.5)  # so that the projection starts no larger than the score
+        self.project = nn.Embedding(count, width)
+        nn.init.normal_(self.project.weight, std=width**-0.5)  # so that the projection starts no larger than the score
 
-    def forward(self, x: Tensor, mode: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.body(x)  # (n, critic_hidden)
-        asked = self.embed_class(mode // self.config.modes) + self.embed_mode(mode)
-        score = self.score(h).squeeze(1) + (asked * h).sum(dim=1)  # (n,)
-        return score, self.classify(h)
+    def forward(self, local: Tensor, mode: Tensor) -> Tensor:
+        h = self.first(torch.cat([local, self.embed(mode)], dim=1))  # (n, critic_hidden)
+        h = self.body(self.film(h, mode))
+        score: Tensor = self.score(h).squeeze(1) + (self.project(mode) * h).sum(dim=1)
+        return score  # (n,)
 
 
 def box_muller(uniform: Tensor) -> Tensor:
@@ -138,19 +180,19 @@ def critic_step(
 ) -> dict[str, Tensor]:
     """One update of the critic; the generator is only read. Losses are returned as scalars on the device.
 
+    real: (n, features), local to the modes (n,).
+
     Differs from the paper: the penalty is taken on some steps only, with as many times the weight (lazy
     regularisation, Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, appendix B).
     """
     with torch.no_grad():
         fake = nets.generator(normal_like(nets.generator, mode, rng), mode)
-    scores, logits = nets.critic(torch.cat([real, fake]), torch.cat([mode, mode]))
-    on_real, on_fake = scores.chunk(2)
+    on_real, on_fake = nets.critic(torch.cat([real, fake]), torch.cat([mode, mode])).chunk(2)
     gap = on_real.mean() - on_fake.mean()
-    classified = functional.cross_entropy(logits[: len(real)], mode // nets.critic.config.modes)
-    loss = config.class_weight * classified - gap
-    record = {"wasserstein": gap.detach(), "critic_class": classified.detach()}
+    loss = -gap
+    record = {"wasserstein": gap.detach()}
     if penalise:
-        penalty = gradient_penalty(lambda x: nets.critic(x, mode)[0], real, fake, rng)
+        penalty = gradient_penalty(lambda x: nets.critic(x, mode), real, fake, rng)
         loss = loss + config.gp_weight * config.gp_every * penalty
         record["penalty"] = penalty.detach()
     nets.critic_optimizer.zero_grad(set_to_none=True)
@@ -159,19 +201,17 @@ def critic_step(
     return record
 
 
-def generator_step(nets: Nets, mode: Tensor, config: TrainConfig, rng: torch.Generator) -> dict[str, Tensor]:
+def generator_step(nets: Nets, mode: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
     """One update of the generator; the critic is only read."""
     nets.critic.requires_grad_(False)
-    scores, logits = nets.critic(nets.generator(normal_like(nets.generator, mode, rng), mode), mode)
+    loss = -nets.critic(nets.generator(normal_like(nets.generator, mode, rng), mode), mode).mean()
     nets.critic.requires_grad_(True)
-    classified = functional.cross_entropy(logits, mode // nets.critic.config.modes)
-    loss = config.class_weight * classified - scores.mean()
     nets.generator_optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nets.generator_optimizer.step()
-    return {"generator": loss.detach(), "generator_class": classified.detach()}
+    return {"generator": loss.detach()}
 
 
 def normal_like(generator: Generator, mode: Tensor, rng: torch.Generator) -> Tensor:
-    """Training noise for as many windows as there are modes asked for: (n, noise_dim - 1), standard normal."""
-    return torch.randn(len(mode), generator.config.noise_dim - 1, generator=rng, device=mode.device)
+    """Training noise for as many windows as there are modes asked for: (n, normals), standard normal."""
+    return torch.randn(len(mode), generator.config.normals, generator=rng, device=mode.device)

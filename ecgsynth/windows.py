@@ -55,6 +55,8 @@ class Windows:
             column = getattr(self, name)
             if column is not None and len(column) != len(self.values):
                 raise DataError(f"expected {len(self.values)} {name}, one a window, got {len(column)}")
+        if self.rr_s is not None and self.rr_s.shape != (len(self.values), 2):
+            raise DataError(f"expected rr_s of shape (n, 2), to the beat before and after, got shape {self.rr_s.shape}")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
             raise DataError(
                 f"labels must be positions in the classes {list(self.classes)}, "
@@ -112,7 +114,7 @@ class Windows:
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
         """Write one .npz of plain arrays (no pickle); labels are stored as class names."""
-        save_batches(path, self, [(self.values, self.labels)], force=force)
+        save_batches(path, self, [self], force=force)
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
@@ -158,39 +160,46 @@ class Windows:
 def save_batches(
     path: Path | str,
     like: Windows,
-    batches: Iterable[tuple[NDArray[np.float32], NDArray[np.int64]]],
+    batches: Iterable[Windows],
     *,
     n: int | None = None,
     force: bool = False,
 ) -> None:
-    """Write ``n`` windows that come as batches of values and label codes, holding one batch at a time.
+    """Write ``n`` windows that come in batches, holding the values of one batch at a time.
 
-    ``like`` has all that is not values and labels; without ``n``, as many windows as it has. The file is what
-    ``Windows.save`` writes and ``Windows.load`` reads. ArtifactError if the path is taken or cannot be written.
+    Values, labels and RR intervals are the batches', all else is that of ``like``; without ``n``, as many windows as
+    it has. The file is what ``Windows.save`` writes and ``Windows.load`` reads. ArtifactError if the path is taken or
+    cannot be written.
     """
     path = Path(path)
     check_free(path, force=force)
     shape = (len(like) if n is None else n, *like.values.shape[1:])
     codes: list[NDArray[np.int64]] = []
+    intervals: list[NDArray[np.float32]] = []
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("values.npy", "w", force_zip64=True) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for values, labels in batches:
-                file.write(np.ascontiguousarray(values, dtype="<f4").data)
-                codes.append(labels)
+            for batch in batches:
+                file.write(np.ascontiguousarray(batch.values, dtype="<f4").data)
+                codes.append(batch.labels)
+                if batch.rr_s is not None:
+                    intervals.append(batch.rr_s)
         written = sum(map(len, codes))
         if written != shape[0]:
             raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
-        for name, array in describe(like, np.concatenate(codes)).items():
+        if intervals and sum(map(len, intervals)) != written:
+            raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
+        for name, array in describe(like, np.concatenate(codes), intervals).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def describe(like: Windows, labels: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
     """Every array of the file but the values."""
     classes = np.asarray(like.classes, dtype=np.str_)
-    known = {name: getattr(like, name) for name in ("groups", "parts", "rr_s", "event_index")}
+    known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
+    known["rr_s"] = np.concatenate(intervals) if intervals else None
     return {
         "format": np.asarray(FORMAT),
         "labels": classes[labels],

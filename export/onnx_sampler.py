@@ -48,6 +48,8 @@ class OnnxSampler:
         self.manifest = Manifest.from_text(metadata.get(KEY), str(self.path))
         self._threads = threads or os.cpu_count() or 1
         self._shares = np.asarray([entry.share for entry in self.manifest.classes])
+        self._intervals = any(output.name == "rr_s" for output in self._session.get_outputs())
+        self._outputs = ["signal", "rr_s"] if self._intervals else ["signal"]
 
     def sample(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
         """``n`` synthetic windows, all of the class ``label``, or of every class in the training shares.
@@ -56,13 +58,14 @@ class OnnxSampler:
         """
         pieces = list(self.stream(n, label, seed))
         return self.windows(
-            np.concatenate([values for values, _ in pieces]), np.concatenate([labels for _, labels in pieces]), seed
+            np.concatenate([piece.values for piece in pieces]),
+            np.concatenate([piece.labels for piece in pieces]),
+            np.concatenate([piece.rr_s for piece in pieces if piece.rr_s is not None]) if self._intervals else None,
+            seed,
         )
 
-    def stream(
-        self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        """The same windows a batch at a time: values (b, time, channels) and label codes (b,), at constant memory."""
+    def stream(self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH) -> Iterator[Windows]:
+        """The same windows a batch at a time, at constant memory."""
         code = self._check(n, label, batch)
         return self._batches(n, code, seed, batch)
 
@@ -79,9 +82,7 @@ class OnnxSampler:
             raise ConfigError(f"this generator has no class {label!r}; its classes are {names}")
         return self.manifest.class_names.index(label)
 
-    def _batches(
-        self, n: int, code: int | None, seed: int, batch: int
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    def _batches(self, n: int, code: int | None, seed: int, batch: int) -> Iterator[Windows]:
         """Batches in order, each drawn by one thread: that scales better than threads within a batch."""
         pieces = (range(start, min(start + batch, n)) for start in range(0, n, batch))
         if self._threads == 1 or n <= batch:
@@ -93,17 +94,19 @@ class OnnxSampler:
                 yield waiting.popleft().result()
                 waiting.extend(pool.submit(self._draw, rows, code, seed) for rows in islice(pieces, 1))
 
-    def _draw(self, rows: range, code: int | None, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def _draw(self, rows: range, code: int | None, seed: int) -> Windows:
         noise = row_noise(seed, rows, self.manifest.noise_dim)
         if code is None:
             labels = pick_labels(noise.label, self._shares)
         else:
             labels = np.full(len(rows), code, dtype=np.int64)
-        (signal,) = self._session.run(["signal"], {"uniform": noise.uniform, "label": labels})
-        return np.asarray(signal, dtype=np.float32), labels
+        made = self._session.run(self._outputs, {"uniform": noise.uniform, "label": labels})
+        return self.windows(made[0], labels, made[1] if self._intervals else None, seed)
 
-    def windows(self, values: NDArray[np.float32], labels: NDArray[np.int64], seed: int) -> Windows:
-        """Drawn values and label codes with the names, rate and units that belong to them."""
+    def windows(
+        self, values: NDArray[np.float32], labels: NDArray[np.int64], rr_s: NDArray[np.float32] | None, seed: int
+    ) -> Windows:
+        """What was drawn, with the names, rate and units that belong to it."""
         known = self.manifest
         return Windows(
             values=values,
@@ -112,6 +115,7 @@ class OnnxSampler:
             channel_names=known.channel_names,
             classes=known.class_names,
             labels=labels,
+            rr_s=rr_s,
             event_index=known.event_index,
             meta={"kind": known.kind, "synthetic": True, "seed": seed, "model": self.path.name},
         )

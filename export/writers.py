@@ -22,7 +22,7 @@ BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symb
 RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")
 WFDB_ADC_GAIN = 1000.0  # steps of the 16-bit samples in 1 mV
 
-Batches = Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]
+INTERVALS = ("rr_before_s", "rr_after_s")
 
 
 def sample_to_file(
@@ -38,8 +38,8 @@ def sample_to_file(
 ) -> None:
     """Draw ``n`` windows of ``sampler`` into ``path`` at constant memory; for wfdb, ``path`` is a folder of records.
 
-    npz is what Windows.load reads; CSV and Parquet have a row a window: its label, then its samples in physical
-    units, a column each. ``on_progress(k)`` is told of each k windows written.
+    npz is what Windows.load reads; CSV and Parquet have a row a window: its label, the RR intervals where the generator
+    makes them, then its samples in physical units, a column each. ``on_progress(k)`` is told of each k windows written.
     Raises ConfigError for a format, n, label or seed that cannot be, ArtifactError for a path that is taken,
     MissingExtraError where Parquet or WFDB need a package that is not installed.
     """
@@ -48,8 +48,7 @@ def sample_to_file(
     path = Path(path)
     check_free(path, force=force)
     batches = watched(sampler.stream(n, label, seed, WRITTEN_AT_ONCE), on_progress)
-    nothing = np.empty((0, sampler.manifest.time, len(sampler.manifest.channel_names)), dtype=np.float32)
-    like = sampler.windows(nothing, np.empty(0, dtype=np.int64), seed)
+    like = sampler.sample(1, label, seed)
     if file_format == "npz":
         save_batches(path, like, batches, n=n, force=force)
     elif file_format == "csv":
@@ -60,27 +59,34 @@ def sample_to_file(
         write_wfdb(path, like, batches)
 
 
-def watched(batches: Batches, on_progress: Callable[[int], None] | None) -> Batches:
-    for values, labels in batches:
-        yield values, labels
+def watched(batches: Iterator[Windows], on_progress: Callable[[int], None] | None) -> Iterator[Windows]:
+    for batch in batches:
+        yield batch
         if on_progress is not None:
-            on_progress(len(values))
+            on_progress(len(batch))
 
 
 def column_names(like: Windows) -> list[str]:
-    """A name for each sample of a window, in the order of the flattened values."""
-    return [f"{name}_{sample}" for sample in range(like.values.shape[1]) for name in like.channel_names]
+    """A name for each number of a row, after the label."""
+    samples = [f"{name}_{sample}" for sample in range(like.values.shape[1]) for name in like.channel_names]
+    return samples if like.rr_s is None else [*INTERVALS, *samples]
 
 
-def write_csv(path: Path, like: Windows, batches: Batches) -> None:
+def numbers(batch: Windows) -> NDArray[np.float32]:
+    """(n, columns) the numbers of each row, in the order of ``column_names``."""
+    flat = batch.values.reshape(len(batch), -1)
+    return flat if batch.rr_s is None else np.hstack([batch.rr_s, flat])
+
+
+def write_csv(path: Path, like: Windows, batches: Iterator[Windows]) -> None:
     quoted = [in_csv(name) for name in like.classes]
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(["label", *map(in_csv, column_names(like))]) + "\n")
-        for values, labels in batches:
-            flat = values.reshape(len(values), -1)
-            row = ",".join(["%.6g"] * flat.shape[1])
+        for batch in batches:
+            table = numbers(batch)
+            row = ",".join(["%.6g"] * table.shape[1])
             file.writelines(
-                f"{quoted[code]},{row % tuple(samples)}\n" for code, samples in zip(labels, flat.tolist(), strict=True)
+                f"{quoted[code]},{row % tuple(line)}\n" for code, line in zip(batch.labels, table.tolist(), strict=True)
             )
 
 
@@ -89,7 +95,7 @@ def in_csv(name: str) -> str:
     return '"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name
 
 
-def write_parquet(path: Path, like: Windows, batches: Batches) -> None:
+def write_parquet(path: Path, like: Windows, batches: Iterator[Windows]) -> None:
     pyarrow = require("pyarrow", "writing Parquet")
     parquet = require("pyarrow.parquet", "writing Parquet")
     names = column_names(like)
@@ -99,13 +105,12 @@ def write_parquet(path: Path, like: Windows, batches: Batches) -> None:
     )
     classes = np.asarray(like.classes)
     with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for values, labels in batches:
-            flat = values.reshape(len(values), -1)
-            columns = [pyarrow.array(classes[labels]), *(pyarrow.array(column) for column in flat.T)]
+        for batch in batches:
+            columns = [pyarrow.array(classes[batch.labels]), *(pyarrow.array(column) for column in numbers(batch).T)]
             writer.write_table(pyarrow.table(columns, schema=schema))
 
 
-def write_wfdb(folder: Path, like: Windows, batches: Batches) -> None:
+def write_wfdb(folder: Path, like: Windows, batches: Iterator[Windows]) -> None:
     """Records of windows laid end to end, format 16, each annotated at its event; RECORDS lists them."""
     wfdb = require("wfdb", "writing WFDB records")
     folder = folder.absolute()
@@ -137,11 +142,11 @@ def write_wfdb(folder: Path, like: Windows, batches: Batches) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def regroup(batches: Batches, size: int) -> Batches:
-    """The same windows in batches of ``size``, the last one perhaps smaller."""
+def regroup(batches: Iterator[Windows], size: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+    """The same values and labels in batches of ``size``, the last one perhaps smaller."""
     held: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
     for batch in batches:
-        held.append(batch)
+        held.append((batch.values, batch.labels))
         if sum(len(labels) for _, labels in held) >= size:
             values, labels = (np.concatenate(column) for column in zip(*held, strict=True))
             yield values[:size], labels[:size]

@@ -19,12 +19,14 @@ CONFIGS = st.one_of(
         WGANConfig,
         time=st.integers(40, 4096),
         channels=st.integers(1, 12),
-        classes=st.integers(1, 20),
         components=st.integers(1, 40),
+        intervals=st.sampled_from([0, 2]),
+        modes=st.lists(POSITIVE, min_size=1, max_size=20).map(tuple),
         latent_steps=POSITIVE,
-        step_noise=POSITIVE.map(lambda half: 2 * half),
+        step_noise=POSITIVE,
         hidden=POSITIVE,
-        label_dim=POSITIVE,
+        mode_dim=POSITIVE,
+        read_out=POSITIVE,
         critic_hidden=POSITIVE,
     ),
     st.builds(TrainConfig, steps=POSITIVE, rate=FINITE, gp_weight=FINITE, ema=st.floats(0, 0.9999)),
@@ -35,7 +37,9 @@ CONFIGS = st.one_of(
 
 @given(config=CONFIGS)
 def test_json_round_trip(config):
-    assert type(config).from_json(json.loads(json.dumps(config.to_json()))) == config
+    back = type(config).from_json(json.loads(json.dumps(config.to_json())))
+    assert back == config
+    assert hash(back) == hash(config)  # the lists of JSON are tuples again
 
 
 @pytest.mark.parametrize("config", [WGANConfig(time=256), TrainConfig(steps=1), ClassifierConfig()])
@@ -66,13 +70,12 @@ def test_unknown_keys_are_named():
     [
         "time",
         "channels",
-        "classes",
         "components",
         "latent_steps",
         "step_noise",
         "hidden",
-        "modes",
-        "label_dim",
+        "mode_dim",
+        "read_out",
         "critic_hidden",
     ],
 )
@@ -82,10 +85,38 @@ def test_sizes_of_the_model_are_at_least_one(name, value):
         WGANConfig(**{"time": 256, name: value})
 
 
-def test_noise_comes_in_pairs():
-    assert WGANConfig(time=256, latent_steps=3, step_noise=4).noise_dim == 13
-    with pytest.raises(ConfigError, match=r"must be even, as normals come in pairs, got 3 \* 5$"):
-        WGANConfig(time=256, latent_steps=3, step_noise=5)
+@pytest.mark.parametrize("modes", [(), (0,), (3, 0, 2), (1, -1)])
+def test_every_class_has_a_mode(modes):
+    with pytest.raises(ConfigError, match=f"^every class has at least one mode, got {re.escape(str(list(modes)))}$"):
+        WGANConfig(time=256, modes=modes)
+    assert WGANConfig(time=256, modes=(3, 1, 2)).classes == 3
+
+
+@pytest.mark.parametrize("intervals", [1, 3, -2])
+def test_there_are_two_intervals_or_none(intervals):
+    with pytest.raises(ConfigError, match=f"^there are two RR intervals or none, got {intervals}$"):
+        WGANConfig(time=256, intervals=intervals)
+    assert WGANConfig(time=256, components=7, intervals=2).features == 9
+    assert WGANConfig(time=256, components=7, intervals=0).features == 7
+
+
+@pytest.mark.parametrize(
+    ("latent_steps", "step_noise", "components", "intervals", "normals", "uniforms"),
+    [
+        (3, 4, 5, 0, 17, 19),  # an odd number of normals comes from one uniform more
+        (3, 4, 6, 0, 18, 19),
+        (3, 4, 5, 2, 19, 21),
+        (3, 5, 5, 0, 20, 21),
+        (1, 1, 1, 2, 4, 5),
+    ],
+)
+def test_noise_comes_in_pairs_and_one_number_picks_the_mode(
+    latent_steps, step_noise, components, intervals, normals, uniforms
+):
+    config = WGANConfig(
+        time=256, latent_steps=latent_steps, step_noise=step_noise, components=components, intervals=intervals
+    )
+    assert (config.normals, config.noise_dim) == (normals, uniforms)
 
 
 def test_no_more_components_than_numbers():
@@ -110,7 +141,6 @@ def test_training_has_steps_or_a_budget(given_both):
         ("rate", -1e-4, "rate must be at least 0, got -0.0001"),
         ("rate", math.nan, "rate must be at least 0, got nan"),
         ("gp_weight", -1.0, "gp_weight must be at least 0, got -1.0"),
-        ("class_weight", -0.5, "class_weight must be at least 0, got -0.5"),
         ("seed", -1, "seed must be at least 0, got -1"),
         ("seed", 2**64, "a seed is a whole number from 0 to 2**64 - 1, got 18446744073709551616"),
         ("ema", -0.1, "ema must be at least 0, got -0.1"),

@@ -1,6 +1,7 @@
 """The exported file and its sampler: the contract, the seed, and torch's own answers."""
 
 import copy
+import hashlib
 import importlib.util
 import json
 import math
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import ecgsynth
+from ecgsynth.config import WGANConfig
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import to_onnx
 from ecgsynth.export.manifest import CONTRACT, KEY, ClassEntry, Manifest
@@ -30,10 +32,14 @@ from ecgsynth.sampling import SignalSampler, draw
 from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.wgan import Generator, box_muller
+from ecgsynth.windows import Windows
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
 TINY = GOLDEN / "tiny.onnx"
-BOUNDS = np.array([[0.5, 0.8, 1.0], [0.75, 1.0, 1.0], [1.0, 1.0, 1.0]])  # cumulative shares of its modes, by class
+SIGNAL_ONLY = GOLDEN / "signal_only.onnx"  # as it was written before generators made RR intervals
+BOUNDS = ((0.5, 0.8, 1.0), (0.75, 1.0), (1.0,))  # cumulative shares of the modes of each class
+FIRST = (0, 3, 5)  # the number of the first mode of each class
+NOISE_DIM, NORMALS, FEATURES = 21, 19, 10
 
 
 def load_script(path: Path) -> ModuleType:
@@ -60,8 +66,8 @@ def exported(tiny: Synthesizer, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return path
 
 
-def expected() -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((GOLDEN / "tiny.json").read_text(encoding="utf-8"))
+def expected(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((GOLDEN / f"{name}.json").read_text(encoding="utf-8"))
     return content
 
 
@@ -87,12 +93,13 @@ def test_onnx_equals_torch(tiny: Synthesizer, exported: Path, n: int) -> None:
     uniform = row_noise(n, range(n), tiny.config.noise_dim).uniform
     label = np.arange(n) % 3
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    (got,) = session.run(["signal"], {"uniform": uniform, "label": label})
     with torch.inference_mode():
-        wanted = tiny.sampler(torch.from_numpy(uniform), torch.from_numpy(label)).numpy()
-    assert got.shape == wanted.shape == (n, 32, 2)
-    assert got.dtype == np.float32
-    assert np.abs(got - wanted).max() <= TOLERANCE * np.abs(wanted).max()
+        wanted = tiny.sampler(torch.from_numpy(uniform), torch.from_numpy(label))
+    made = session.run(["signal", "rr_s"], {"uniform": uniform, "label": label})
+    for got, made_by_torch, shape in zip(made, wanted, ((n, 32, 2), (n, 2)), strict=True):
+        assert got.shape == made_by_torch.shape == shape
+        assert got.dtype == np.float32
+        assert np.abs(got - made_by_torch.numpy()).max() <= TOLERANCE * made_by_torch.abs().max()
 
 
 @pytest.mark.parametrize("label", [None, "S"])
@@ -101,19 +108,24 @@ def test_sampling_equals_torch_row_for_row(tiny: Synthesizer, exported: Path, la
     one, other = tiny.sample(70, label, seed), OnnxSampler(exported).sample(70, label, seed)
     assert np.array_equal(one.labels, other.labels)
     assert one.values == pytest.approx(other.values, abs=1e-5)
+    assert one.rr_s is not None
+    assert one.rr_s.shape == (70, 2)
+    assert one.rr_s == pytest.approx(other.rr_s, abs=1e-5)
 
 
 def test_torch_draws_later_rows_without_those_before(tiny: Synthesizer) -> None:
     labels = np.arange(40) % 3
     whole = draw(tiny.sampler, labels, 7)
-    assert draw(tiny.sampler, labels[25:], 7, start=25) == pytest.approx(whole[25:], abs=1e-6)
-    assert draw(tiny.sampler, labels, 7, batch=3) == pytest.approx(whole, abs=1e-6)
+    for part, rows in ((draw(tiny.sampler, labels[25:], 7, start=25), 25), (draw(tiny.sampler, labels, 7, batch=3), 0)):
+        for got, wanted in zip(part, whole, strict=True):
+            assert wanted is not None
+            assert got == pytest.approx(wanted[rows:], abs=1e-6)
 
 
 def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> None:
     # Written out: the draw after the noise, its place among the cumulative shares 0.5, 0.7, 1.
     sampler = OnnxSampler(exported)
-    noise_dim, blocks = 13, 4  # 14 draws a row, in blocks of four
+    noise_dim, blocks = NOISE_DIM, 6  # 22 draws a row, in blocks of four
     labels = sampler.sample(500, seed=3).labels
     for row in range(500):
         raw = np.random.Philox(key=3, counter=row * blocks).random_raw(noise_dim + 1)
@@ -121,88 +133,153 @@ def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> 
         assert labels[row] == (0 if u < 0.5 else 1 if u < 0.7 else 2)
 
 
-def test_signals_follow_from_the_weights_written_out(tiny: Synthesizer, exported: Path) -> None:
-    # Uniforms, Box-Muller, mode, generator, axes, mean: in float64 up to the generator, which test_wgan checks itself.
-    noise = row_noise(5, range(60), 13)
+def test_windows_follow_from_the_weights_written_out(tiny: Synthesizer, exported: Path) -> None:
+    # Uniforms, Box-Muller, mode, its place, axes, mean: in float64 but for the network, which test_wgan checks itself.
+    noise = row_noise(5, range(200), NOISE_DIM)
     u = noise.uniform.astype(np.float64)
     labels = pick_labels(noise.label, np.array([0.5, 0.2, 0.3]))
-    modes = mode_of(u[:, 12], labels)
-    assert set(modes.tolist()) == {0, 1, 2, 3, 4, 6}  # every one that there is
+    modes = mode_of(u[:, -1], labels)
+    assert set(modes.tolist()) == set(range(6))
+    generator = tiny.sampler.generator
     with torch.inference_mode():
-        scaled = tiny.sampler.generator(torch.from_numpy(normals_of(u)).float(), torch.from_numpy(modes)).numpy()
-    signal = tiny.scaler.inverse(scaled)
-    assert OnnxSampler(exported).sample(60, seed=5).values == pytest.approx(signal, abs=1e-5)
+        local = generator(torch.from_numpy(normals_of(u)).float(), torch.from_numpy(modes)).double().numpy()
+    assert (np.abs(local) > 4).any()  # some are cut off
+    bent = np.sinh(np.clip(local, -4, 4))
+    features = generator.centres.double().numpy()[modes] + generator.spreads.double().numpy()[modes] * bent
+    scaler = tiny.scaler
+    signal = (features[:, :8] * scaler.scales) @ scaler.axes + scaler.mean
+    rr_s = np.exp(features[:, 8:] * scaler.interval_scales + scaler.interval_means).clip(0.2, 3.0)
+    drawn = OnnxSampler(exported).sample(200, seed=5)
+    assert drawn.values == pytest.approx(signal.reshape(-1, 32, 2), abs=1e-5)
+    assert drawn.rr_s == pytest.approx(rr_s, abs=1e-5)
 
 
 def normals_of(u: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Box and Muller's normals from all uniforms (n, noise_dim) of a row but the last."""
+    """Box and Muller's normals (n, NORMALS) from all uniforms of a row but the last; the last of them is left over."""
     half = u.shape[1] // 2
     length, turn = np.sqrt(-2 * np.log(u[:, :half])), 2 * math.pi * u[:, half:-1]
-    return np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)
+    return np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)[:, :NORMALS]
 
 
 def mode_of(pick: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
     """Numbers of the modes: the first of the class whose cumulative share exceeds the row's last uniform."""
-    return np.array([3 * code + int(np.argmax(BOUNDS[code] > u)) for u, code in zip(pick, labels, strict=True)])
+    passed = [np.argmax(np.array(BOUNDS[code]) > u) for u, code in zip(pick, labels, strict=True)]
+    return np.array([FIRST[code] + int(mode) for mode, code in zip(passed, labels, strict=True)])
 
 
 def test_a_class_is_drawn_in_modes_by_their_shares(exported: Path) -> None:
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    uniform = np.full((1000, 13), 0.3, dtype=np.float32)  # with the same normals, only the mode tells rows apart
+    uniform = np.full((1000, NOISE_DIM), 0.3, dtype=np.float32)  # with the same normals, only the mode tells rows apart
     uniform[:, -1] = (np.arange(1000) + 0.5) / 1000
     for code, counts in enumerate(([500, 300, 200], [750, 250], [1000])):
-        (got,) = session.run(["signal"], {"uniform": uniform, "label": np.full(1000, code)})
+        signal, rr_s = session.run(["signal", "rr_s"], {"uniform": uniform, "label": np.full(1000, code)})
         first = np.cumsum([0, *counts[:-1]])
-        assert got == pytest.approx(np.repeat(got[first], counts, axis=0), abs=1e-6)
+        assert signal == pytest.approx(np.repeat(signal[first], counts, axis=0), abs=1e-6)
+        assert rr_s == pytest.approx(np.repeat(rr_s[first], counts, axis=0), abs=1e-6)
         for one in range(len(counts)):
             for other in range(one):
-                assert np.abs(got[first[one]] - got[first[other]]).max() > 0.1
+                assert np.abs(signal[first[one]] - signal[first[other]]).max() > 0.1
+
+
+@pytest.mark.parametrize(("mean", "end"), [(-9.0, 0.2), (9.0, 3.0)])
+def test_no_interval_is_beyond_what_a_heart_does(tiny: Synthesizer, mean: float, end: float) -> None:
+    far = copy.deepcopy(tiny.sampler)
+    with torch.no_grad():
+        far.mean[-2:] = mean
+    _, rr_s = draw(far, np.arange(50) % 3, 1)
+    assert rr_s == pytest.approx(np.full((50, 2), end), rel=1e-6)
+    _, rr_s = draw(tiny.sampler, np.arange(2000) % 3, 1)
+    assert rr_s is not None
+    assert 0.2 * (1 - 1e-6) <= rr_s.min() < 0.3  # so that the golden generator needs the cut
+    assert rr_s.max() <= 3.0 * (1 + 1e-6)
 
 
 class Echo(Generator):
-    """In the generator's place, this lets the normals through, moved by the number of the mode."""
+    """In the generator's place, this lets the first normals through, moved by the number of the mode."""
 
     def forward(self, z: Tensor, mode: Tensor) -> Tensor:
         return z + mode.unsqueeze(1)
 
+    def place(self, local: Tensor, mode: Tensor) -> Tensor:
+        return local
 
-def test_box_muller_and_the_mode_in_the_graph_equal_float64(tmp_path: Path, tiny: Synthesizer) -> None:
-    dim = tiny.config.noise_dim - 1
+
+def echo_sampler(tiny: Synthesizer) -> SignalSampler:
     echo = Echo(tiny.config)
     echo.load_state_dict(tiny.sampler.generator.state_dict())
-    scaler = PrincipalScaler(time=dim, channels=1, mean=np.zeros(dim), axes=np.eye(dim), scales=np.ones(dim), kept=1.0)
-    write_graph(SignalSampler(echo, scaler).eval(), tiny.config, tmp_path / "echo.onnx")
-    uniform, label = row_noise(1, range(1000), dim + 1).uniform, np.arange(1000) % 3
+    return SignalSampler(
+        echo,
+        PrincipalScaler(
+            time=NORMALS,
+            channels=1,
+            mean=np.zeros(NORMALS),
+            axes=np.eye(NORMALS),
+            scales=np.ones(NORMALS),
+            interval_means=np.zeros(0),
+            interval_scales=np.zeros(0),
+            kept=1.0,
+        ),
+    ).eval()
+
+
+def test_box_muller_and_the_mode_in_the_graph_equal_float64(tmp_path: Path, tiny: Synthesizer) -> None:
+    write_graph(echo_sampler(tiny), tiny.config, tmp_path / "echo.onnx")
+    uniform, label = row_noise(1, range(1000), NOISE_DIM).uniform, np.arange(1000) % 3
     smallest, largest = np.float32(0.5 * 2.0**-23), np.float32(1 - 0.5 * 2.0**-23)
     uniform[0], uniform[1], uniform[2, ::2], uniform[3, 1::2] = smallest, largest, smallest, largest
     u = uniform.astype(np.float64)
     wanted, modes = normals_of(u), mode_of(u[:, -1], label)
-    assert set(modes.tolist()) == {0, 1, 2, 3, 4, 6}
+    assert set(modes.tolist()) == set(range(6))
     session = onnxruntime.InferenceSession(tmp_path / "echo.onnx", providers=["CPUExecutionProvider"])
-    (got,) = session.run(["signal"], {"uniform": uniform, "label": label})
+    assert [output.name for output in session.get_outputs()] == ["signal"]  # no RR intervals, no output for them
+    (got,) = session.run(None, {"uniform": uniform, "label": label})
     assert got[..., 0] == pytest.approx(wanted + modes[:, None], abs=1e-5)
-    assert box_muller(torch.from_numpy(uniform[:, :-1])).numpy() == pytest.approx(wanted, abs=1e-5)
+    assert box_muller(torch.from_numpy(uniform[:, :-1])).numpy()[:, :NORMALS] == pytest.approx(wanted, abs=1e-5)
     assert np.isfinite(got).all()
-    assert abs(wanted[4:].mean()) < 0.04  # 4 standard deviations of 11,952 normals
+    assert abs(wanted[4:].mean()) < 0.03  # 4 standard deviations of 18,924 normals
     assert wanted[4:].std() == pytest.approx(1, abs=0.03)
+
+
+def test_a_generator_without_intervals_draws_none(tiny: Synthesizer) -> None:
+    signals, rr_s = draw(echo_sampler(tiny), np.arange(10) % 3, 1, batch=4)
+    assert signals.shape == (10, NORMALS, 1)
+    assert rr_s is None
 
 
 # ---- the same rows whatever is drawn with them
 
 
-def joined(sampler: OnnxSampler, n: int, batch: int, label: str | None = None) -> tuple[Any, Any]:
+def joined(sampler: OnnxSampler, n: int, batch: int, label: str | None = None) -> list[Windows]:
     pieces = list(sampler.stream(n, label, seed=7, batch=batch))
-    assert max(len(labels) for _, labels in pieces) <= batch
-    return np.concatenate([values for values, _ in pieces]), np.concatenate([labels for _, labels in pieces])
+    assert [len(piece) for piece in pieces] == [batch] * (n // batch) + [n % batch] * (n % batch > 0)
+    return pieces
 
 
+@pytest.mark.parametrize("path", [TINY, SIGNAL_ONLY], ids=["rr", "signal"])
 @pytest.mark.parametrize("threads", [0, 1])
 @pytest.mark.parametrize("batch", [1, 7, 256, 300])
-def test_rows_are_the_same_whatever_the_batch(batch: int, threads: int) -> None:
-    values, labels = joined(OnnxSampler(TINY, threads=threads), 300, batch)
-    whole = OnnxSampler(TINY).sample(300, seed=7)
-    assert np.array_equal(labels, whole.labels)
+def test_rows_are_the_same_whatever_the_batch(batch: int, threads: int, path: Path) -> None:
+    pieces = joined(OnnxSampler(path, threads=threads), 300, batch)
+    whole = OnnxSampler(path).sample(300, seed=7)
+    assert np.array_equal(np.concatenate([piece.labels for piece in pieces]), whole.labels)
+    values = np.concatenate([piece.values for piece in pieces])
     assert values == pytest.approx(whole.values, abs=2e-6)  # sums in another order
+    if path == SIGNAL_ONLY:
+        assert whole.rr_s is None
+        assert {piece.rr_s for piece in pieces} == {None}
+    else:
+        intervals = [piece.rr_s for piece in pieces if piece.rr_s is not None]
+        assert np.concatenate(intervals) == pytest.approx(whole.rr_s, abs=2e-6)
+
+
+def test_a_batch_says_what_it_is_as_the_whole_does() -> None:
+    sampler = OnnxSampler(TINY)
+    whole = sampler.sample(9, seed=7)
+    for piece in joined(sampler, 9, 4):
+        for name in ("fs_hz", "units", "channel_names", "classes", "groups", "parts", "event_index", "meta"):
+            assert getattr(piece, name) == getattr(whole, name)
+    assert whole.meta == {"kind": "beats", "synthetic": True, "seed": 7, "model": "tiny.onnx"}
+    assert (whole.groups, whole.parts) == (None, None)  # nobody stands behind them
 
 
 def test_a_longer_sample_begins_with_the_shorter_one() -> None:
@@ -210,17 +287,23 @@ def test_a_longer_sample_begins_with_the_shorter_one() -> None:
     short, long = sampler.sample(5, seed=9), sampler.sample(50, seed=9)
     assert np.array_equal(short.labels, long.labels[:5])
     assert short.values == pytest.approx(long.values[:5], abs=2e-6)
+    assert long.rr_s is not None
+    assert short.rr_s == pytest.approx(long.rr_s[:5], abs=2e-6)
 
 
 def test_same_seed_same_bytes_other_seed_others() -> None:
     one, again, other = (OnnxSampler(TINY).sample(40, seed=seed) for seed in (7, 7, 8))
     assert one.values.tobytes() == again.values.tobytes()
     assert not np.isclose(one.values, other.values).all(axis=(1, 2)).any()
+    assert one.rr_s is not None
+    assert again.rr_s is not None
+    assert other.rr_s is not None
+    assert one.rr_s.tobytes() == again.rr_s.tobytes()
+    assert not np.isclose(one.rr_s, other.rr_s).all(axis=1).any()
 
 
 def test_streaming_draws_only_what_is_taken() -> None:
-    values, labels = next(OnnxSampler(TINY).stream(10**15, seed=7, batch=4))
-    assert len(values) == len(labels) == 4
+    assert len(next(OnnxSampler(TINY).stream(10**15, seed=7, batch=4))) == 4
 
 
 def test_rows_of_a_class_have_the_noise_of_their_number() -> None:
@@ -228,7 +311,11 @@ def test_rows_of_a_class_have_the_noise_of_their_number() -> None:
     mixed = sampler.sample(60, seed=1)
     for code, name in enumerate(("N", "S", "V")):
         rows = mixed.labels == code
-        assert sampler.sample(60, name, seed=1).values[rows] == pytest.approx(mixed.values[rows], abs=2e-6)
+        own = sampler.sample(60, name, seed=1)
+        assert own.values[rows] == pytest.approx(mixed.values[rows], abs=2e-6)
+        assert own.rr_s is not None
+        assert mixed.rr_s is not None
+        assert own.rr_s[rows] == pytest.approx(mixed.rr_s[rows], abs=2e-6)
 
 
 @pytest.mark.parametrize(
@@ -254,15 +341,28 @@ def test_a_batch_of_none_is_refused_before_anything_is_drawn() -> None:
 # ---- the golden file: a seed keeps its meaning
 
 
-def test_the_golden_rows_are_drawn() -> None:
-    wanted = expected()
-    drawn = OnnxSampler(TINY).sample(len(wanted["labels"]), seed=wanted["seed"])
+@pytest.mark.parametrize("name", ["tiny", "signal_only"])
+def test_the_golden_rows_are_drawn(name: str) -> None:
+    wanted = expected(name)
+    drawn = OnnxSampler(GOLDEN / f"{name}.onnx").sample(len(wanted["labels"]), seed=wanted["seed"])
     assert [drawn.classes[code] for code in drawn.labels] == wanted["labels"]
     assert drawn.values == pytest.approx(np.asarray(wanted["values"]), abs=1e-5)
+    if "rr_s" in wanted:
+        assert drawn.rr_s == pytest.approx(np.asarray(wanted["rr_s"]), abs=1e-5)
+    else:
+        assert drawn.rr_s is None
 
 
-def test_the_golden_file_is_small_and_says_nothing_of_its_maker() -> None:
-    content = TINY.read_bytes()
+def test_the_golden_files_are_with_and_without_intervals() -> None:
+    # signal_only.onnx was made before RR intervals were; no command makes it again, and it stays as it is.
+    outputs = {path.name: [entry.name for entry in onnx.load(path).graph.output] for path in (TINY, SIGNAL_ONLY)}
+    assert outputs == {"tiny.onnx": ["signal", "rr_s"], "signal_only.onnx": ["signal"]}
+    assert hashlib.sha256(SIGNAL_ONLY.read_bytes()).hexdigest().startswith("3ec6fea2710a4fac")
+
+
+@pytest.mark.parametrize("path", [TINY, SIGNAL_ONLY], ids=["rr", "signal"])
+def test_the_golden_file_is_small_and_says_nothing_of_its_maker(path: Path) -> None:
+    content = path.read_bytes()
     assert len(content) < 60_000
     assert b"site-packages" not in content
 
@@ -276,10 +376,10 @@ def test_the_graph_keeps_the_contract(exported: Path) -> None:
     assert all(entry.domain == "" for entry in model.opset_import)
     assert not [tensor.name for tensor in model.graph.initializer if tensor.external_data]
     assert list(exported.parent.iterdir()) == [exported]  # one file, nothing beside it
-    kinds = {"uniform": onnx.TensorProto.FLOAT, "label": onnx.TensorProto.INT64, "signal": onnx.TensorProto.FLOAT}
-    shapes = {"uniform": ["n", 13], "label": ["n"], "signal": ["n", 32, 2]}
+    kinds = dict.fromkeys(("uniform", "signal", "rr_s"), onnx.TensorProto.FLOAT) | {"label": onnx.TensorProto.INT64}
+    shapes = {"uniform": ["n", NOISE_DIM], "label": ["n"], "signal": ["n", 32, 2], "rr_s": ["n", 2]}
     assert [entry.name for entry in model.graph.input] == ["uniform", "label"]
-    assert [entry.name for entry in model.graph.output] == ["signal"]
+    assert [entry.name for entry in model.graph.output] == ["signal", "rr_s"]
     batch_axes = set()
     for entry in (*model.graph.input, *model.graph.output):
         first, *rest = entry.type.tensor_type.shape.dim
@@ -294,9 +394,10 @@ def test_the_file_holds_what_the_manifest_says(exported: Path, tiny: Synthesizer
     said = OnnxSampler(exported).manifest
     assert said.contract == CONTRACT == 1
     assert said.synthetic is True
-    assert said.training["sizes"] == tiny.config.to_json()
-    assert [axis.dim_value for axis in onnx.load(exported).graph.input[0].type.tensor_type.shape.dim][1] == 13
-    assert said.noise_dim == 13
+    assert WGANConfig.from_json(said.training["sizes"]) == tiny.config
+    assert said.training["sizes"]["modes"] == [3, 2, 1]
+    assert [axis.dim_value for axis in onnx.load(exported).graph.input[0].type.tensor_type.shape.dim][1] == NOISE_DIM
+    assert said.noise_dim == NOISE_DIM
     assert said.class_names == ("N", "S", "V")
 
 
@@ -305,13 +406,14 @@ def give(content: bytes) -> Callable[..., None]:
     return lambda sampler, config, path: path.write_bytes(content)
 
 
+@pytest.mark.parametrize("at", [5, -1], ids=["signal", "rr_s"])
 def test_a_graph_that_differs_is_not_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Synthesizer, exported: Path
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Synthesizer, exported: Path, at: int
 ) -> None:
     monkeypatch.setattr(to_onnx, "write_graph", give(exported.read_bytes()))
     other = copy.deepcopy(tiny.sampler)
     with torch.no_grad():
-        other.mean[5] += 1e-3  # after the graph was made
+        other.mean[at] += 1e-3  # after the graph was made
     kept = tmp_path / "kept.onnx"
     kept.write_bytes(b"of before")
     for path in (tmp_path / "new.onnx", kept):
@@ -320,7 +422,7 @@ def test_a_graph_that_differs_is_not_written(
     assert list(tmp_path.iterdir()) == [kept]
     assert kept.read_bytes() == b"of before"
     export_signal(tiny.sampler, tiny.config, tiny.about, kept, force=True)  # the guard lets the right one pass
-    assert OnnxSampler(kept).manifest.noise_dim == 13
+    assert OnnxSampler(kept).manifest.noise_dim == NOISE_DIM
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -485,7 +587,9 @@ for arguments in (
     main(arguments, standalone_mode=False)
 loaded = [name for name in {WITHOUT!r} if sys.modules[name] is not None]
 assert not loaded, loaded
-assert ecgsynth.Windows.load("a.npz").values.tobytes() == made.values.tobytes()
+again = ecgsynth.Windows.load("a.npz")
+assert again.values.tobytes() == made.values.tobytes()
+assert again.rr_s.tobytes() == made.rr_s.tobytes()
 """
     said = run_bare(code, tmp_path)
     assert "supraventricular ectopic beat" in said

@@ -1,5 +1,6 @@
 """Fit, sample, save, load, export: the generator as its users hold it."""
 
+import dataclasses
 import json
 import shutil
 import zipfile
@@ -23,13 +24,14 @@ from ecgsynth.windows import Windows
 SIZES = {
     "components": 8,
     "hidden": 8,
-    "modes": 3,
     "latent_steps": 4,
     "step_noise": 4,
-    "label_dim": 4,
+    "mode_dim": 4,
+    "read_out": 8,
     "critic_hidden": 16,
 }
 TRAINING = TrainConfig(steps=6, batch=12, validations=3)
+MODES = (6, 3, 3)  # of the classes: one for every 30 training windows
 PATIENTS = [f"patient-xyzzy-{number}" for number in range(6)]
 TIME, CHANNELS = 32, 2
 
@@ -37,12 +39,14 @@ TIME, CHANNELS = 32, 2
 def some_windows(counts: tuple[int, ...] = (300, 150, 150), seed: int = 0) -> Windows:
     """Three classes of noisy bumps of two widths, in three parts of which the first has three fifths of each class.
 
-    By six patients; one class has enough windows for three modes, the others have enough for one.
+    By six patients; a class has RR intervals about a mean of its own, and some windows have no neighbour.
     """
     rng = np.random.default_rng(seed)
     labels = np.repeat(np.arange(len(counts)), counts)
     bump = np.exp(-(((np.arange(TIME) - 10) / 3) ** 2))[None, :, None]
     height = (1.0 + labels)[:, None, None] * np.array([1.0, -0.5])
+    rr_s = (0.5 + 0.1 * labels[:, None]) * np.exp(0.1 * rng.normal(size=(len(labels), 2)))
+    rr_s[rng.random(size=rr_s.shape) < 0.02] = np.nan
     values = bump ** rng.integers(1, 3, size=(len(labels), 1, 1)) * height + 0.1 * rng.normal(
         size=(len(labels), TIME, CHANNELS)
     )
@@ -55,7 +59,7 @@ def some_windows(counts: tuple[int, ...] = (300, 150, 150), seed: int = 0) -> Wi
         labels=labels.astype(np.int64),
         groups=np.asarray(PATIENTS)[rng.integers(len(PATIENTS), size=len(labels))],
         parts=np.asarray([0, 0, 0, 1, 2], dtype=np.int8)[np.arange(len(labels)) % 5],
-        rr_s=np.ones((len(labels), 2), dtype=np.float32),
+        rr_s=rr_s.astype(np.float32),
         event_index=10,
         meta={
             "kind": "beats",
@@ -80,6 +84,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder; no test may change it."""
     folder = tmp_path_factory.mktemp("synthesizer") / "run"
     fit(some_windows(), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_without(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of windows that have no RR intervals; no test may change it."""
+    folder = tmp_path_factory.mktemp("without") / "run"
+    fit(dataclasses.replace(some_windows(), rr_s=None), folder)
     return folder
 
 
@@ -109,6 +121,9 @@ def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:
     one, again, other = made.sample(20, seed=7), made.sample(20, seed=7), made.sample(20, seed=8)
     assert one.values.tobytes() == again.values.tobytes()
     assert one.labels.tobytes() == again.labels.tobytes()
+    assert one.rr_s is not None
+    assert again.rr_s is not None
+    assert one.rr_s.tobytes() == again.rr_s.tobytes()
     assert not np.isclose(one.values, other.values).all(axis=(1, 2)).any()
 
 
@@ -120,6 +135,9 @@ def test_a_sample_says_what_it_is(run: Path) -> None:
     assert [made.classes[code] for code in made.labels] == ["V"] * 5
     for name in ("fs_hz", "units", "channel_names", "classes", "event_index"):
         assert getattr(made, name) == getattr(real, name)
+    assert made.rr_s is not None
+    assert made.rr_s.shape == (5, 2)
+    assert made.rr_s.dtype == np.float32
     assert (made.groups, made.parts) == (None, None)
     assert made.meta == {"synthetic": True, "seed": 3}
 
@@ -130,7 +148,33 @@ def test_rows_of_a_label_have_the_noise_of_their_number(run: Path) -> None:
     for code, name in enumerate(made.classes):
         rows = mixed.labels == code
         assert rows.any()
-        assert mixed.values[rows] == pytest.approx(made.sample(40, name, seed=5).values[rows], abs=1e-5)
+        own = made.sample(40, name, seed=5)
+        assert mixed.values[rows] == pytest.approx(own.values[rows], abs=1e-5)
+        assert mixed.rr_s is not None
+        assert own.rr_s is not None
+        assert mixed.rr_s[rows] == pytest.approx(own.rr_s[rows], abs=1e-5)
+
+
+def test_intervals_are_made_of_each_class_where_the_windows_have_them(run: Path) -> None:
+    # After six steps the networks know nothing, but the modes do: their centres lie where the intervals are.
+    made, real = Synthesizer.load(run).sample(3000, seed=4), some_windows()
+    assert made.rr_s is not None
+    assert real.rr_s is not None
+    assert np.isfinite(made.rr_s).all()  # a missing interval is not learnt
+    assert ((made.rr_s > 0.2 - 1e-6) & (made.rr_s < 3 + 1e-6)).all()
+    for code in range(3):
+        wanted = np.nanmedian(real.rr_s[real.labels == code], axis=0)
+        assert np.median(made.rr_s[made.labels == code], axis=0) == pytest.approx(wanted, rel=0.1)
+
+
+def test_no_intervals_are_made_where_the_windows_have_none(run_without: Path, tmp_path: Path) -> None:
+    made = Synthesizer.load(run_without)
+    assert (made.config.intervals, made.config.features) == (0, SIZES["components"])
+    assert made.sample(5, seed=1).rr_s is None
+    made.export(tmp_path / "without.onnx")
+    drawn = ecgsynth.load(tmp_path / "without.onnx").sample(300, seed=1)
+    assert drawn.rr_s is None
+    assert drawn.values == pytest.approx(made.sample(300, seed=1).values, abs=1e-4)
 
 
 def test_labels_come_in_the_training_shares(run: Path) -> None:
@@ -162,7 +206,8 @@ def test_fit_gives_what_load_reads(run: Path, tmp_path: Path) -> None:
     made = fit(some_windows(), tmp_path / "run")
     again = Synthesizer.load(run)  # trained on the same windows with the same seed
     assert made.sample(9, seed=2).values.tobytes() == again.sample(9, seed=2).values.tobytes()
-    assert made.config == again.config == WGANConfig(time=TIME, channels=CHANNELS, classes=3, **SIZES)
+    wanted = WGANConfig(time=TIME, channels=CHANNELS, intervals=2, modes=MODES, **SIZES)
+    assert made.config == again.config == wanted
     for name in ("weights.safetensors", "scaler.json", "config.json"):
         assert (tmp_path / "run" / name).read_bytes() == (run / name).read_bytes()
 
@@ -196,13 +241,29 @@ def test_save_and_load_are_inverse(run: Path, tmp_path: Path) -> None:
 
 def test_a_run_folder_keeps_the_modes_of_the_training_part(run: Path) -> None:
     learn, folder = some_windows().part("train"), RunFolder(run)
-    scaled = PrincipalScaler.fit(learn.values, SIZES["components"]).transform(learn.values)
-    modes = find_modes(scaled, learn.labels, 3, 3, TRAINING.seed)
-    assert (modes.shares > 0).sum(axis=1).tolist() == [3, 1, 1]  # so that there is something to keep
+    scaler = PrincipalScaler.fit(learn.values, learn.rr_s, components=SIZES["components"])
+    modes = find_modes(scaler.transform(learn.values, learn.rr_s), learn.labels, 3, TRAINING.seed)
+    assert modes.counts == MODES  # so that there is something to keep
     weights, _ = folder.read_tensors(folder.weights)
     assert np.array_equal(weights["generator.centres"].numpy(), modes.centres)
     assert np.array_equal(weights["generator.spreads"].numpy(), modes.spreads)
-    assert weights["generator.cumulative"].numpy() == pytest.approx(np.cumsum(modes.shares, axis=1), abs=1e-6)
+    assert weights["generator.first"].tolist() == [0, 6, 9]
+    for row, shares in zip(weights["generator.cumulative"].numpy(), modes.shares, strict=True):
+        assert row[: len(shares)] == pytest.approx(np.cumsum(shares), abs=1e-6)
+        assert (row[len(shares) :] == 1).all()
+
+
+def test_what_is_trained_is_kept_in_steps_of_half_precision(run: Path) -> None:
+    # So the exported file can hold it in half the bytes (test_halving). What was measured of the data is kept as it is.
+    weights, _ = RunFolder(run).read_tensors(RunFolder(run).weights)
+    exact = {
+        name.removeprefix("generator.")
+        for name, tensor in weights.items()
+        if tensor.is_floating_point() and bool((tensor.half().float() == tensor).all())
+    }
+    trained = {name for name, _ in Synthesizer.load(run).sampler.generator.named_parameters()}
+    assert trained <= exact
+    assert not {"centres", "spreads"} & exact
 
 
 @pytest.mark.parametrize("name", ["centres", "spreads", "cumulative"])
@@ -226,6 +287,8 @@ def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> 
         one, other = made.sample(300, label, seed=11), sampler.sample(300, label, seed=11)
         assert np.array_equal(one.labels, other.labels)
         assert np.abs(one.values - other.values).max() < 1e-4 * np.abs(one.values).max()
+        assert one.rr_s is not None
+        assert other.rr_s == pytest.approx(one.rr_s, rel=1e-4)
         for name in ("fs_hz", "units", "channel_names", "classes", "event_index"):
             assert getattr(one, name) == getattr(other, name)
 
@@ -240,7 +303,7 @@ def test_the_manifest_says_what_was_learnt_from(exported: Path) -> None:
     ]
     assert (said.kind, said.time, said.fs_hz, said.units, said.event_index) == ("beats", TIME, 360.0, "mV", 10)
     assert said.channel_names == ("MLII", "V5")
-    assert (said.noise_dim, said.synthetic) == (17, True)
+    assert (said.noise_dim, said.synthetic) == (27, True)  # 16 + 10 normals, and the pick
     assert said.data["training_windows"] == len(learn) == 360
     assert said.data["training_patients"] == len(np.unique(learn.groups))
     assert said.data["training_sha256"] == learn.fingerprint()
@@ -248,6 +311,30 @@ def test_the_manifest_says_what_was_learnt_from(exported: Path) -> None:
     assert said.training["config"] == TRAINING.to_json()
     assert said.training["versions"]["ecgsynth"] == ecgsynth.__version__
     assert said.metrics["steps"] == 6
+    assert said.training["sizes"]["modes"] == list(MODES)
+
+
+def test_the_manifest_tells_what_was_measured(
+    run: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Synthesizer.load(run)
+    content = exported.read_bytes()  # tracing takes seconds
+    monkeypatch.setattr("ecgsynth.export.to_onnx.write_graph", lambda sampler, config, path: path.write_bytes(content))
+    reached = dict(made.about["metrics"])
+    measured = {"split": "beat", "utility": {"TSTR": 0.9}, "seed": 3, "same_training_part": True}
+    made.tell_measured(measured)
+    made.export(tmp_path / "a.onnx")
+    told = {"split": "beat", "utility": {"TSTR": 0.9}}
+    assert ecgsynth.load(tmp_path / "a.onnx").manifest.metrics == {**reached, **told}
+
+
+@pytest.mark.parametrize("same", [{"same_training_part": False}, {}])
+def test_what_was_measured_against_other_windows_is_not_told(run: Path, same: dict[str, bool]) -> None:
+    made = Synthesizer.load(run)
+    before = json.dumps(made.about)
+    with pytest.raises(ConfigError, match="other beats than it learnt from"):
+        made.tell_measured({"utility": {}, **same})
+    assert json.dumps(made.about) == before
 
 
 def test_a_run_that_was_killed_can_be_sampled_and_says_so(tmp_path: Path) -> None:
@@ -283,6 +370,13 @@ def test_ten_windows_of_a_class_are_enough(tmp_path: Path) -> None:
     assert fit(some_windows((91, 17, 45)), tmp_path / "run").classes == ("N", "V", "F")
 
 
+def test_an_experiment_can_do_with_fewer(tmp_path: Path) -> None:
+    windows = some_windows((90, 15, 45))
+    with pytest.raises(DataError, match="class V has 9 training windows and at least 10"):
+        fit(windows, tmp_path / "run", min_class=10)
+    assert fit(windows, tmp_path / "run", min_class=9).config.modes == (1, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -298,7 +392,7 @@ def test_an_empty_part_is_named(tmp_path: Path, change: Callable[[Windows], Wind
 
 
 def test_sizes_that_cannot_be_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="has no 65 components"):
+    with pytest.raises(DataError, match="have no 65 components"):
         fit(some_windows(), tmp_path / "run", sizes={**SIZES, "components": 65})
     with pytest.raises(ConfigError, match="no device"):
         fit(some_windows(), tmp_path / "run", device="abacus")
@@ -365,8 +459,10 @@ def test_settings_that_are_not_there_are_named(own_run: Path) -> None:
         Synthesizer.load(own_run)
 
 
-@pytest.mark.parametrize("change", [{"hidden": 9}, {"modes": 4}], ids=["hidden", "modes"])
-def test_weights_of_other_sizes_are_refused(own_run: Path, change: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "change", [{"hidden": 9}, {"modes": [6, 3, 4]}, {"intervals": 0}], ids=["hidden", "modes", "intervals"]
+)
+def test_weights_of_other_sizes_are_refused(own_run: Path, change: dict[str, Any]) -> None:
     content = json.loads((own_run / "config.json").read_text(encoding="utf-8"))
     change_config(own_run, config=content["config"] | change)
     with pytest.raises(ArtifactError, match="does not fit"):
@@ -417,3 +513,13 @@ def test_no_place_on_the_machine_that_trained_is_named(run: Path, exported: Path
         content = path.read_bytes()
         found = [place for place in places if len(place) > 1 and place.encode() in content]
         assert not found, f"{path.name} names {found}"
+
+
+def test_two_leads_are_made_together(run: Path) -> None:
+    # The second lead is -0.5 times the first, but for noise of 0.1; made apart, they would be uncorrelated in a class.
+    made = Synthesizer.load(run).sample(600, seed=1)
+    for label in range(3):
+        peak = made.values[made.labels == label][:, 10]
+        assert peak[:, 1].mean() == pytest.approx(-0.5 * peak[:, 0].mean(), abs=0.1)
+    first, second = made.values[:, 10].T
+    assert np.corrcoef(first, second)[0, 1] < -0.9

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -11,24 +12,33 @@ from torch import Tensor, nn
 
 from ecgsynth.config import TrainConfig, WGANConfig
 from ecgsynth.modes import Modes
-from ecgsynth.wgan import Critic, Generator, Nets, critic_step, generator_step, gradient_penalty, normal_like
+from ecgsynth.wgan import (
+    Critic,
+    Generator,
+    Nets,
+    box_muller,
+    critic_step,
+    generator_step,
+    gradient_penalty,
+    normal_like,
+)
 
 CONFIG = WGANConfig(
     time=32,
-    classes=3,
-    components=8,
-    modes=2,
+    components=5,
+    intervals=2,
+    modes=(2, 3, 1),
     latent_steps=4,
     step_noise=2,
     hidden=5,
-    label_dim=3,
+    mode_dim=3,
+    read_out=6,
     critic_hidden=16,
 )
+FEATURES, NORMALS = 7, 15  # an odd number of normals: one of the pairs is cut off
 TRAINING = TrainConfig(steps=10, batch=12)
-MODES = torch.tensor([0, 2, 4, 1, 3, 5])  # mode j of class c is number 2 * c + j
-LABELS = torch.tensor([0, 1, 2, 0, 1, 2])  # the classes of these modes
-SHARES = np.array([[0.25, 0.75], [0.5, 0.5], [1.0, 0.0]])
-NORMALS = CONFIG.noise_dim - 1
+MODES = torch.tensor([0, 2, 5, 1, 3, 4])  # those of class 0 are 0 and 1, of class 1 2 to 4, of class 2 5
+SHARES = (np.array([0.75, 0.25]), np.array([0.5, 0.3, 0.2]), np.array([1.0]))
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -54,13 +64,21 @@ def nets() -> Nets:
 
 
 def some_modes() -> Modes:
-    """Six modes, each with its own centre and its own spread in every component."""
+    """Six modes, each with its own centre and its own spread in every feature."""
     return Modes(
         numbers=np.zeros(0, dtype=np.int64),
         shares=SHARES,
-        centres=normal(6, CONFIG.components, seed=11).numpy(),
-        spreads=(0.5 + torch.rand((6, CONFIG.components), generator=rng(12))).numpy(),
+        centres=normal(6, FEATURES, seed=11).numpy(),
+        spreads=(0.5 + torch.rand((6, FEATURES), generator=rng(12))).numpy(),
     )
+
+
+def shaken(net: nn.Module, seed: int = 8) -> nn.Module:
+    """The network with all its weights moved at random, so that none is zero."""
+    with torch.no_grad():
+        for number, parameter in enumerate(net.parameters()):
+            parameter += 0.2 * normal(*parameter.shape, seed=seed + number)
+    return net
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:
@@ -175,17 +193,20 @@ def rng_on(device: str) -> torch.Generator:
 
 def test_critic_step_changes_the_critic_only(nets: Nets) -> None:
     generator, critic = weights(nets.generator), weights(nets.critic)
-    record = critic_step(nets, normal(6, 8), MODES, TRAINING, rng(), penalise=True)
+    record = critic_step(nets, normal(6, FEATURES), MODES, TRAINING, rng(), penalise=True)
     assert same(generator, nets.generator.state_dict())
     assert all(parameter.grad is None for parameter in nets.generator.parameters())
-    assert not any(torch.equal(value, nets.critic.state_dict()[name]) for name, value in critic.items() if value.dim())
-    assert set(record) == {"wasserstein", "critic_class", "penalty"}
+    moved = {name for name, value in nets.critic.state_dict().items() if not torch.equal(value, critic[name])}
+    assert moved >= set(critic) - {"score.bias"}  # which does not change how real and synthetic differ
+    assert set(record) == {"wasserstein", "penalty"}
     assert not any(value.requires_grad for value in record.values())
 
 
 def test_generator_step_changes_the_generator_only(nets: Nets) -> None:
     generator, critic = weights(nets.generator), weights(nets.critic)
-    generator_step(nets, MODES, TRAINING, rng())
+    record = generator_step(nets, MODES, rng())
+    assert set(record) == {"generator"}
+    assert not record["generator"].requires_grad
     assert same(critic, nets.critic.state_dict())
     assert not any(torch.equal(generator[name], value) for name, value in nets.generator.named_parameters())
     for name, value in nets.generator.named_buffers():  # what was found in the data is not trained
@@ -196,26 +217,26 @@ def test_generator_step_changes_the_generator_only(nets: Nets) -> None:
 
 @pytest.mark.parametrize("penalise", [False, True])
 def test_critic_step_goes_down_the_gradient_of_the_written_loss(nets: Nets, penalise: bool) -> None:
-    real = normal(6, 8)
+    real = normal(6, FEATURES)
     slow = copy.deepcopy(nets.critic)
     optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
     nets = dataclasses.replace(nets, critic_optimizer=torch.optim.SGD(nets.critic.parameters(), lr=0.1))
     draws = rng(9)
-    fake = nets.generator(normal_like(nets.generator, MODES, draws), MODES).detach()
-    on_real = torch.stack([slow(x[None], y[None])[0][0] for x, y in zip(real, MODES, strict=True)])
-    on_fake = torch.stack([slow(x[None], y[None])[0][0] for x, y in zip(fake, MODES, strict=True)])
+    fake = nets.generator(torch.randn(6, NORMALS, generator=draws), MODES).detach()
+    on_real = torch.stack([slow(x[None], y[None])[0] for x, y in zip(real, MODES, strict=True)])
+    on_fake = torch.stack([slow(x[None], y[None])[0] for x, y in zip(fake, MODES, strict=True)])
     gap = on_real.mean() - on_fake.mean()
-    classified = -slow(real, MODES)[1].log_softmax(dim=1)[torch.arange(6), LABELS].mean()
-    loss = TRAINING.class_weight * classified - gap
+    loss = -gap
     if penalise:
-        penalty = gradient_penalty(lambda x: slow(x, MODES)[0], real, fake, draws)
+        penalty = gradient_penalty(lambda x: slow(x, MODES), real, fake, draws)
         loss = loss + TRAINING.gp_weight * TRAINING.gp_every * penalty
     loss.backward()
     optimizer.step()
     record = critic_step(nets, real, MODES, TRAINING, rng(9), penalise=penalise)
     assert record["wasserstein"].item() == pytest.approx(gap.item(), abs=1e-5)
-    assert record["critic_class"].item() == pytest.approx(classified.item(), abs=1e-5)
     assert ("penalty" in record) == penalise
+    if penalise:
+        assert record["penalty"].item() == pytest.approx(penalty.item(), rel=1e-4)
     for name, value in slow.state_dict().items():
         assert torch.allclose(value, nets.critic.state_dict()[name], rtol=1e-4, atol=1e-6), name
 
@@ -224,18 +245,27 @@ def test_generator_step_goes_down_the_gradient_of_the_written_loss(nets: Nets) -
     slow = copy.deepcopy(nets.generator)
     optimizer = torch.optim.SGD(slow.parameters(), lr=0.1)
     nets = dataclasses.replace(nets, generator_optimizer=torch.optim.SGD(nets.generator.parameters(), lr=0.1))
-    scores, logits = nets.critic(slow(normal_like(slow, MODES, rng(9)), MODES), MODES)
-    classified = -logits.log_softmax(dim=1)[torch.arange(6), LABELS].mean()
-    (TRAINING.class_weight * classified - scores.mean()).backward()
+    scores = nets.critic(slow(torch.randn(6, NORMALS, generator=rng(9)), MODES), MODES)
+    (-scores.mean()).backward()
     optimizer.step()
-    generator_step(nets, MODES, TRAINING, rng(9))
+    record = generator_step(nets, MODES, rng(9))
+    assert record["generator"].item() == pytest.approx(-scores.mean().item(), abs=1e-5)
     for name, value in slow.state_dict().items():
         assert torch.allclose(value, nets.generator.state_dict()[name], rtol=1e-4, atol=1e-6), name
 
 
+def test_noise_of_training_is_standard_normal_and_drawn_anew(nets: Nets) -> None:
+    draws = rng(1)
+    one, other = (normal_like(nets.generator, torch.zeros(4000, dtype=torch.int64), draws) for _ in range(2))
+    assert one.shape == (4000, NORMALS)
+    assert not torch.equal(one, other)
+    assert one.mean(dim=0).abs().max() < 0.08  # 5 standard deviations
+    assert (one.std(dim=0) - 1).abs().max() < 0.06
+
+
 def test_a_critic_learns_to_tell_real_from_fake(nets: Nets) -> None:
     draws = rng()
-    real = normal(6, 8) + 3
+    real = normal(6, FEATURES) + 3
     found = [
         critic_step(nets, real, MODES, TRAINING, draws, penalise=step % 4 == 0)["wasserstein"].item()
         for step in range(60)
@@ -245,7 +275,7 @@ def test_a_critic_learns_to_tell_real_from_fake(nets: Nets) -> None:
 
 def test_a_generator_learns_to_raise_its_score(nets: Nets) -> None:
     draws = rng()
-    found = [generator_step(nets, MODES, TRAINING, draws)["generator"].item() for _ in range(60)]
+    found = [generator_step(nets, MODES, draws)["generator"].item() for _ in range(60)]
     assert np.mean(found[-10:]) < np.mean(found[:10]) - 0.1
 
 
@@ -253,7 +283,7 @@ def test_a_generator_learns_to_raise_its_score(nets: Nets) -> None:
 
 
 class Recurrent(nn.Module):
-    """A critic's body that reads the components one after the other."""
+    """A critic's body that reads its numbers one after the other."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -271,7 +301,7 @@ def test_steps_with_a_recurrent_critic_on_a_gpu_equal_the_written_loss_on_the_cp
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(4)
         nets.critic.body = Recurrent(CONFIG.critic_hidden)
-    real, generator, critic = normal(6, 8), copy.deepcopy(nets.generator), copy.deepcopy(nets.critic)
+    real, generator, critic = normal(6, FEATURES), copy.deepcopy(nets.generator), copy.deepcopy(nets.critic)
     nets.generator.cuda()
     nets.critic.cuda()
     there = Nets(
@@ -285,21 +315,19 @@ def test_steps_with_a_recurrent_critic_on_a_gpu_equal_the_written_loss_on_the_cp
     fake = generator(torch.randn(6, NORMALS, generator=draws, device="cuda").cpu(), MODES).detach()
     mix = torch.rand(6, 1, generator=draws, device="cuda").cpu()
     between = (mix * real + (1 - mix) * fake).requires_grad_()
-    (slope,) = torch.autograd.grad(critic(between, MODES)[0].sum(), between, create_graph=True)
+    (slope,) = torch.autograd.grad(critic(between, MODES).sum(), between, create_graph=True)
     penalty = (slope.norm(dim=1) - 1).square().mean()
-    gap = critic(real, MODES)[0].mean() - critic(fake, MODES)[0].mean()
-    classified = nn.functional.cross_entropy(critic(real, MODES)[1], LABELS)
-    descend(critic, TRAINING.class_weight * classified - gap + TRAINING.gp_weight * TRAINING.gp_every * penalty)
-    scores, logits = critic(generator(torch.randn(6, NORMALS, generator=draws, device="cuda").cpu(), MODES), MODES)
-    descend(generator, TRAINING.class_weight * nn.functional.cross_entropy(logits, LABELS) - scores.mean())
+    gap = critic(real, MODES).mean() - critic(fake, MODES).mean()
+    descend(critic, TRAINING.gp_weight * TRAINING.gp_every * penalty - gap)
+    scores = critic(generator(torch.randn(6, NORMALS, generator=draws, device="cuda").cpu(), MODES), MODES)
+    descend(generator, -scores.mean())
 
     draws, modes = rng_on("cuda"), MODES.cuda()
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         record = critic_step(there, real.cuda(), modes, TRAINING, draws, penalise=True)
-        record |= generator_step(there, modes, TRAINING, draws)
+        record |= generator_step(there, modes, draws)
     assert record["penalty"].item() == pytest.approx(penalty.item(), rel=1e-4)
     assert record["wasserstein"].item() == pytest.approx(gap.item(), abs=1e-5)
-    assert record["critic_class"].item() == pytest.approx(classified.item(), abs=1e-5)
     for slow, fast in ((critic, there.critic), (generator, there.generator)):
         for name, value in fast.state_dict().items():
             assert value.is_cuda
@@ -314,80 +342,119 @@ def descend(net: nn.Module, loss: Tensor) -> None:
             parameter -= 0.1 * slope
 
 
+# ---- local coordinates
+
+
+def test_local_coordinates_are_those_of_the_mode(nets: Nets) -> None:
+    modes, features = some_modes(), 5 * normal(6, FEATURES)
+    local = nets.generator.locate(features, MODES)
+    for row, mode in enumerate(MODES.tolist()):
+        for column in range(FEATURES):
+            away = (features[row, column].item() - modes.centres[mode, column]) / modes.spreads[mode, column]
+            assert local[row, column].item() == pytest.approx(math.asinh(away), abs=1e-5)
+    back = nets.generator.place(local, MODES)
+    assert torch.allclose(back, features, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_made_lies_no_farther_than_27_spreads_from_its_centre(nets: Nets) -> None:
+    modes = some_modes()
+    for far in (4.0, 4.1, 1e6, -4.0, -1e6):
+        made = nets.generator.place(torch.full((6, FEATURES), far), MODES).numpy()
+        wanted = modes.centres[MODES] + modes.spreads[MODES] * math.copysign(27.2899, far)
+        assert made == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    near = nets.generator.place(torch.full((6, FEATURES), 3.9), MODES).numpy()
+    assert near == pytest.approx(modes.centres[MODES] + modes.spreads[MODES] * math.sinh(3.9), rel=1e-4)
+
+
+def test_the_modes_are_taken_over(nets: Nets) -> None:
+    generator, modes = nets.generator, some_modes()
+    assert np.array_equal(generator.centres.numpy(), modes.centres)
+    assert np.array_equal(generator.spreads.numpy(), modes.spreads)
+    assert generator.first.tolist() == [0, 2, 5]
+    wanted = [[0.75, 1, 1], [0.5, 0.8, 1], [1, 1, 1]]  # a class with fewer modes than another never gets beyond its own
+    assert generator.cumulative.numpy() == pytest.approx(np.array(wanted), abs=1e-6)
+
+
+def test_shares_whose_sum_is_rounded_down_still_end_at_one(nets: Nets) -> None:
+    shares = (np.array([0.75, 0.25]) * (1 - 1e-7), np.array([0.1] * 3) / 0.3, np.array([1.0 - 1e-7]))
+    nets.generator.set_modes(dataclasses.replace(some_modes(), shares=shares))
+    assert (nets.generator.cumulative[:, -1] == 1).all()
+    assert nets.generator.cumulative[0, 1] == 1
+
+
 # ---- conditioning
-
-
-def test_projection_conditioning_is_the_inner_product_with_the_class_and_the_mode(nets: Nets) -> None:
-    x, critic = normal(4, 8), nets.critic
-    scores = torch.stack([critic(x, torch.full((4,), mode))[0] for mode in range(6)])
-    h, of_class, of_mode = critic.body(x), critic.embed_class.weight, critic.embed_mode.weight
-    for one in range(6):
-        direction = critic.score.weight[0] + of_class[one // 2] + of_mode[one]
-        assert torch.allclose(scores[one], h @ direction + critic.score.bias, atol=1e-5)
-        for other in range(one):  # of the same class or of another, the mode matters
-            assert not torch.allclose(scores[one], scores[other])
-    assert torch.allclose(scores[2] - scores[3], h @ (of_mode[2] - of_mode[3]), atol=1e-5)  # modes of one class
-    logits = [critic(x, torch.full((4,), mode))[1] for mode in range(6)]
-    assert all(torch.equal(logits[0], other) for other in logits)  # the auxiliary classifier must not be told
 
 
 def test_generator_depends_on_mode_and_noise(nets: Nets) -> None:
     z, mode = normal(3, NORMALS), torch.zeros(3, dtype=torch.int64)
     x = nets.generator(z, mode)
-    assert x.shape == (3, CONFIG.components)
-    assert not torch.allclose(x, nets.generator(z, mode + 1))
+    assert x.shape == (3, FEATURES)
     for column in range(NORMALS):  # every number that is drawn is used
         other = z.clone()
         other[:, column] += 1
         assert (nets.generator(other, mode) != x).any()
 
 
-def test_modes_differ_in_what_the_network_makes_too(nets: Nets) -> None:
-    z = normal(3, NORMALS)
-    with torch.no_grad():
-        nets.generator.centres.zero_()
-        nets.generator.spreads.fill_(1.0)
+def test_modes_differ_in_what_the_network_makes_and_in_how_it_is_judged(nets: Nets) -> None:
+    z, local = normal(3, NORMALS), normal(3, FEATURES)
     made = [nets.generator(z, torch.full((3,), mode)) for mode in range(6)]
+    scores = [nets.critic(local, torch.full((3,), mode)) for mode in range(6)]
     for one in range(6):
         for other in range(one):
             assert not torch.allclose(made[one], made[other])
+            assert not torch.allclose(scores[one], scores[other])
 
 
-def test_a_mode_picks_its_own_centre_and_spread(nets: Nets) -> None:
-    modes, z = some_modes(), normal(6, NORMALS)
+def test_a_generator_begins_with_noise_of_its_own_in_every_feature(nets: Nets) -> None:
+    z = normal(6, NORMALS)
     with torch.no_grad():
-        nets.generator.head.weight.zero_()
-        nets.generator.head.bias.zero_()
-        assert np.array_equal(nets.generator(z, MODES).numpy(), modes.centres[MODES])
-        bias = normal(CONFIG.components, seed=5)
-        nets.generator.head.bias.copy_(bias)
-        wanted = modes.centres[MODES] + modes.spreads[MODES] * bias.numpy()
-        assert nets.generator(z, MODES).numpy() == pytest.approx(wanted, abs=1e-6)
+        nets.generator.value.weight.zero_()
+        nets.generator.value.bias.zero_()
+        assert torch.allclose(nets.generator(z, MODES), math.exp(-0.3) * z[:, -FEATURES:], atol=1e-6)
+
+
+def test_the_noise_of_a_feature_is_bounded(nets: Nets) -> None:
+    z = normal(6, NORMALS)
+    with torch.no_grad():
+        nets.generator.value.weight.zero_()
+        nets.generator.value.bias.zero_()
+        nets.generator.noise.bias.fill_(50.0)
+        assert torch.allclose(nets.generator(z, MODES), math.exp(2) * z[:, -FEATURES:], rtol=1e-5)
+
+
+def test_box_muller_is_the_formula() -> None:
+    uniform = torch.rand((5, 6), generator=rng()).clamp(1e-6, 1 - 1e-6)
+    got = box_muller(uniform)
+    for row in range(5):
+        for pair in range(3):
+            length = math.sqrt(-2 * math.log(uniform[row, pair]))
+            turn = 2 * math.pi * uniform[row, 3 + pair].item()
+            assert got[row, pair].item() == pytest.approx(length * math.cos(turn), abs=1e-5)
+            assert got[row, 3 + pair].item() == pytest.approx(length * math.sin(turn), abs=1e-5)
 
 
 def test_from_uniform_is_the_normals_and_the_mode_that_the_last_number_picks(nets: Nets) -> None:
     below = np.float32(1) - np.float32(2.0**-24)  # the largest that a seed gives
-    picks = [1e-7, 0.2499, 0.25, 0.4999, 0.5, 0.9, below]  # at its own cumulative share, a mode is passed
-    wanted = {0: [0, 0, 1, 1, 1, 1, 1], 1: [0, 0, 0, 0, 1, 1, 1], 2: [0] * 7}
-    for label, passed in wanted.items():
+    picks = [1e-7, 0.4999, 0.5, 0.7499, 0.75, 0.7999, 0.8001, below]  # at its own cumulative share, a mode is passed
+    wanted = {0: [0, 0, 0, 0, 1, 1, 1, 1], 1: [2, 2, 3, 3, 3, 3, 4, 4], 2: [5] * 8}
+    for label, modes in wanted.items():
         uniform = torch.rand((len(picks), CONFIG.noise_dim), generator=rng(label)).clamp(1e-6, 1 - 1e-6)
         uniform[:, -1] = torch.tensor(picks)
-        u = uniform.double().numpy()
-        length, turn = np.sqrt(-2 * np.log(u[:, : NORMALS // 2])), 2 * np.pi * u[:, NORMALS // 2 : NORMALS]
-        z = torch.from_numpy(np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)).float()
+        z = box_muller(uniform[:, :16])[:, :NORMALS]  # of 16 normals, the last is not used
+        mode = torch.tensor(modes)
         got = nets.generator.from_uniform(uniform, torch.full((len(picks),), label))
-        assert torch.allclose(got, nets.generator(z, torch.tensor(passed) + 2 * label), atol=1e-5)
+        assert torch.allclose(got, nets.generator.place(nets.generator(z, mode), mode), rtol=1e-4, atol=1e-5)
 
 
 def test_rows_do_not_see_each_other(nets: Nets) -> None:
-    z = normal(5, NORMALS)
+    z, local = normal(5, NORMALS), normal(5, FEATURES, seed=1)
     mode = torch.tensor([0, 3, 5, 2, 0])
-    together = nets.generator(z, mode)
-    alone = torch.cat([nets.generator(z[i : i + 1], mode[i : i + 1]) for i in range(5)])
-    assert torch.allclose(together, alone, atol=1e-6)
+    for net, x in ((nets.generator, z), (nets.critic, local)):
+        alone = torch.cat([net(x[i : i + 1], mode[i : i + 1]) for i in range(5)])
+        assert torch.allclose(net(x, mode), alone, atol=1e-5)
 
 
-# ---- a slow reference of the generator
+# ---- slow references of the networks
 
 
 def sigmoid(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -408,16 +475,42 @@ def gru(inputs: NDArray[np.float64], w: dict[str, NDArray[np.float64]], suffix: 
     return np.stack(states)
 
 
+def doubles(net: nn.Module) -> dict[str, NDArray[np.float64]]:
+    return {name: value.double().numpy() for name, value in net.state_dict().items()}
+
+
 def test_generator_equals_a_loop_over_its_steps(nets: Nets) -> None:
-    w = {name: value.double().numpy() for name, value in nets.generator.state_dict().items()}
-    modes, z = some_modes(), normal(6, NORMALS)
+    w = doubles(shaken(nets.generator))
+    z = normal(6, NORMALS)
     got = nets.generator(z, MODES).detach().numpy()
     for row, mode in enumerate(MODES.tolist()):
-        noise = z[row].double().numpy().reshape(CONFIG.latent_steps, CONFIG.step_noise)
-        asked = w["embed.weight"][mode]
-        inputs = np.stack([np.concatenate([step, asked]) for step in noise])
+        drawn = z[row].double().numpy()
+        latent, fine = drawn[: NORMALS - FEATURES].reshape(4, 2), drawn[NORMALS - FEATURES :]
+        inputs = np.stack([np.concatenate([step, w["embed.weight"][mode]]) for step in latent])
         forward = gru(inputs, w, "")
         backward = gru(inputs[::-1], w, "_reverse")[::-1]
-        states = np.concatenate([forward, backward], axis=1).ravel()
-        away = w["head.weight"] @ states + w["head.bias"]
-        assert got[row] == pytest.approx(modes.centres[mode] + modes.spreads[mode] * away, abs=1e-5)
+        states = np.concatenate([forward, backward], axis=1)
+        h = w["reduce.weight"] @ np.concatenate([states.ravel(), fine]) + w["reduce.bias"]
+        h = w["film.scale.weight"][mode] * h + w["film.shift.weight"][mode]
+        value = w["value.weight"] @ h + w["value.bias"]
+        gain = np.exp(np.minimum(w["noise.weight"] @ states.mean(axis=0) + w["noise.bias"], 2))
+        assert got[row] == pytest.approx(value + gain * fine, abs=1e-4)
+
+
+def test_critic_equals_its_formula(nets: Nets) -> None:
+    w = doubles(shaken(nets.critic))
+    local = normal(6, FEATURES)
+    got = nets.critic(local, MODES)
+    assert got.shape == (6,)
+
+    def leaky(x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(x > 0, x, 0.2 * x)
+
+    for row, mode in enumerate(MODES.tolist()):
+        seen = np.concatenate([local[row].double().numpy(), w["embed.weight"][mode]])
+        h = w["first.weight"] @ seen + w["first.bias"]
+        h = leaky(w["film.scale.weight"][mode] * h + w["film.shift.weight"][mode])
+        for layer in (1, 3):
+            h = leaky(w[f"body.{layer}.weight"] @ h + w[f"body.{layer}.bias"])
+        score = (w["score.weight"][0] + w["project.weight"][mode]) @ h + w["score.bias"][0]
+        assert got[row].item() == pytest.approx(score, rel=1e-4, abs=1e-4)

@@ -1,5 +1,6 @@
 """The data type: what it refuses, what its parts are, and that a file gives back what was put in, or says why not."""
 
+import dataclasses
 import errno
 import gc
 import io
@@ -104,7 +105,7 @@ def test_batches_give_the_file_that_save_gives(tmp_path_factory, cuts):
     windows.save(folder / "whole.npz", force=True)
     bounds = [0, *cuts, 10]
     pieces = [windows.take(np.arange(a, b)) for a, b in zip(bounds, bounds[1:], strict=False)]
-    save_batches(folder / "pieces.npz", windows, ((p.values, p.labels) for p in pieces), force=True)
+    save_batches(folder / "pieces.npz", windows, iter(pieces), force=True)
     whole, parts = read_npz(folder / "whole.npz"), read_npz(folder / "pieces.npz")
     assert whole.keys() == parts.keys()
     assert all(
@@ -112,20 +113,34 @@ def test_batches_give_the_file_that_save_gives(tmp_path_factory, cuts):
     )
 
 
-def test_batches_of_more_windows_than_the_pattern_has(tmp_path):
-    pattern = make(0, groups=None, parts=None, rr_s=None)
-    values = np.random.default_rng(0).normal(size=(9, 4, 2)).astype(np.float32)
-    labels = np.arange(9) % 5
-    save_batches(tmp_path / "a.npz", pattern, [(values[i : i + 4], labels[i : i + 4]) for i in (0, 4, 8)], n=9)
-    found = Windows.load(tmp_path / "a.npz")
-    assert found.values.tobytes() == values.tobytes()
-    assert found.labels.tolist() == labels.tolist()
+@pytest.mark.parametrize("with_intervals", [True, False])
+def test_batches_of_more_windows_than_the_pattern_has(tmp_path, with_intervals):
+    rr_s = {} if with_intervals else {"rr_s": None}
+    pattern, whole = make(1, groups=None, parts=None, **rr_s), make(9, groups=None, parts=None, **rr_s)
+    pieces = [whole.take(np.arange(start, min(start + 4, 9))) for start in (0, 4, 8)]
+    save_batches(tmp_path / "a.npz", pattern, pieces, n=9)
+    assert_same(Windows.load(tmp_path / "a.npz"), whole)
 
 
-def test_values_in_another_order_of_memory_or_precision_are_written_right(tmp_path):
+def test_intervals_are_those_of_the_batches_and_not_of_the_pattern(tmp_path):
+    save_batches(tmp_path / "a.npz", make(3, groups=None, parts=None), [make(10, rr_s=None)], n=10)
+    assert Windows.load(tmp_path / "a.npz").rr_s is None
+    save_batches(tmp_path / "b.npz", make(3, rr_s=None, groups=None, parts=None), [make(10)], n=10)
+    assert Windows.load(tmp_path / "b.npz").rr_s.tolist() == make(10).rr_s.tolist()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_intervals_of_some_batches_only_leave_no_file(tmp_path, first):
+    batches = [make(5), make(5, rr_s=None)]
+    with pytest.raises(DataError, match="RR intervals in every batch or in none"):
+        save_batches(tmp_path / "a.npz", make(), [batches[first], batches[1 - first]])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_values_in_another_order_of_memory_are_written_right(tmp_path):
     windows = make()
-    odd = np.asfortranarray(windows.values.astype(">f8"))
-    save_batches(tmp_path / "a.npz", windows, [(odd, windows.labels)])
+    odd = dataclasses.replace(windows, values=np.asfortranarray(windows.values))
+    save_batches(tmp_path / "a.npz", windows, [odd])
     assert Windows.load(tmp_path / "a.npz").values.tobytes() == windows.values.tobytes()
 
 
@@ -148,7 +163,7 @@ def test_batches_that_fail_half_way_change_nothing(tmp_path, there):
         path.write_bytes(b"old")
 
     def batches():
-        yield make().values, make().labels
+        yield make()
         raise RuntimeError("the generator fell over")
 
     with pytest.raises(RuntimeError, match="the generator fell over"):
@@ -179,7 +194,7 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(tmp_path, monkeypatch):
 @pytest.mark.parametrize("n", [9, 11])
 def test_batches_of_another_number_leave_no_file(tmp_path, n):
     with pytest.raises(DataError, match=f"{n}.*10"):
-        save_batches(tmp_path / "a.npz", make(), [(make().values, make().labels)], n=n)
+        save_batches(tmp_path / "a.npz", make(), [make()], n=n)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -326,6 +341,8 @@ def test_check_windows(values, sentence):
         ({"groups": np.array(["a"])}, "expected 10 groups, one a window, got 1"),
         ({"parts": np.zeros(11, np.int8)}, "expected 10 parts, one a window, got 11"),
         ({"rr_s": np.zeros((2, 2), np.float32)}, "expected 10 rr_s, one a window, got 2"),
+        ({"rr_s": np.zeros(10, np.float32)}, r"expected rr_s of shape \(n, 2\), .* got shape \(10,\)"),
+        ({"rr_s": np.zeros((10, 3), np.float32)}, r"expected rr_s of shape \(n, 2\), .* got shape \(10, 3\)"),
         ({"labels": np.arange(10) - 1}, r"positions in the classes \['N', 'S', 'V', 'F', 'Q'\], got -1 to 8"),
         ({"labels": np.full(10, 5)}, "got 5 to 5"),
     ],

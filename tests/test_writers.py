@@ -1,6 +1,7 @@
 """Every format holds the rows that the sampler draws, written a batch at a time, and nothing that was there is lost."""
 
 import csv
+import dataclasses
 import json
 import tracemalloc
 import zipfile
@@ -20,9 +21,12 @@ from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.writers import FORMATS, regroup, sample_to_file
 from ecgsynth.windows import Windows
 
-TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"
+GOLDEN = Path(__file__).resolve().parent / "golden"
+TINY, SIGNAL_ONLY = GOLDEN / "tiny.onnx", GOLDEN / "signal_only.onnx"
 N, SEED = 33, 7
 TIME, EVENT = 32, 10
+SAMPLES = [f"{name}_{sample}" for sample in range(TIME) for name in ("MLII", "V5")]
+INTERVALS = ["rr_before_s", "rr_after_s"]
 
 
 @pytest.fixture(autouse=True)
@@ -49,23 +53,21 @@ def renamed(folder: Path, *names: str, channels: tuple[str, ...] = ("MLII", "V5"
     return OnnxSampler(folder / "renamed.onnx")
 
 
-def read(path: Path, file_format: str) -> tuple[NDArray[Any], list[str]]:
-    """Values (n, time, channels) and class names, by readers other than ours where there are any."""
+def read(path: Path, file_format: str) -> tuple[NDArray[Any], list[str], NDArray[Any] | None]:
+    """Values (n, time, channels), class names and RR intervals, by readers other than ours where there are any."""
     if file_format == "npz":
         with np.load(path, allow_pickle=False) as file:
-            return file["values"], file["labels"].tolist()
+            return file["values"], file["labels"].tolist(), file["rr_s"] if "rr_s" in file else None
     if file_format == "csv":
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
-        assert header == ["label", *(f"{name}_{i}" for i in range(TIME) for name in ("MLII", "V5"))]
-        flat = np.array([[float(value) for value in row[1:]] for row in rows])
-        return flat.reshape(-1, TIME, 2), [row[0] for row in rows]
+        return split_columns(header[1:], np.array([row[1:] for row in rows], dtype=float), [row[0] for row in rows])
     if file_format == "parquet":
         table = pytest.importorskip("pyarrow.parquet").read_table(path)
-        assert table.column_names == ["label", *(f"{name}_{i}" for i in range(TIME) for name in ("MLII", "V5"))]
+        assert table.column_names[0] == "label"
         flat = np.stack([column.to_numpy() for column in table.columns[1:]], axis=1)
         assert flat.dtype == np.float32
-        return flat.reshape(-1, TIME, 2), table.column("label").to_pylist()
+        return split_columns(table.column_names[1:], flat, table.column("label").to_pylist())
     wfdb = pytest.importorskip("wfdb")
     values, labels = [], []
     for name in (path / "RECORDS").read_text(encoding="utf-8").split():
@@ -75,7 +77,16 @@ def read(path: Path, file_format: str) -> tuple[NDArray[Any], list[str]]:
         assert marks.sample.tolist() == [window * TIME + EVENT for window in range(len(values[-1]))]
         assert (record.fs, record.units, record.sig_name) == (360, ["mV", "mV"], ["MLII", "V5"])
         assert "synthetic" in record.comments[0]
-    return np.concatenate(values), labels
+    return np.concatenate(values), labels, None
+
+
+def split_columns(
+    names: list[str], flat: NDArray[Any], labels: list[str]
+) -> tuple[NDArray[Any], list[str], NDArray[Any] | None]:
+    """The intervals stand before the samples, or they are not there."""
+    assert names in (INTERVALS + SAMPLES, SAMPLES)
+    first = len(names) - len(SAMPLES)
+    return flat[:, first:].reshape(-1, TIME, 2), labels, flat[:, :first] if first else None
 
 
 ROUNDING = {"npz": 1e-6, "csv": 1e-5, "parquet": 1e-6, "wfdb": 0.501e-3}  # mV
@@ -93,21 +104,39 @@ def test_a_file_holds_what_the_sampler_draws(
     path = tmp_path / "new" / f"out.{file_format}"  # its folder is made
     told: list[int] = []
     sample_to_file(sampler, path, N, label=label, seed=SEED, file_format=file_format, on_progress=told.append)
-    values, labels = read(path, file_format)
+    values, labels, rr_s = read(path, file_format)
     wanted = sampler.sample(N, label, SEED)
     assert np.abs(values - wanted.values).max() <= ROUNDING[file_format]
     assert labels == [wanted.classes[code] for code in wanted.labels]
+    assert wanted.rr_s is not None
+    if file_format != "wfdb":  # there, beats laid end to end have the distance of their windows
+        assert rr_s == pytest.approx(wanted.rr_s, abs=ROUNDING[file_format])
     assert told == [8, 8, 8, 8, 1]
     assert list(path.parent.iterdir()) == [path]  # no draft is left
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_a_generator_without_intervals_is_written_without_them(tmp_path: Path, file_format: str) -> None:
+    sampler = OnnxSampler(SIGNAL_ONLY)
+    sample_to_file(sampler, tmp_path / "out", N, seed=SEED, file_format=file_format)
+    values, labels, rr_s = read(tmp_path / "out", file_format)
+    wanted = sampler.sample(N, seed=SEED)
+    assert np.abs(values - wanted.values).max() <= ROUNDING[file_format]
+    assert labels == [wanted.classes[code] for code in wanted.labels]
+    assert rr_s is None
+    if file_format == "npz":
+        assert Windows.load(tmp_path / "out").rr_s is None
 
 
 @pytest.mark.parametrize("n", [1, 8, 9, 10, 20])
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_every_number_of_windows_is_written(tmp_path: Path, sampler: OnnxSampler, file_format: str, n: int) -> None:
     sample_to_file(sampler, tmp_path / "out", n, seed=SEED, file_format=file_format)
-    values, labels = read(tmp_path / "out", file_format)
+    values, labels, rr_s = read(tmp_path / "out", file_format)
+    wanted = sampler.sample(n, seed=SEED)
     assert len(labels) == n
-    assert values == pytest.approx(sampler.sample(n, seed=SEED).values, abs=ROUNDING[file_format])
+    assert values == pytest.approx(wanted.values, abs=ROUNDING[file_format])
+    assert file_format == "wfdb" or rr_s == pytest.approx(wanted.rr_s, abs=ROUNDING[file_format])
 
 
 def test_npz_is_what_the_rest_of_the_package_reads(tmp_path: Path, sampler: OnnxSampler) -> None:
@@ -115,6 +144,9 @@ def test_npz_is_what_the_rest_of_the_package_reads(tmp_path: Path, sampler: Onnx
     got, wanted = Windows.load(tmp_path / "out.npz"), sampler.sample(N, seed=SEED)
     assert np.array_equal(got.labels, wanted.labels)
     assert got.values.dtype == np.float32
+    assert got.rr_s is not None
+    assert got.rr_s.dtype == np.float32
+    assert got.rr_s == pytest.approx(wanted.rr_s, abs=1e-6)
     for name in ("fs_hz", "units", "channel_names", "classes", "event_index", "meta"):
         assert getattr(got, name) == getattr(wanted, name)
     assert got.meta == {"kind": "beats", "synthetic": True, "seed": SEED, "model": "tiny.onnx"}
@@ -148,7 +180,7 @@ def test_wfdb_records_are_cut_at_their_size(tmp_path: Path, sampler: OnnxSampler
 def test_a_class_that_is_no_symbol_of_wfdb_is_annotated_as_unknown(tmp_path: Path) -> None:
     sampler = renamed(tmp_path, "N", "SV", "flutter")  # SV is two symbols, and none
     sample_to_file(sampler, tmp_path / "out", N, seed=SEED, file_format="wfdb")
-    _, symbols = read(tmp_path / "out", "wfdb")
+    _, symbols, _ = read(tmp_path / "out", "wfdb")
     drawn = sampler.sample(N, seed=SEED).labels
     assert symbols == ["N" if code == 0 else "Q" for code in drawn]
 
@@ -158,10 +190,10 @@ def test_names_with_commas_and_quotes_stay_whole_in_csv(tmp_path: Path) -> None:
     sample_to_file(sampler, tmp_path / "out.csv", N, seed=SEED, file_format="csv")
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
-    assert header[:3] == ["label", "I, II_0", "V5_0"]
+    assert header[:5] == ["label", *INTERVALS, "I, II_0", "V5_0"]
     wanted = sampler.sample(N, seed=SEED)
     assert [row[0] for row in rows] == [wanted.classes[code] for code in wanted.labels]
-    assert {len(row) for row in rows} == {1 + 2 * TIME}
+    assert {len(row) for row in rows} == {1 + 2 + 2 * TIME}
 
 
 # ---- what is there is kept
@@ -225,6 +257,8 @@ def test_what_stops_midway_leaves_what_was_there(
     after = read(path, file_format)
     assert np.array_equal(after[0], before[0])
     assert after[1] == before[1]
+    assert (after[2] is None) == (before[2] is None) == (file_format == "wfdb")
+    assert after[2] is None or np.array_equal(after[2], before[2])
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -253,21 +287,27 @@ def test_an_unknown_format_is_named_with_those_there_are(tmp_path: Path, sampler
 )
 def test_regrouping_keeps_every_window_in_order(sizes: tuple[int, ...], size: int) -> None:
     total = sum(sizes)
-    values, labels = np.arange(total * 2.0).reshape(total, 2, 1).astype(np.float32), np.arange(total)
-    cuts = np.cumsum(sizes)[:-1]
-    batches = zip(np.split(values, cuts), np.split(labels, cuts), strict=True)
-    groups = list(regroup(batches, size))
-    assert np.array_equal(np.concatenate([group for group, _ in groups]), values)
-    assert np.array_equal(np.concatenate([group for _, group in groups]), labels)
+    whole = Windows(
+        values=np.arange(total * 2.0).reshape(total, 2, 1).astype(np.float32),
+        fs_hz=1.0,
+        units="mV",
+        channel_names=("I",),
+        classes=tuple(map(str, range(total))),
+        labels=np.arange(total),
+    )
+    batches = [whole.take(rows) for rows in np.split(np.arange(total), np.cumsum(sizes)[:-1])]
+    groups = list(regroup(iter(batches), size))
+    assert np.array_equal(np.concatenate([group for group, _ in groups]), whole.values)
+    assert np.array_equal(np.concatenate([group for _, group in groups]), whole.labels)
     assert [len(group) for _, group in groups] == [size] * (total // size) + [total % size] * (total % size > 0)
 
 
 class TracedSampler(OnnxSampler):
     """tracemalloc does not see the memory of onnxruntime, but it sees a copy."""
 
-    def stream(self, *asked: Any, **options: Any) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        for values, labels in super().stream(*asked, **options):
-            yield values.copy(), labels
+    def stream(self, *asked: Any, **options: Any) -> Iterator[Windows]:
+        for batch in super().stream(*asked, **options):
+            yield dataclasses.replace(batch, values=batch.values.copy())
 
 
 @pytest.mark.parametrize("file_format", ["npz", "csv", "parquet"])
@@ -283,4 +323,4 @@ def test_memory_does_not_grow_with_the_number_of_windows(
         sample_to_file(sampler, tmp_path / f"{n}", n, file_format=file_format)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 200_000  # of 1,460,000 bytes that the 5,700 windows more have; the labels are kept
+    assert peaks[1] - peaks[0] < 250_000  # of 1,460,000 bytes that the 5,700 windows more have; the npz keeps labels

@@ -17,39 +17,41 @@ from ecgsynth.config import WGANConfig
 from ecgsynth.modes import Modes
 from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.wgan import Generator
+from ecgsynth.wgan import NOISE_GAIN, Generator
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS = 7, 8
-SHARES = np.array([[0.5, 0.3, 0.2], [0.75, 0.25, 0.0], [1.0, 0.0, 0.0]])  # of the modes of N, S and V
+SHARES = (np.array([0.5, 0.3, 0.2]), np.array([0.75, 0.25]), np.array([1.0]))  # of the modes of N, S and V
 CONFIG = WGANConfig(
     time=32,
     channels=2,
-    classes=3,
     components=8,
-    modes=3,
-    latent_steps=4,
-    step_noise=3,
+    intervals=2,
+    modes=(3, 2, 1),
+    latent_steps=3,
+    step_noise=3,  # 9 normals and 10 for the features: an odd number, so that one of the pairs is half used
     hidden=8,
-    label_dim=4,
+    mode_dim=4,
+    read_out=8,
     critic_hidden=16,
 )
 
 
 def tiny(seed: int = 0) -> Synthesizer:
-    """A generator of three classes with three, two and one mode, in two leads, that nobody trained."""
+    """A generator of three classes with three, two and one mode, in two leads, with RR intervals; nobody trained it."""
     rng = np.random.Generator(np.random.Philox(seed))
     generator = Generator(CONFIG)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) / 2))
-    modes = (CONFIG.classes * CONFIG.modes, CONFIG.components)
+        generator.noise.bias.fill_(NOISE_GAIN)
+    modes = (sum(CONFIG.modes), CONFIG.features)
     generator.set_modes(
         Modes(
             numbers=np.zeros(0, dtype=np.int64),
             shares=SHARES,
             centres=rng.normal(size=modes).astype(np.float32),
-            spreads=rng.uniform(0.2, 0.8, size=modes).astype(np.float32),
+            spreads=rng.uniform(0.1, 0.3, size=modes).astype(np.float32),
         )
     )
     size = CONFIG.time * CONFIG.channels
@@ -60,6 +62,8 @@ def tiny(seed: int = 0) -> Synthesizer:
         mean=np.sin(np.arange(size) / 5),
         axes=axes.T,
         scales=0.5 / np.arange(1, CONFIG.components + 1),
+        interval_means=np.log([0.8, 0.7]),
+        interval_scales=np.array([0.2, 0.1]),
         kept=1.0,
     )
     data = {
@@ -92,6 +96,7 @@ def main() -> None:
         "seed": SEED,
         "labels": [made.classes[code] for code in drawn.labels],
         "values": drawn.values.astype(float).round(6).tolist(),
+        "rr_s": np.asarray(drawn.rr_s, dtype=float).round(6).tolist(),
     }
     (HERE / "tiny.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
 
