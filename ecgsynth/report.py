@@ -18,7 +18,24 @@ MEANING = {
 }
 OTHER_DATA = "this generator did not learn from the training part of these data, so it may have seen the test part"
 BY_BEAT = "split by beat: beats of one patient are in all parts, so these figures say nothing about new patients"
-DISTANCE_ONLY = "a distance finds copies; it does not prove that membership cannot be inferred"
+BESIDE = "baseline: real training beats in the place of the synthetic ones"
+LIKENESS = {
+    "mmd": "maximum mean discrepancy, squared",
+    "frechet_distance": "Frechet distance",
+    "spectrum_distance_db": "power spectrum, dB",
+    "discriminative_accuracy": "told from real ones",
+    "coverage": "coverage",
+    "density": "density",
+    "prd_percent": "PRD to the nearest, %",
+    "dtw_distance": "DTW to the nearest, {units}",
+    "r_amplitude_mv": "R amplitude, mV",
+    "qrs_width_s": "QRS width, s",
+    "qt_s": "QT interval, s",
+    "t_amplitude_mv": "T amplitude, mV",
+}
+DISTANCE_ONLY = (
+    "a distance finds copies, and the attack is a simple one: neither proves that membership cannot be inferred"
+)
 
 
 def prepared_text(beats: Windows) -> str:
@@ -39,7 +56,7 @@ def prepared_text(beats: Windows) -> str:
 
 
 def table_text(measured: dict[str, Any]) -> str:
-    """The utility test and the distances as a table for the terminal."""
+    """The utility test, the likeness and the distances as tables for the terminal."""
     found = measured["utility"]
     lines = ["".join(["F1 on real beats".ljust(20), *(column.rjust(16) for column in MEANING)])]
     for i, name in enumerate(found["classes"]):
@@ -49,11 +66,18 @@ def table_text(measured: dict[str, Any]) -> str:
     for key, title in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
         lines.append("".join([title.ljust(20), *(number(found[arm][key]).rjust(16) for arm in MEANING)]))
     lines += [f"{arm}: {meaning}" for arm, meaning in MEANING.items()]
+    lines += over_patients(found)
+    lines.append("".join(["likeness".ljust(36), *(word.rjust(12) for word in ("synthetic", "baseline", "best"))]))
+    for title, entry in likeness(measured):
+        numbers = "".join(short(entry[key]).rjust(12) for key in ("value", "baseline", "best"))
+        lines.append(f"  {title}".ljust(36) + numbers)
+    lines.append(BESIDE)
     near = measured["privacy"]
     lines.append(
         f"nearest training beat: synthetic {near['median_distance_synthetic']:.4f} mV, held out "
         f"{near['median_distance_unseen']:.4f} mV (medians), ratio {near['ratio']:.2f}; copies {near['copies']}"
     )
+    lines.append("membership attack, AUC (0.5 is best): " + attacked(near))
     return "\n".join(lines + [f"note: {note}" for note in notes(measured)])
 
 
@@ -64,6 +88,39 @@ def number(value: dict[str, Any] | None) -> str:
     return f"{value['mean']:.3f} ± {value['std']:.3f}"
 
 
+def over_patients(found: dict[str, Any]) -> list[str]:
+    """How uncertain macro-F1 is because the test part has few patients, where no patient is in two parts."""
+    return [
+        f"{arm}: macro-F1 {low:.2f} to {high:.2f}, 95 % interval over the {found['test_patients']} patients tested"
+        for arm in MEANING
+        for low, high in [found[arm].get("macro_f1_interval") or (None, None)]
+        if low is not None
+    ]
+
+
+def likeness(measured: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Title and figures of each measure of likeness that was taken."""
+    found = measured["fidelity"]
+    return [
+        (title.format(units=found["units"]), found["measures"][name])
+        for name, title in LIKENESS.items()
+        if name in found["measures"]
+    ]
+
+
+def short(value: float | None) -> str:
+    """Four digits, or a dash where there is no number."""
+    return "-" if value is None else f"{value:.4g}"
+
+
+def attacked(near: dict[str, Any]) -> str:
+    """What the membership attack reached, on beats and, where it could be tried, on patients."""
+    found = f"{near['membership_auc']:.3f} ± {near['membership_auc_error']:.3f} on beats"
+    if "patient_membership_auc" in near:
+        found += f", {near['patient_membership_auc']:.3f} ± {near['patient_membership_auc_error']:.3f} on patients"
+    return found
+
+
 def notes(measured: dict[str, Any]) -> list[str]:
     """What has to be known to read the figures rightly."""
     found = [DISTANCE_ONLY]
@@ -72,6 +129,36 @@ def notes(measured: dict[str, Any]) -> list[str]:
     if not measured["same_training_part"]:
         found.append(OTHER_DATA)
     return found
+
+
+def likeness_tables(measured: dict[str, Any]) -> tuple[str, str]:
+    """Two HTML tables: every measure with its baseline, best value and range, and those taken by class."""
+    found = measured["fidelity"]
+    classes = [name for name, count in found["windows"].items() if count]
+    rows = "".join(
+        f"<tr><td>{html.escape(title)}</td>"
+        + "".join(f"<td>{short(entry[key])}</td>" for key in ("value", "baseline", "best"))
+        + "<td>{} to {}</td></tr>".format(*("∞" if end is None else f"{end:g}" for end in entry["range"]))
+        for title, entry in likeness(measured)
+    )
+    head = "".join(f"<th>{word}</th>" for word in ("synthetic", "baseline", "best", "range"))
+    by_class = "".join(
+        f"<tr><td>{html.escape(title)}</td>"
+        + "".join(f"<td>{beside(entry['by_class'].get(name))}</td>" for name in classes)
+        + "</tr>"
+        for title, entry in likeness(measured)
+        if "by_class" in entry
+    )
+    names = "".join(f"<th>{html.escape(name)}<br><small>{found['windows'][name]:,}</small></th>" for name in classes)
+    return (
+        f"<table><tr><th></th>{head}</tr>{rows}</table>",
+        f"<table><tr><th></th>{names}</tr>{by_class}</table>",
+    )
+
+
+def beside(entry: dict[str, Any] | None) -> str:
+    """A figure of one class with its baseline."""
+    return "-" if entry is None else f"{short(entry['value'])} ({short(entry['baseline'])})"
 
 
 def manifest_text(manifest: Manifest, name: str, size: int) -> str:
@@ -116,7 +203,8 @@ def write_report(path: Path, measured: dict[str, Any], manifest: Manifest, pictu
         f"<tr><td>{html.escape(key.replace('_', ' '))}</td><td>{value:.4g}</td></tr>"
         for key, value in measured["privacy"].items()
     )
-    said = "".join(f"<li>{html.escape(note)}</li>" for note in notes(measured))
+    overall, by_class = likeness_tables(measured)
+    said = "".join(f"<li>{html.escape(note)}</li>" for note in [*over_patients(found), *notes(measured)])
     about = html.escape(manifest_text(manifest, measured["model"], 0).split("\n", 1)[1])
     page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(measured["model"])}</title>
 <style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}}
@@ -125,7 +213,10 @@ td:first-child,th:first-child{{text-align:left}}img{{max-width:100%}}pre{{backgr
 <h1>{html.escape(measured["model"])}</h1><ul>{said}</ul>
 <h2>Usefulness: a classifier tested on {found["test_windows"]:,} real beats, {found["repeats"]} times</h2>
 <table><tr><th></th>{head}</tr>{body}</table>
-<h2>Distance to the nearest training beat (mV, root mean square)</h2><table>{near}</table>
+<h2>Likeness: as many synthetic beats beside held-out ones, of each class</h2><p>{BESIDE}</p>{overall}
+<h3>By class: synthetic (baseline)</h3>{by_class}
+<h2>Privacy: root-mean-square distance to the nearest training beat (mV), and the membership attack (0.5 is best)</h2>
+<table>{near}</table>
 <h2>Real and synthetic beats</h2><img alt="real and synthetic beats of each class" src="data:image/png;base64,{image}">
 <h2>The generator</h2><pre>{about}</pre></html>
 """

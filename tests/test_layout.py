@@ -24,14 +24,14 @@ errors
 config noise files
 windows
 ecg splits scaling modes
-wgan classifier devices metrics
+wgan classifier devices metrics physiology
 checkpoint sampling
 training
 fit_wgan validation privacy
 export.manifest
 export.onnx_sampler export.to_onnx
 export.writers
-utility plots report synthesizer
+utility fidelity plots report synthesizer
 evaluation
 demo
 cli
