@@ -11,14 +11,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.classifier import BeatClassifier, ComponentClassifier, predict, train_classifier
+from ecgsynth.classifier import BeatClassifier, ComponentClassifier, predict, train_classifier, with_intervals
 from ecgsynth.config import ClassifierConfig, WGANConfig
 from ecgsynth.errors import ConfigError, DataError, TrainingDivergedError
 from ecgsynth.evaluation import matching
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.utility import ARMS, spread, top_up_counts, training_set, utility
-from ecgsynth.validation import validation_score
-from ecgsynth.wgan import Generator
+from ecgsynth.metrics import f1_by_class, macro_f1
+from ecgsynth.utility import (
+    ARMS,
+    RESAMPLED,
+    confusion_by_patient,
+    interval_over_patients,
+    spread,
+    summary,
+    top_up_counts,
+    training_set,
+    utility,
+)
+from ecgsynth.validation import told_apart, usefulness, validation_score
+from ecgsynth.wgan import Generator, box_muller
 from ecgsynth.windows import Windows
 
 TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"
@@ -140,6 +151,201 @@ def test_what_cannot_be_measured_is_refused(real: Windows) -> None:
         utility(dataclasses.replace(real, parts=None), draw_well, repeats=1)
 
 
+# ---- by patient
+
+
+def patients() -> NDArray[np.int64]:
+    """(7, 3, 3) confusions of seven patients of very different sizes; the third class is in two of them only."""
+    confusions = np.random.default_rng(4).integers(0, 30, size=(7, 3, 3))
+    confusions *= np.array([1, 2, 1, 10, 3, 1, 2])[:, None, None]
+    confusions[:5, 2] = 0
+    return confusions
+
+
+def slow_interval(
+    measure: Callable[[NDArray[np.int64]], float], confusions: NDArray[np.int64], times: int, seed: int
+) -> list[float]:
+    """The ends of the middle 95 % of a measure, as patients are drawn one by one, with repetition."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(times):
+        total = np.zeros((3, 3), dtype=np.int64)
+        for _ in confusions:
+            total += confusions[rng.integers(len(confusions))]
+        value = measure(total)
+        if not np.isnan(value):
+            found.append(value)
+    found.sort()
+    return [found[round(share * (len(found) - 1))] for share in (0.025, 0.975)]
+
+
+@pytest.mark.parametrize("column", [None, 0, 2])
+def test_the_interval_is_that_of_the_bootstrap_over_patients(column: int | None) -> None:
+    confusions = patients()
+    got = interval_over_patients(macro_f1 if column is None else f1_by_class, confusions)
+    assert got.shape == ((2,) if column is None else (2, 3))
+    own = got if column is None else got[:, column]
+    measure = macro_f1 if column is None else lambda confusion: f1_by_class(confusion)[column]
+    slow = slow_interval(measure, confusions, 4000, seed=9)
+    assert own == pytest.approx(slow, abs=0.02)
+    assert own[1] - own[0] > 0.05
+    whole = confusions.sum(axis=0)
+    assert own[0] < measure(whole) < own[1]
+    again = interval_over_patients(macro_f1 if column is None else f1_by_class, confusions)
+    assert np.array_equal(got, again)
+
+
+def test_the_interval_of_two_patients_can_be_counted() -> None:
+    # Drawn twice from two: both the first (1 in 4), both the second (1 in 4), one of each. So both ends are extremes.
+    confusions = np.array([[[8, 2], [0, 0]], [[3, 7], [0, 0]]])
+    ends = interval_over_patients(lambda confusion: confusion[0, 0] / confusion.sum(), confusions)
+    assert ends == pytest.approx([0.3, 0.8])
+    assert RESAMPLED == 2000
+
+
+def test_every_patient_counts_as_it_is_however_many_beats_it_has() -> None:
+    # A patient of a thousand beats is in or not in: the interval is far wider than that of a thousand beats.
+    confusions = np.array([[[10, 0], [0, 0]]] * 5 + [[[0, 1000], [0, 0]]])
+    ends = interval_over_patients(lambda confusion: confusion[0, 0] / confusion.sum(), confusions)
+    assert ends == pytest.approx([10 * 2 / 4020, 1.0], abs=0.02)
+
+
+def test_one_patient_has_no_spread() -> None:
+    confusions = patients()[6:]
+    assert interval_over_patients(macro_f1, confusions) == pytest.approx([macro_f1(confusions[0])] * 2)
+
+
+def test_a_class_that_no_patient_has_has_no_interval() -> None:
+    confusions = patients()[:5]
+    ends = interval_over_patients(f1_by_class, confusions)
+    assert np.isnan(ends[:, 2]).all()
+    assert np.isfinite(ends[:, :2]).all()
+    told = summary([confusions, confusions], by_patient=True)
+    assert [interval is None for interval in told["f1_by_class_interval"]] == [False, False, True]
+    assert [entry is None for entry in told["f1_by_class"]] == [False, False, True]
+
+
+def test_a_summary_is_of_the_repeats_and_its_intervals_of_the_patients() -> None:
+    one, other = patients(), patients()[::-1]
+    told = summary([one, other], by_patient=True)
+    totals = [one.sum(axis=0), other.sum(axis=0)]
+    assert told["macro_f1"]["values"] == pytest.approx([macro_f1(total) for total in totals], abs=1e-6)
+    assert told["confusion"] == (totals[0] + totals[1]).tolist()
+    for column in range(3):
+        values = [f1_by_class(total)[column] for total in totals]
+        assert told["f1_by_class"][column]["mean"] == pytest.approx(np.mean(values))
+        both = interval_over_patients(f1_by_class, one + other)[:, column]
+        assert told["f1_by_class_interval"][column] == pytest.approx(both, abs=1e-4)
+    assert told["macro_f1_interval"] == pytest.approx(interval_over_patients(macro_f1, one + other), abs=1e-4)
+    without = summary([one, other], by_patient=False)
+    assert without == {name: value for name, value in told.items() if not name.endswith("interval")}
+
+
+def test_confusions_are_those_of_each_patient(real: Windows) -> None:
+    test = real.part("test")
+    rng = np.random.default_rng(0)
+    guess = rng.integers(3, size=90)
+    names = np.array(["b", "a", "c"])[rng.integers(3, size=90)]
+    got = confusion_by_patient(dataclasses.replace(test, groups=names), guess)
+    wanted = np.zeros((3, 3, 3), dtype=np.int64)
+    for name, truth, guessed in zip(names, test.labels, guess, strict=True):
+        wanted["abc".index(name), truth, guessed] += 1
+    assert np.array_equal(got, wanted)
+    assert np.array_equal(confusion_by_patient(test, guess), wanted.sum(axis=0)[None])  # nobody is known
+
+
+@pytest.mark.parametrize(("split", "told"), [("patient", True), ("beat", False)])
+def test_intervals_are_told_where_no_patient_is_in_two_parts(real: Windows, split: str, told: bool) -> None:
+    groups = np.array([f"p{number % 6}" for number in range(len(real))])
+    known = dataclasses.replace(real, groups=groups, meta={"split": split})
+    found = utility(known, draw_well, repeats=2, config=ClassifierConfig(width=2, steps=6, batch=16))
+    assert found["test_patients"] == 6
+    for arm in ARMS:
+        assert ("macro_f1_interval" in found[arm]) == ("f1_by_class_interval" in found[arm]) == told
+        if told:
+            low, high = found[arm]["macro_f1_interval"]
+            assert 0 <= low <= found[arm]["macro_f1"]["mean"] + 0.05
+            assert low <= high <= 1
+            assert len(found[arm]["f1_by_class_interval"]) == 3
+
+
+# ---- the rhythm
+
+
+def in_rhythm(labels: NDArray[np.int64], seed: int, *, wrongly: bool = False) -> Windows:
+    """Windows of noise: only the RR intervals tell the classes apart."""
+    rng = np.random.default_rng(seed)
+    usual = np.array([[0.8, 0.8], [0.5, 1.1], [1.1, 0.5]])[(labels + wrongly) % 3]
+    values = 0.1 * rng.normal(size=(len(labels), 32, 1))
+    rr_s = usual * np.exp(0.03 * rng.normal(size=usual.shape))
+    return dataclasses.replace(
+        windows(labels, values=values.astype(np.float32)), rr_s=rr_s.astype(np.float32), meta={"split": "beat"}
+    )
+
+
+def test_classes_that_only_the_rhythm_tells_apart_are_told_apart_with_it_and_not_without() -> None:
+    labels = np.concatenate([np.tile([0, 1, 2], 40), np.tile([0, 1, 2], 30)])
+    parts = np.repeat(np.array([0, 2], dtype=np.int8), (120, 90))
+    known = dataclasses.replace(in_rhythm(labels, 0), parts=parts)
+
+    def draw(n: int, label: str | None, seed: int, *, wrongly: bool = False) -> Windows:
+        codes = np.arange(n) % 3 if label is None else np.full(n, CLASSES.index(label))
+        return in_rhythm(codes, seed + 1000, wrongly=wrongly)
+
+    config = ClassifierConfig(width=1, steps=100, batch=24, rate=2e-2)
+    told, deaf = (utility(known, draw, repeats=1, rhythm=rhythm, config=config) for rhythm in (True, False))
+    assert (told["rhythm"], deaf["rhythm"]) == (True, False)
+    for arm in ARMS:
+        assert told[arm]["macro_f1"]["mean"] > 0.9
+        assert deaf[arm]["macro_f1"]["mean"] < 0.6
+    # And a generator whose intervals are those of other classes is found out.
+    wrong = utility(known, lambda *asked: draw(*asked, wrongly=True), repeats=1, rhythm=True, config=config)
+    assert wrong["TSTR"]["macro_f1"]["mean"] < 0.1
+    assert wrong["TRTR"]["macro_f1"]["mean"] > 0.9
+
+
+def test_rhythm_without_intervals_is_refused(real: Windows) -> None:
+    known = dataclasses.replace(real, rr_s=np.ones((len(real), 2), dtype=np.float32))
+
+    def with_rhythm(n: int, label: str | None, seed: int) -> Windows:
+        return in_rhythm(np.zeros(n, dtype=np.int64), seed)
+
+    for have, draw in ((real, with_rhythm), (known, draw_well)):
+        with pytest.raises(DataError, match="the RR intervals of real and of synthetic windows are needed"):
+            utility(have, draw, repeats=1, rhythm=True)
+
+
+def test_intervals_are_logarithms_beside_every_sample() -> None:
+    values = bumps(np.array([0, 1, 2, 0]), 0)
+    rr_s = np.array([[0.5, 1.0], [np.nan, 0.1], [9.0, np.nan], [0.8, 2.0]], dtype=np.float32)
+    seen = np.array([[0.5, 1.0], [0.8, 0.2], [3.0, 0.8], [0.8, 2.0]])
+    got = with_intervals(values, rr_s)
+    assert got.shape == (4, 32, 3)
+    assert got.dtype == np.float32
+    assert np.array_equal(got[..., :1], values)
+    for row in range(4):
+        for sample in range(32):
+            assert got[row, sample, 1:] == pytest.approx(np.log(seen[row]), abs=1e-6)
+
+
+def test_each_arm_is_told_the_intervals_of_its_windows() -> None:
+    learn = in_rhythm(np.repeat([0, 1, 2], (80, 30, 10)), 0)
+
+    def draw(n: int, label: str | None, seed: int) -> Windows:
+        return in_rhythm(np.full(n, 0 if label is None else CLASSES.index(label)), seed + 50)
+
+    values, _ = training_set("augmented", learn, draw, 3, rhythm=True)
+    more = draw(10, "V", 3)
+    assert learn.rr_s is not None
+    assert more.rr_s is not None
+    assert np.array_equal(values[:120], with_intervals(learn.values, learn.rr_s))
+    assert np.array_equal(values[120:], with_intervals(more.values, more.rr_s))
+    values, _ = training_set("TSTR", learn, draw, 3, rhythm=True)
+    assert values.shape == (120, 32, 3)
+    values, _ = training_set("TSTR", learn, draw, 3)
+    assert values.shape == (120, 32, 1)
+
+
 # ---- its pieces
 
 
@@ -161,8 +367,8 @@ def test_rare_classes_are_topped_up_to_a_quarter_of_the_commonest(
 def test_each_arm_trains_on_what_it_says(real: Windows) -> None:
     learn = real.part("train")
     values, labels = training_set("TRTR", learn, draw_well, 3)
-    assert values is learn.values
-    assert labels is learn.labels
+    assert np.array_equal(values, learn.values)
+    assert np.array_equal(labels, learn.labels)
     values, labels = training_set("TSTR", learn, draw_well, 3)
     assert np.array_equal(values, draw_well(120, None, 3).values)
     assert np.array_equal(labels, draw_well(120, None, 3).labels)
@@ -239,39 +445,154 @@ def test_every_window_is_seen_once_before_one_is_seen_twice() -> None:
     assert not torch.equal(order[0], order[1])
 
 
+def test_a_classifier_adds_what_the_rhythm_says_to_what_the_window_says() -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = BeatClassifier(1, 3, 4, intervals=2).eval()
+    x = torch.from_numpy(with_intervals(bumps(np.array([0, 1]), 0), np.array([[0.5, 1.0], [0.9, 0.7]], np.float32)))
+    with torch.no_grad():
+        window, rhythm = net.head(net.features(x[..., :1].mT)), net.rhythm(x[:, 7, 1:])
+        assert torch.allclose(net(x), window + rhythm, atol=1e-6)
+        assert rhythm.abs().min() > 0
+        assert not torch.allclose(rhythm[0], rhythm[1])
+    assert BeatClassifier(1, 3, 4).rhythm is None
+
+
+def test_class_weights_weigh_the_classes_in_the_loss() -> None:
+    # Two classes in the same place, nine to one: the weights decide which of them is guessed there.
+    labels = np.repeat([0, 1], (90, 10))
+    points = np.ones((100, 2), dtype=np.float32)
+    config = ClassifierConfig(steps=200, batch=50, rate=3e-2)
+
+    def guessed(weights: list[float] | None) -> float:
+        given = None if weights is None else np.array(weights, dtype=np.float32)
+        net = train_classifier(lambda: ComponentClassifier(2, 2, 4), points, labels, config, 0, class_weights=given)
+        with torch.inference_mode():
+            return float(net(torch.ones(1, 2)).softmax(dim=1)[0, 1])
+
+    assert guessed(None) == pytest.approx(0.1, abs=0.05)
+    assert guessed([1.0, 1.0]) == pytest.approx(guessed(None), abs=1e-5)
+    assert guessed([1.0, 9.0]) == pytest.approx(0.5, abs=0.1)  # 9 x 10 windows against 90
+    assert guessed([1.0, 81.0]) == pytest.approx(0.9, abs=0.05)
+
+
 # ---- the score by which the best step is chosen
 
 
 class Fake(Generator):
     """Gaussian classes around the corners that ``centre_of`` names, whatever the mode."""
 
-    def __init__(self, config: WGANConfig, centre_of: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, config: WGANConfig, centre_of: Callable[[Tensor], Tensor], away: float = 0.0) -> None:
         super().__init__(config)
         self.corners = nn.Parameter(3 * torch.eye(3, 4))
-        self.centre_of = centre_of
+        self.centre_of, self.away = centre_of, away
         self.cumulative[:, 0] = 0.5  # both modes of a class are drawn
         self.drawn: list[Tensor] = []
 
-    def forward(self, z: Tensor, mode: Tensor) -> Tensor:
+    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+        mode = 2 * label + (uniform[:, -1] >= self.cumulative[label, 0])
         self.drawn.append(mode)
-        return self.corners[self.centre_of(mode // self.config.modes)] + 0.3 * z
+        normals = box_muller(uniform[:, :-1])
+        made = self.corners[self.centre_of(label)] + 0.3 * normals[:, :4] + torch.tensor([0, 0, 0, self.away])
+        return torch.cat([made, 100 * normals[:, 4:6]], dim=1)  # intervals far from any that there are
 
 
-def test_the_validation_score_tells_good_from_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+FAKE = WGANConfig(time=32, components=4, intervals=2, modes=(2, 2, 2), latent_steps=2, step_noise=2, hidden=2)
+
+
+@pytest.fixture
+def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecgsynth.validation.DRAWN", 600)
     monkeypatch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=16, steps=60, batch=64, rate=1e-2))
-    config = WGANConfig(time=32, classes=3, components=4, modes=2, latent_steps=2, step_noise=2, hidden=2)
-    labels = np.tile([0, 1, 2], 40)
-    points = 3 * np.eye(3, 4)[labels] + 0.3 * np.random.default_rng(0).normal(size=(120, 4))
-    score = validation_score(config, np.array([0.6, 0.3, 0.1]), points.astype(np.float32), labels)
-    good, mixed = Fake(config, lambda label: label), Fake(config, lambda label: label.clamp(max=1))
-    wrong = Fake(config, lambda label: (label + 1) % 3)
-    assert score(good) > 0.95
-    assert 0.3 < score(mixed) < 0.8  # the third class looks like the second
+
+
+def corners(n: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Three Gaussian classes, as ``Fake`` makes them, and two intervals."""
+    rng, labels = np.random.default_rng(seed), np.tile([0, 1, 2], n // 3)
+    points = 3 * np.eye(3, 4)[labels] + 0.3 * rng.normal(size=(n, 4))
+    return np.hstack([points, rng.normal(size=(n, 2))]).astype(np.float32), labels
+
+
+@pytest.mark.usefixtures("quick_judge")
+def test_the_validation_score_tells_good_from_bad() -> None:
+    points, labels = corners(240)
+    score = validation_score(FAKE, np.full(3, 1 / 3), points, labels)
+    good, mixed = Fake(FAKE, lambda label: label), Fake(FAKE, lambda label: label.clamp(max=1))
+    wrong, moved = Fake(FAKE, lambda label: (label + 1) % 3), Fake(FAKE, lambda label: label, away=1.5)
+    assert score(good) > 0.85
+    assert 0.2 < score(mixed) < 0.7  # the third class looks like the second
     assert score(wrong) < 0.05
+    assert score(moved) < score(good) - 0.3  # as useful, but told apart from real ones
     assert score(good) == score(good)  # the same noise and the same judge each time
-    drawn = np.bincount(torch.cat(wrong.drawn).numpy(), minlength=6) / 600
+
+
+@pytest.mark.usefixtures("quick_judge")
+def test_the_score_is_usefulness_less_what_gives_the_synthetic_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    points, labels = corners(120)
+    seen: list[tuple[NDArray[np.float32], ...]] = []
+    monkeypatch.setattr("ecgsynth.validation.usefulness", lambda *given: seen.append(given) or 0.75)
+    score = validation_score(FAKE, np.array([0.6, 0.3, 0.1]), points, labels)
+    for accuracy, wanted in ((0.5, 0.75), (0.6, 0.65), (1.0, 0.25), (0.4, 0.75)):  # worse than a guess is a guess
+        monkeypatch.setattr("ecgsynth.validation.told_apart", lambda *given, found=accuracy: found)
+        assert score(Fake(FAKE, lambda label: label)) == pytest.approx(wanted)
+    synthetic, asked, real, truth = seen[0]
+    assert np.array_equal(real, points[:, :4])  # the intervals are not judged
+    assert synthetic.shape == (600, 4)
+    assert np.array_equal(truth, labels)
+    assert np.abs(synthetic - 3 * np.eye(3, 4)[asked]).max() < 2
+
+
+@pytest.mark.usefixtures("quick_judge")
+def test_synthetic_windows_are_drawn_in_the_training_shares() -> None:
+    points, labels = corners(120)
+    made = Fake(FAKE, lambda label: label)
+    validation_score(FAKE, np.array([0.6, 0.3, 0.1]), points, labels)(made)
+    drawn = np.bincount(torch.cat(made.drawn).numpy(), minlength=6) / 600
     assert drawn == pytest.approx([0.3, 0.3, 0.15, 0.15, 0.05, 0.05], abs=0.08)  # 4 standard deviations
+
+
+@pytest.mark.usefixtures("quick_judge")
+@pytest.mark.parametrize(("away", "low", "high"), [(0.0, 0.35, 0.65), (0.5, 0.7, 0.9), (9.0, 0.99, 1.0)])
+def test_what_is_told_apart_is_what_can_be(away: float, low: float, high: float) -> None:
+    # By how much two normals of deviation 0.3 overlap at a distance of 0.5: at best 80 % are told apart.
+    real, made = corners(600)[0][:, :4], corners(900, seed=1)[0][:, :4]
+    made[:, 3] += away
+    assert low <= told_apart(made, real) <= high
+    assert told_apart(made, real) == told_apart(made, real)
+
+
+def test_the_judge_of_realism_sees_as_many_of_each_and_is_asked_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    learnt: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
+    asked: list[NDArray[np.float32]] = []
+
+    def learn(build: object, x: NDArray[np.float32], y: NDArray[np.int64], *rest: object, seed: int) -> None:
+        learnt.append((x, y))
+
+    def guess(judge: object, x: NDArray[np.float32]) -> NDArray[np.int64]:
+        asked.append(x)
+        return (x[:, 0] < 100).astype(np.int64)  # always right: real ones are numbered from 0, synthetic from 1000
+
+    monkeypatch.setattr("ecgsynth.validation.train_classifier", learn)
+    monkeypatch.setattr("ecgsynth.validation.predict", guess)
+    real, made = (np.arange(n, dtype=np.float32)[:, None] + first for n, first in ((50, 0), (80, 1000)))
+    assert told_apart(made, real) == 1.0
+    ((x, y),), (others,) = learnt, asked
+    assert (len(x), len(others)) == (70, 30)
+    assert np.array_equal(y, x[:, 0] < 100)
+    together = sorted(np.concatenate([x, others])[:, 0].tolist())
+    assert together == [*range(50), *range(1000, 1050)]  # each once, as many of the one as of the other
+
+
+@pytest.mark.usefixtures("quick_judge")
+def test_usefulness_is_macro_f1_on_the_real_windows() -> None:
+    points, labels = corners(240)
+    other, truth = corners(300, seed=1)
+    assert usefulness(points[:, :4], labels, other[:, :4], truth) > 0.95
+    assert usefulness(points[:, :4], labels, other[:, :4], (truth + 1) % 3) < 0.05
+    # Rare classes count as much as common ones.
+    some = np.concatenate([np.flatnonzero(truth == 0), np.flatnonzero(truth != 0)[:6]])
+    blind = np.where(labels == 2, 1, labels)
+    assert usefulness(points[:, :4], blind, other[some, :4], truth[some]) < 0.75
 
 
 def test_the_quick_judge_is_a_classifier_of_components() -> None:
