@@ -28,7 +28,7 @@ UNITS = 96
 
 
 class RecurrentCritic(nn.Module):
-    """A bidirectional GRU over frames of the window, local coordinates mapped back to samples, in place of dense layers.
+    """A bidirectional GRU over frames of the window, local coordinates mapped back to samples, not dense layers.
 
     forward: as ecgsynth.wgan.Critic; RR intervals are seen beside every frame
     """

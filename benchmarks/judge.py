@@ -3,7 +3,7 @@
     python benchmarks/judge.py RUN BEATS [--steps 1000]
 
 RUN is a run folder, finished or not, BEATS the file it was trained on. Prints how near its beats come to training beats
-by class, how often a CNN tells real from synthetic beats, and the TSTR of one CNN.
+by class, how often a CNN tells real from synthetic beats, and the TSTR and TRTR of one CNN each.
 """
 
 from pathlib import Path
@@ -63,15 +63,19 @@ def main(run: Path, beats: Path, steps: int) -> None:
     accuracy, by_class = told_apart(check, made, round(0.7 * steps))
     print(f"told apart {accuracy:.3f}, by class " + " ".join(f"{value:.3f}" for value in by_class), flush=True)
     config = ClassifierConfig(steps=steps)
-    net = train_classifier(
-        lambda: BeatClassifier(made.values.shape[2], len(real.classes), config.width),
-        made.values,
-        made.labels,
-        config,
-        seed=0,
-    )
-    confusion = confusion_matrix(check.labels, predict(net, check.values), len(real.classes))
-    print(f"TSTR {macro_f1(confusion):.4f}, by class " + " ".join(f"{value:.3f}" for value in f1_by_class(confusion)))
+    for arm, known in (("TSTR", made), ("TRTR", learn)):
+        net = train_classifier(
+            lambda: BeatClassifier(learn.values.shape[2], len(real.classes), config.width),
+            known.values,
+            known.labels,
+            config,
+            seed=0,
+        )
+        confusion = confusion_matrix(check.labels, predict(net, check.values), len(real.classes))
+        by_class = [float(value) for value in f1_by_class(confusion)]
+        print(
+            f"{arm} {macro_f1(confusion):.4f}, by class " + " ".join(f"{value:.3f}" for value in by_class), flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Learn a generator from heartbeats, prove that what it makes is useful, ship it as one small ONNX file.
 
 >>> import ecgsynth
->>> beats = ecgsynth.load("beats.onnx").sample(1000, label="V", seed=7)   # needs no torch
+>>> beats = ecgsynth.pretrained("mitbih-beats").sample(1000, label="V", seed=7)   # needs no torch
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ecgsynth.windows import Windows as Windows
 
 __version__ = "0.1.0"
-__all__ = ["BeatOptions", "Synthesizer", "TrainConfig", "Windows", "load", "read_beats", "split"]
+__all__ = ["BeatOptions", "Synthesizer", "TrainConfig", "Windows", "load", "pretrained", "read_beats", "split"]
 
 HOME = {
     "BeatOptions": "ecgsynth.ecg",
@@ -29,11 +29,30 @@ HOME = {
 }
 
 
-def load(path: Path | str) -> "OnnxSampler":
-    """The generator in an .onnx file, ready to sample; ArtifactError if it is not one of ours."""
+PRETRAINED = ("mitbih-beats",)  # generators that come with the package
+
+
+def load(model: Path | str) -> "OnnxSampler":
+    """The generator in an .onnx file, or a pretrained one by its name, ready to sample.
+
+    Raises ArtifactError if the file is not one of ours.
+    """
     from ecgsynth.export.onnx_sampler import OnnxSampler
 
-    return OnnxSampler(path)
+    return OnnxSampler(model) if str(model) not in PRETRAINED or Path(model).is_file() else pretrained(str(model))
+
+
+def pretrained(name: str) -> "OnnxSampler":
+    """A generator that comes with the package, ready to sample; its model card lies beside it as ``name.md``.
+
+    Raises ConfigError for a name that there is not.
+    """
+    from ecgsynth.errors import ConfigError
+    from ecgsynth.export.onnx_sampler import OnnxSampler
+
+    if name not in PRETRAINED:
+        raise ConfigError(f"there is no pretrained generator {name!r}; there are {', '.join(PRETRAINED)}")
+    return OnnxSampler(Path(__file__).parent / "data" / f"{name}.onnx")
 
 
 def __getattr__(name: str) -> Any:

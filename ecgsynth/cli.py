@@ -213,30 +213,34 @@ def train_ecg(
     reached = made.about["metrics"]
     click.echo(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
-        f"validation macro-F1 {reached['validation_score']:.3f}"
+        f"validation score {reached['validation_score']:.3f}"
     )
 
 
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
+@click.option("--report", type=click.Path(path_type=Path), help="A report on this generator, to be told in the file.")
 @FORCE
-def export(run: Path, output: Path, *, force: bool) -> None:
+def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None:
     """Write the best generator of RUN, a run folder, as one .onnx file, checked against torch.
 
     \b
     Example: ecgsynth export runs/a -o beats.onnx
     """
-    from ecgsynth.files import check_free
+    from ecgsynth.files import check_free, read_json
     from ecgsynth.synthesizer import Synthesizer
 
     check_free(output, force=force)
-    Synthesizer.load(run).export(output, force=force)
+    made = Synthesizer.load(run)
+    if report is not None:
+        made.tell_measured(read_json(report / "metrics.json"))
+    made.export(output, force=force)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e6:.2f} MB), equal to torch")
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option("-n", "--number", required=True, type=int, help="How many windows.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="File (for wfdb: folder) to write."
@@ -253,12 +257,12 @@ def export(run: Path, output: Path, *, force: bool) -> None:
 @SEED
 @FORCE
 def sample(
-    model: Path, number: int, output: Path, label: str | None, file_format: str, seed: int, *, force: bool
+    model: str, number: int, output: Path, label: str | None, file_format: str, seed: int, *, force: bool
 ) -> None:
-    """Draw synthetic windows from MODEL, an .onnx file. Needs no torch.
+    """Draw synthetic windows from MODEL, an .onnx file or mitbih-beats, which comes with the package. Needs no torch.
 
     \b
-    Example: ecgsynth sample beats.onnx -n 1000 --label V --seed 7 -o out.npz
+    Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
     """
     from ecgsynth import load
     from ecgsynth.export.writers import sample_to_file
@@ -286,7 +290,7 @@ def sample(
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("model")
 @click.option("--real", required=True, type=click.Path(path_type=Path), help="Real beats, from 'ecgsynth prepare'.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The report folder to make.")
 @click.option("--repeats", default=3, show_default=True, help="Classifiers trained on each training set.")
@@ -298,13 +302,26 @@ def sample(
     type=click.Choice(["validation", "test"]),
     help="The real beats to test on; make choices on validation.",
 )
+@click.option("--rhythm", is_flag=True, help="Tell the classifiers the RR intervals beside the signal.")
 @DEVICE
 @SEED
 @FORCE
 def evaluate(
-    model: Path, real: Path, output: Path, repeats: int, steps: int, part: str, device: str, seed: int, *, force: bool
+    model: str,
+    real: Path,
+    output: Path,
+    repeats: int,
+    steps: int,
+    part: str,
+    device: str,
+    seed: int,
+    *,
+    rhythm: bool,
+    force: bool,
 ) -> None:
-    """Test how useful MODEL's beats are, and how near they come to training beats; write metrics.json and a report.
+    """Test how useful, how lifelike and how near to training beats those of MODEL are; write metrics.json and a report.
+
+    MODEL is an .onnx file, or mitbih-beats, which comes with the package.
 
     \b
     Example: ecgsynth evaluate beats.onnx --real beats.npz -o report/
@@ -322,6 +339,7 @@ def evaluate(
             repeats=repeats,
             steps=steps,
             test_part=part,
+            rhythm=rhythm,
             device=device,
             seed=seed,
             force=force,
@@ -332,9 +350,9 @@ def evaluate(
 
 
 @main.command()
-@click.argument("model", type=click.Path(path_type=Path))
-def info(model: Path) -> None:
-    """Say what MODEL, an .onnx file, makes, what it learnt from and what was measured. Needs no torch.
+@click.argument("model")
+def info(model: str) -> None:
+    """Say what MODEL, an .onnx file or mitbih-beats, makes, what it learnt from and what was measured. Needs no torch.
 
     \b
     Example: ecgsynth info beats.onnx
@@ -343,7 +361,7 @@ def info(model: Path) -> None:
     from ecgsynth.report import manifest_text
 
     sampler = load(model)
-    click.echo(manifest_text(sampler.manifest, model.name, model.stat().st_size))
+    click.echo(manifest_text(sampler.manifest, sampler.path.name, sampler.path.stat().st_size))
 
 
 @main.command()

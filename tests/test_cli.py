@@ -81,6 +81,9 @@ def speed_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ecgsynth.demo.REPEATS", 1)
     patch.setattr("ecgsynth.demo.DRAWN", 50)
     patch.setattr("ecgsynth.evaluation.COMPARED", 50)
+    patch.setattr("ecgsynth.evaluation.RELEASED", 200)
+    patch.setattr("ecgsynth.evaluation.MOST", 30)
+    patch.setattr("ecgsynth.fidelity.MOST", 30)
 
 
 def write_records(folder: Path) -> None:
@@ -130,6 +133,11 @@ def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ),
             "info": works("info", folder / "beats.onnx"),
         }
+        content = (folder / "beats.onnx").read_bytes()  # of the same generator; tracing it takes seconds
+        patch.setattr("ecgsynth.export.to_onnx.write_graph", lambda sampler, config, path: path.write_bytes(content))
+        said["export --report"] = works(
+            "export", folder / "run", "-o", folder / "told.onnx", "--report", folder / "report"
+        )
     (folder / "said.json").write_text(json.dumps(said), encoding="utf-8")
     return folder
 
@@ -156,7 +164,7 @@ def test_prepare_leaves_split_beats(way: Path) -> None:
 def test_train_leaves_a_run_and_says_what_was_reached(way: Path) -> None:
     reached = json.loads((way / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert reached["steps"] == 3
-    assert f"best step {reached['best_step']} of 3, validation macro-F1 {reached['validation_score']:.3f}" in said(
+    assert f"best step {reached['best_step']} of 3, validation score {reached['validation_score']:.3f}" in said(
         way, "train"
     )
 
@@ -165,6 +173,24 @@ def test_export_leaves_one_file_under_two_megabytes(way: Path) -> None:
     assert (way / "beats.onnx").stat().st_size < 2_000_000
     assert "equal to torch" in said(way, "export")
     assert ecgsynth.load(way / "beats.onnx").manifest.class_names == ("N", "V")
+
+
+def test_export_tells_what_a_report_measured(way: Path) -> None:
+    measured = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
+    told, before = (ecgsynth.load(way / name).manifest for name in ("told.onnx", "beats.onnx"))
+    assert told.metrics["utility"] == measured["utility"]
+    assert told.metrics["privacy"] == measured["privacy"]
+    assert {**told.metrics, **before.metrics} == told.metrics
+    assert "utility" not in before.metrics
+    works("info", way / "told.onnx")
+
+
+def test_a_report_on_other_beats_is_not_told(way: Path, tmp_path: Path) -> None:
+    content = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
+    (tmp_path / "metrics.json").write_text(json.dumps(content | {"same_training_part": False}), encoding="utf-8")
+    line = refuses("export", way / "run", "-o", tmp_path / "a.onnx", "--report", tmp_path)
+    assert "other beats than it learnt from" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.json"]
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -186,6 +212,27 @@ def test_sample_draws_what_python_draws(way: Path, tmp_path: Path) -> None:
     got, wanted = Windows.load(tmp_path / "out.npz"), ecgsynth.load(way / "beats.onnx").sample(9, seed=7)
     assert np.array_equal(got.values, wanted.values)
     assert np.array_equal(got.labels, wanted.labels)
+    assert got.rr_s is not None
+    assert np.array_equal(got.rr_s, wanted.rr_s)
+
+
+def test_sample_puts_the_intervals_after_the_label(way: Path, tmp_path: Path) -> None:
+    works("sample", way / "beats.onnx", "-n", 9, "--seed", 7, "--format", "csv", "-o", tmp_path / "out.csv")
+    header, *rows = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
+    assert header.split(",")[:4] == ["label", "rr_before_s", "rr_after_s", "MLII_0"]
+    wanted = ecgsynth.load(way / "beats.onnx").sample(9, seed=7).rr_s
+    assert wanted is not None
+    found = [[float(word) for word in row.split(",")[1:3]] for row in rows]
+    assert np.array(found) == pytest.approx(wanted, rel=1e-5)
+
+
+def test_a_file_without_intervals_is_sampled_and_described(tmp_path: Path) -> None:
+    model = TINY.with_name("signal_only.onnx")
+    works("sample", model, "-n", 9, "--format", "csv", "-o", tmp_path / "out.csv")
+    assert (tmp_path / "out.csv").read_text(encoding="utf-8").startswith("label,MLII_0,V5_0,")
+    works("sample", model, "-n", 9, "-o", tmp_path / "out.npz")
+    assert Windows.load(tmp_path / "out.npz").rr_s is None
+    assert "supraventricular ectopic beat" in works("info", model)
 
 
 def test_synthetic_records_can_be_prepared_again(way: Path, tmp_path: Path) -> None:
@@ -306,7 +353,12 @@ def test_outputs_that_exist_are_kept_without_force(way: Path, tmp_path: Path) ->
         ("train ecg {tmp}/drawn.npz -o {tmp}/run", "not split yet"),
         ("export {tmp}/none -o {tmp}/o.onnx", "expected a run folder"),
         ("export {way}/records -o {tmp}/o.onnx", "expected a run folder"),
+        (
+            "export {way}/run -o {tmp}/o.onnx --report {way}/records",
+            "expected a file .*metrics.json, but there is none",
+        ),
         ("sample {tmp}/none.onnx -n 1 -o {tmp}/o.npz", "there is none"),
+        ("sample mitbih -n 1 -o {tmp}/o.npz", "expected an .onnx file at mitbih, but there is none"),
         ("sample {way}/said.json -n 1 -o {tmp}/o.npz", "damaged or not an ONNX file"),
         ("sample {way}/beats.onnx -n 0 -o {tmp}/o.npz", "at least 1, got 0"),
         ("sample {way}/beats.onnx -n -4 -o {tmp}/o.npz", "at least 1, got -4"),

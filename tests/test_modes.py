@@ -275,6 +275,13 @@ def test_a_poor_start_is_mended_by_k_means(seed: int) -> None:
     assert as_sets(got) == {frozenset(range(100)), frozenset(range(100, 180)), frozenset(range(180, 240))}
 
 
+def test_k_means_has_rounds_enough_to_settle() -> None:
+    # Along a line, the border between two clusters comes half as far from the middle with every round: 60, 30, 15, 8.
+    x = np.stack([np.arange(200), np.zeros(200)], axis=1).astype(np.float32)
+    first = int((refine(x, (np.arange(200) >= 40).astype(np.int64)) == 0).sum())
+    assert abs(first - 100) <= 3
+
+
 def test_one_cluster_stays_one() -> None:
     assert refine(blobs((30, 30)), np.zeros(60, dtype=np.int64)).tolist() == [0] * 60
 
