@@ -175,12 +175,24 @@ def manifest_text(manifest: Manifest, name: str, size: int) -> str:
         ("source", ", ".join(source[key] for key in ("name", "licence") if source.get(key)) or "unnamed"),
         ("cite", source.get("citation", "-")),
         ("model", f"{training.get('model')}, seed {training.get('config', {}).get('seed')}"),
-        ("measured", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in metrics.items()) or "nothing yet"),
+        ("measured", ", ".join(known_figures(metrics)) or "nothing yet"),
         ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a window"),
     ]  # fmt: skip
     lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows), "  classes"]
     lines += [f"    {entry.name.ljust(3)} {entry.share:7.2%}  {entry.meaning}" for entry in manifest.classes]
     return "\n".join(lines)
+
+
+def known_figures(metrics: dict[str, Any]) -> list[str]:
+    """What a manifest says was measured, in short: the training's own figures, then the chief ones of a report."""
+    said = [f"{key.replace('_', ' ')} {value}" for key, value in metrics.items() if not isinstance(value, dict)]
+    if "utility" in metrics:
+        said += [f"macro-F1 {number(metrics['utility'][arm]['macro_f1'])} ({arm})" for arm in ("TSTR", "TRTR")]
+    if "fidelity" in metrics:
+        said.append(f"told from real ones {metrics['fidelity']['measures']['discriminative_accuracy']['value']:.3f}")
+    if "privacy" in metrics:
+        said.append(f"distance ratio {metrics['privacy']['ratio']:.2f}, copies {metrics['privacy']['copies']}")
+    return said
 
 
 def write_report(path: Path, measured: dict[str, Any], manifest: Manifest, picture: Path) -> None:

@@ -15,6 +15,7 @@ from ecgsynth.cli import main
 from ecgsynth.demo import sample_beats
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.onnx_sampler import OnnxSampler
+from ecgsynth.report import manifest_text
 from ecgsynth.windows import Windows
 
 NAME = "mitbih-beats"
@@ -174,3 +175,13 @@ def test_it_is_drawn_from_without_torch_by_one_command(tmp_path: Path) -> None:
     drawn = Windows.load(tmp_path / "out.npz")
     assert drawn.values.tobytes() == ecgsynth.pretrained(NAME).sample(20, seed=7).values.tobytes()
     assert drawn.rr_s is not None
+
+
+def test_info_says_its_chief_figures_in_one_line_each() -> None:
+    sampler = ecgsynth.pretrained("mitbih-beats")
+    text = manifest_text(sampler.manifest, "mitbih-beats", 0)
+    found = sampler.manifest.metrics
+    assert f"macro-F1 {found['utility']['TSTR']['macro_f1']['mean']:.3f}" in text
+    assert f"distance ratio {found['privacy']['ratio']:.2f}" in text
+    assert "{" not in text
+    assert max(map(len, text.splitlines())) < 320
