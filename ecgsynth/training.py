@@ -19,6 +19,7 @@ from ecgsynth.errors import ArtifactError, TrainingDivergedError
 __all__ = ["Progress", "Trainee", "train"]
 
 CHECKPOINT_S = 60.0
+VALIDATING = 0.1  # share of a budget that may go into validation
 RECORD_EVERY = 20  # steps averaged into one line of the history
 
 
@@ -47,6 +48,7 @@ class Trainee:
             "step": 0,
             "elapsed_s": 0.0,
             "validations": 0,
+            "validating_s": 0.0,
             "score": None,
             "best_score": None,
             "best_step": None,
@@ -108,9 +110,11 @@ def train(
         counters["elapsed_s"] = time.monotonic() - started
         fraction = done(counters, config)
         record(counters, losses, run)
-        if fraction >= (counters["validations"] + 1) / config.validations:
+        if fraction >= (counters["validations"] + 1) / config.validations and affordable(counters, config, fraction):
             counters["validations"] = math.floor(fraction * config.validations)
+            before = time.monotonic()
             validate(trainee, score, run)
+            counters["validating_s"] += time.monotonic() - before
             counters["elapsed_s"] = time.monotonic() - started
         if time.monotonic() - saved > CHECKPOINT_S:
             run.write_tensors(run.state, trainee.tensors(), counters)
@@ -141,6 +145,11 @@ def done(counters: dict[str, Any], config: TrainConfig) -> float:
     if config.steps is not None:
         return float(counters["step"]) / config.steps
     return float(counters["elapsed_s"]) / (config.budget_s or math.inf)
+
+
+def affordable(counters: dict[str, Any], config: TrainConfig, fraction: float) -> bool:
+    """Whether a validation leaves the budget to the training; the last one always is, and so is every one of steps."""
+    return config.steps is not None or fraction >= 1 or counters["validating_s"] <= VALIDATING * counters["elapsed_s"]
 
 
 def set_rate(trainee: Trainee, rate: float) -> None:

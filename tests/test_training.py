@@ -733,3 +733,26 @@ def distance(generator: Generator, real: Tensor, numbers: NDArray[np.int64]) -> 
         modes = [torch.full((500,), mode) for mode in range(4)]
         means = [generator.place(generator(noise, mode), mode).mean(dim=0) for mode in modes]
     return max((mean - real[numbers == mode].mean(dim=0)).norm().item() for mode, mean in enumerate(means))
+
+
+def test_slow_validations_leave_a_budget_to_the_training(tmp_path: Path) -> None:
+    calls: list[float] = []
+
+    def score(net: nn.Module) -> float:
+        time.sleep(0.4)
+        calls.append(0.0)
+        return 0.0
+
+    trainee = toy(tmp_path / "budget")
+    train(
+        trainee,
+        climb(trainee),
+        TrainConfig(budget_s=1.0, validations=20),
+        score=score,
+        run=RunFolder(tmp_path / "budget"),
+    )
+    assert len(calls) == 2  # one at the start, which takes more than its share, and the last
+    calls.clear()
+    trainee = toy(tmp_path / "steps")
+    train(trainee, climb(trainee), TrainConfig(steps=10, validations=5), score=score, run=RunFolder(tmp_path / "steps"))
+    assert len(calls) == 5  # whatever they cost: a number of steps gives the same bytes everywhere
