@@ -159,14 +159,7 @@ def balanced(held: Windows, made: Windows, learnt: Windows, seed: int) -> list[W
     if not any(counts):
         raise DataError("no class has held-out, synthetic and training windows; draw synthetic ones of each class")
     rng = np.random.default_rng(seed)
-    return [
-        windows.take(
-            np.concatenate(
-                [rng.permutation(np.flatnonzero(windows.labels == code))[:count] for code, count in enumerate(counts)]
-            )
-        )
-        for windows in sets
-    ]
+    return [windows.of_each_class(counts, rng) for windows in sets]
 
 
 def compare(

@@ -117,14 +117,7 @@ def alike(learnt: Windows, unseen: Windows, most: int, rng: np.random.Generator)
     """Windows of both, as many of each class: the shares are those of the unseen ones, as far as both have enough."""
     some = unseen.take(rng.permutation(len(unseen))[:most])
     counts = [min(pair) for pair in zip(some.counts().values(), learnt.counts().values(), strict=True)]
-    return [
-        windows.take(
-            np.concatenate(
-                [rng.permutation(np.flatnonzero(windows.labels == code))[:count] for code, count in enumerate(counts)]
-            )
-        )
-        for windows in (learnt, some)
-    ]
+    return [windows.of_each_class(counts, rng) for windows in (learnt, some)]
 
 
 def by_patient(scores: NDArray[np.float64], groups: NDArray[np.str_] | None) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -70,6 +70,11 @@ class Windows:
         """The windows at ``index`` (positions or a mask), with all that is known of them."""
         picked = {name: column[index] for name in PER_WINDOW if (column := getattr(self, name)) is not None}
         return dataclasses.replace(self, **picked)
+
+    def of_each_class(self, counts: Sequence[int], rng: np.random.Generator) -> Self:
+        """At most ``counts[code]`` windows of each class, drawn at random, sorted by class."""
+        drawn = [rng.permutation(np.flatnonzero(self.labels == code))[:count] for code, count in enumerate(counts)]
+        return self.take(np.concatenate(drawn))
 
     def part(self, name: str) -> Self:
         """The windows of one part of the split: train, validation or test."""
