@@ -10,7 +10,7 @@ from ecgsynth.windows import PARTS, Windows
 
 __all__ = ["SPLITS", "split"]
 
-SPLITS = ("beat", "patient")
+SPLITS = ("beat", "patient", "group", "none")
 SHARES = np.array([0.65, 0.20, 0.15])  # of PARTS
 RESTARTS = 64  # random assignments of patients, each improved to a local optimum
 
@@ -21,19 +21,26 @@ def split(windows: Windows, kind: str, seed: int) -> Windows:
     beat: at random within each class, as in most of the literature. Beats of one patient are in all parts, so
     what is measured on this split says nothing about new patients.
     patient: no patient in two parts; patients are placed so that every class comes as near to 65/20/15 as they allow.
+    group: the same for a series, whose groups are sequences or blocks of time; windows across two blocks are left out.
+    none: every part is all windows, as TimeGAN's protocol has it; what is measured then says nothing about new data.
 
     Raises ConfigError for an unknown kind, DataError where a split by patient is asked for and patients are unknown
     or fewer than three.
     """
+    about = windows.meta | {"split": kind, "split_seed": seed}
+    parts = None
     if kind == "beat":
         parts = by_beat(windows.labels, np.random.default_rng(seed))
-    elif kind == "patient":
+    elif kind in ("patient", "group"):
         if windows.groups is None:
-            raise DataError("a split by patient needs to know each window's patient, but these have none")
-        parts = by_patient(windows.labels, windows.groups, len(windows.classes), np.random.default_rng(seed))
-    else:
+            raise DataError(f"a split by {kind} needs to know each window's {kind}, but these have none")
+        groups = windows.groups
+        if kind == "group":
+            windows, groups = windows.take(groups != ""), groups[groups != ""]
+        parts = by_group(windows.labels, groups, len(windows.classes), np.random.default_rng(seed), kind)
+    elif kind != "none":
         raise ConfigError(f"a split is one of {', '.join(SPLITS)}, got {kind!r}")
-    return dataclasses.replace(windows, parts=parts, meta=windows.meta | {"split": kind, "split_seed": seed})
+    return dataclasses.replace(windows, parts=parts, meta=about)
 
 
 def by_beat(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int8]:
@@ -47,13 +54,13 @@ def by_beat(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.i
     return parts
 
 
-def by_patient(
-    labels: NDArray[np.int64], groups: NDArray[np.str_], classes: int, rng: np.random.Generator
+def by_group(
+    labels: NDArray[np.int64], groups: NDArray[np.str_], classes: int, rng: np.random.Generator, kind: str = "patient"
 ) -> NDArray[np.int8]:
-    """(n,) positions in PARTS, the same for all windows of a patient; the best of many local optima."""
+    """(n,) positions in PARTS, the same for all windows of a group, a patient's; the best of many local optima."""
     patients, patient_of = np.unique(groups, return_inverse=True)
     if len(patients) < len(PARTS):
-        raise DataError(f"a split by patient needs at least {len(PARTS)} patients, got {len(patients)}")
+        raise DataError(f"a split by {kind} needs at least {len(PARTS)} {kind}s, got {len(patients)}")
     table = np.zeros((len(patients), classes))  # windows by patient and class
     np.add.at(table, (patient_of, labels), 1)
     table = table[:, table.sum(axis=0) > 0] / table.sum(axis=0)[table.sum(axis=0) > 0]  # every class counts alike

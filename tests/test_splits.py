@@ -69,7 +69,7 @@ def test_only_the_parts_are_new(kind):
     whole = split(windows, kind, 3)
     assert windows.parts is None
     assert whole.parts.dtype == np.int8
-    assert whole.values is windows.values
+    assert whole.values is windows.values  # a whole database is not copied
     assert whole.labels is windows.labels
     assert whole.meta == {"kind": "beats", "split": kind, "split_seed": 3}
     assert windows.meta == {"kind": "beats"}
@@ -152,12 +152,44 @@ def test_a_class_of_one_patient_is_in_one_part_and_spoils_nothing():
     assert counts[:, :2] == pytest.approx(np.array([[65, 65], [20, 20], [15, 15]]), abs=5)
 
 
+def test_by_group_a_series_keeps_its_sequences_apart_and_leaves_out_what_straddles_two():
+    groups = np.array([f"block {i // 9}" if i % 9 else "" for i in range(90)])
+    windows = make([0] * 90, groups, classes=1)
+    whole = split(windows, "group", 0)
+    assert len(whole) == 80
+    assert whole.values[:, 0, 0].tolist() == windows.values[groups != "", 0, 0].tolist()
+    assert whole.groups.tolist() == groups[groups != ""].tolist()
+    people = [set(whole.part(name).groups.tolist()) for name in PARTS]
+    assert sum(map(len, people)) == len(set.union(*people)) == 10
+    assert all(people)
+    assert np.array_equal(whole.parts, split(whole, "patient", 0).parts)  # nothing else is different
+    with pytest.raises(DataError, match="^a split by group needs at least 3 groups, got 2$"):
+        split(make([0] * 9, ["a", "b", ""] * 3, classes=1), "group", 0)
+
+
+def test_none_is_a_split_in_which_each_part_is_everything(tmp_path):
+    windows = make([0, 1] * 6, ["a", "", "b"] * 4)
+    whole = split(windows, "none", 4)
+    assert whole.parts is None
+    assert whole.meta == {"kind": "beats", "split": "none", "split_seed": 4}
+    whole.save(tmp_path / "a.npz")
+    for some in (whole, Windows.load(tmp_path / "a.npz")):
+        for name in PARTS:
+            assert np.array_equal(some.part(name).values, windows.values)
+    again = split(split(windows, "beat", 0), "none", 0)  # what was split before does not matter
+    assert len(again.part("test")) == 12
+    with pytest.raises(DataError, match="not split yet"):
+        windows.part("train")
+
+
 def test_bad_input():
     windows = make([0] * 9, ["a", "b"] * 4 + ["a"])
-    with pytest.raises(ConfigError, match="^a split is one of beat, patient, got 'record'$"):
+    with pytest.raises(ConfigError, match="^a split is one of beat, patient, group, none, got 'record'$"):
         split(windows, "record", 0)
     with pytest.raises(DataError, match="needs to know each window's patient"):
         split(make([0] * 9), "patient", 0)
+    with pytest.raises(DataError, match="needs to know each window's group"):
+        split(make([0] * 9), "group", 0)
     with pytest.raises(DataError, match="needs at least 3 patients, got 2$"):
         split(windows, "patient", 0)
 
