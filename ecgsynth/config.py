@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["ClassifierConfig", "TrainConfig", "WGANConfig"]
+__all__ = ["ClassifierConfig", "TimeGANConfig", "TrainConfig", "WGANConfig"]
 
 
 class JsonConfig:
@@ -46,8 +46,10 @@ class WGANConfig(JsonConfig):
 
     time: int  # samples a window
     channels: int = 1
-    components: int = 80  # principal components in which windows are made and judged
+    components: int = 80  # principal components in which windows are made
+    fine: int = 0  # of them, the weakest: each normal within a mode, neither learnt nor judged by networks
     intervals: int = 0  # RR intervals that are made beside a window: 2, before and after, or none
+    bent: bool = True  # coordinates local to a mode pass through asinh, which brings its few noisy windows within reach
     modes: tuple[int, ...] = (1, 1, 1, 1, 1)  # kinds of windows that are told apart within each class
     latent_steps: int = 8  # steps of the recurrent generator
     step_noise: int = 8  # normal numbers it reads at each step
@@ -66,6 +68,12 @@ class WGANConfig(JsonConfig):
         )
         if min(self.modes, default=0) < 1:
             raise ConfigError(f"every class has at least one mode, got {list(self.modes)}")
+        at_least(self, 0, "fine")
+        if self.fine and (self.fine >= self.components or self.intervals):
+            raise ConfigError(
+                f"of {self.components} components and {self.intervals} intervals, {self.fine} cannot be fine; "
+                "some are left to be learnt, and intervals always are"
+            )
         if self.intervals not in (0, 2):
             raise ConfigError(f"there are two RR intervals or none, got {self.intervals}")
         if self.components > self.time * self.channels:
@@ -84,6 +92,11 @@ class WGANConfig(JsonConfig):
         return self.components + self.intervals
 
     @property
+    def learnt(self) -> int:
+        """How many of them, the first, the networks make and judge."""
+        return self.features - self.fine
+
+    @property
     def normals(self) -> int:
         """Normal numbers that one window is made from: those of the latent steps, and one for each feature."""
         return self.latent_steps * self.step_noise + self.features
@@ -92,6 +105,49 @@ class WGANConfig(JsonConfig):
     def noise_dim(self) -> int:
         """Uniform numbers that one window is made from: those that become normals, in pairs, and one for the mode."""
         return self.normals + self.normals % 2 + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeGANConfig(JsonConfig):
+    """TimeGAN: what is made, and how large its networks are."""
+
+    time: int  # samples a window
+    channels: int = 1
+    classes: int = 1  # 1: no condition; else every network is told the class at every step
+    frame: int = 1  # samples that one latent step stands for: long windows need several
+    cell: str = "gru"  # or "lstm"
+    hidden: int = 24  # units of a layer, and numbers of a latent step
+    layers: int = 3  # of each network; the supervisor has one less
+    noise: int = 0  # uniform numbers read at each latent step; 0: as many as the step has numbers
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "time", "channels", "classes", "frame", "hidden", "layers")
+        if self.noise == 0:
+            object.__setattr__(self, "noise", self.frame * self.channels)
+        at_least(self, 1, "noise")
+        if self.cell not in ("gru", "lstm"):
+            raise ConfigError(f"cell is gru or lstm, got {self.cell!r}")
+        if self.time % self.frame:
+            raise ConfigError(f"time must be a multiple of frame, got {self.time} samples in frames of {self.frame}")
+        if self.latent_steps < 2:
+            raise ConfigError(
+                f"a window needs at least two latent steps, one to follow another; got {self.time} samples in one frame"
+            )
+
+    @property
+    def latent_steps(self) -> int:
+        """Steps of every recurrent network."""
+        return self.time // self.frame
+
+    @property
+    def features(self) -> int:
+        """Numbers of a window."""
+        return self.time * self.channels
+
+    @property
+    def noise_dim(self) -> int:
+        """Uniform numbers that one window is made from."""
+        return self.latent_steps * self.noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,7 +44,7 @@ def fit_wgan(
             [own[torch.randint(len(own), (per_class,), generator=rng, device=real.device)] for own in members]
         )
 
-    def step(number: int) -> dict[str, Tensor]:
+    def step(number: int, fraction: float) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
         for update in range(number * training.critic_steps, (number + 1) * training.critic_steps):
             picked = balanced()

@@ -43,6 +43,7 @@ class Trainee:
     rng: torch.Generator
     source: nn.Module  # the generator that is trained
     average: nn.Module  # its exponential moving average: the one that is scored and kept
+    first_valid: float = 0.0  # fraction of the training from which on it is worth scoring; its end always is
     counters: dict[str, Any] = field(
         default_factory=lambda: {
             "step": 0,
@@ -82,14 +83,16 @@ class Trainee:
 
 def train(
     trainee: Trainee,
-    step: Callable[[int], dict[str, Tensor]],
+    step: Callable[[int, float], dict[str, Tensor]],
     config: TrainConfig,
     *,
     score: Callable[[Any], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
-    """Call ``step(number)`` until the steps or the budget are used up; what was reached, for metrics.json.
+    """Call ``step(number, fraction)`` until the steps or the budget are used up; what was reached, for metrics.json.
+
+    ``fraction`` is the share of them that is used up when the step begins, from 0 to below 1.
 
     The average generator with the highest ``score`` is left in the run's weights. If the run has a checkpoint the
     training goes on from there, and with a number of steps it ends with the same bytes as an unbroken one (on a CPU
@@ -104,13 +107,14 @@ def train(
     saved = time.monotonic()
     while (fraction := done(counters, config)) < 1:
         set_rate(trainee, config.rate * min(1.0, 2 * (1 - fraction)))
-        losses = check_finite(step(counters["step"]), counters["step"] + 1)
+        losses = check_finite(step(counters["step"], fraction), counters["step"] + 1)
         counters["step"] += 1
         follow(trainee.average, trainee.source, min(config.ema, (1 + counters["step"]) / (10 + counters["step"])))
         counters["elapsed_s"] = time.monotonic() - started
         fraction = done(counters, config)
         record(counters, losses, run)
-        if fraction >= (counters["validations"] + 1) / config.validations and affordable(counters, config, fraction):
+        due = max((counters["validations"] + 1) / config.validations, trainee.first_valid)
+        if fraction >= due and affordable(counters, config, fraction):
             counters["validations"] = math.floor(fraction * config.validations)
             before = time.monotonic()
             validate(trainee, score, run)

@@ -484,10 +484,10 @@ def toy(run: Path) -> Trainee:
     )
 
 
-def climb(trainee: Trainee) -> Callable[[int], dict[str, Tensor]]:
+def climb(trainee: Trainee) -> Callable[[int, float], dict[str, Tensor]]:
     """A step of the toy: the weight rises by the rate."""
 
-    def step(number: int) -> dict[str, Tensor]:
+    def step(number: int, fraction: float) -> dict[str, Tensor]:
         trainee.optimizers["generator"].zero_grad()
         (-trainee.source.weight.sum()).backward()
         trainee.optimizers["generator"].step()
@@ -581,6 +581,28 @@ def test_the_last_step_is_always_scored(tmp_path: Path, steps: int) -> None:
     assert len(scored) == min(steps, 24)
 
 
+def test_a_step_is_told_how_far_the_training_is_and_the_first_validation_waits(tmp_path: Path) -> None:
+    trainee = toy(tmp_path)
+    trainee.first_valid = 0.45
+    told: list[tuple[int, float]] = []
+    scored: list[int] = []
+    move = climb(trainee)
+
+    def step(number: int, fraction: float) -> dict[str, Tensor]:
+        told.append((number, fraction))
+        return move(number, fraction)
+
+    train(
+        trainee,
+        step,
+        TrainConfig(steps=10, validations=5),
+        score=lambda net: float(not scored.append(trainee.counters["step"])),
+        run=RunFolder(tmp_path),
+    )
+    assert told == [(number, number / 10) for number in range(10)]
+    assert scored == [5, 6, 8, 10]
+
+
 def test_the_history_holds_the_means_of_the_losses(tmp_path: Path) -> None:
     trainee = toy(tmp_path)
     train(trainee, climb(trainee), TrainConfig(steps=45, validations=1), score=lambda net: 0.5, run=RunFolder(tmp_path))
@@ -596,8 +618,8 @@ def test_a_loss_that_is_not_finite_stops_with_the_number_of_the_step(tmp_path: P
     trainee = toy(tmp_path)
     move = climb(trainee)
 
-    def step(number: int) -> dict[str, Tensor]:
-        losses = move(number)
+    def step(number: int, fraction: float) -> dict[str, Tensor]:
+        losses = move(number, fraction)
         return losses | {"penalty": torch.tensor(value if number == 6 else 1.0)}
 
     with pytest.raises(TrainingDivergedError, match=r"'penalty' is .* at step 7;"):
