@@ -2,28 +2,65 @@
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
 from ecgsynth.config import ClassifierConfig
 from ecgsynth.devices import pick_device
 from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.fidelity import MOST, fidelity
+from ecgsynth.fidelity import MOST, fidelity, known
 from ecgsynth.files import check_free, write_json
-from ecgsynth.plots import save_beats
-from ecgsynth.privacy import membership, privacy
+from ecgsynth.plots import save_beats, save_series
+from ecgsynth.privacy import membership, nearest_distance, privacy
 from ecgsynth.report import write_report
+from ecgsynth.series import SeriesOptions, read_series
+from ecgsynth.series_fidelity import in_spreads, series_fidelity
+from ecgsynth.splits import split
 from ecgsynth.utility import utility
-from ecgsynth.windows import Windows
+from ecgsynth.windows import Windows, read_npz
 
-__all__ = ["evaluate"]
+__all__ = ["evaluate", "real_windows"]
 
 COMPARED = 5000  # windows whose distance to the training part is measured
 RELEASED = 20_000  # synthetic windows that the membership attack has
 FIDELITY_STEPS = 700  # updates of each classifier that measures likeness, at most
+REPEATS, STEPS = 3, 2000  # of the utility test
+SCORED = 10  # times that a series is scored, as in TimeGAN's paper
+
+Tell = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the measurements are told; None is what suits them."""
+
+    repeats: int | None
+    steps: int | None
+    test_part: str
+    rhythm: bool
+    device: torch.device
+    seed: int
+
+
+def real_windows(path: Path | str, sampler: OnnxSampler) -> Windows:
+    """The real windows in a file that 'ecgsynth prepare' made or, for a generator of a series, in its table.
+
+    The table is cut and split as that was of which the generator learnt. DataError where that is not known.
+    """
+    path, manifest = Path(path), sampler.manifest
+    if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
+        return Windows.load(path)
+    data = manifest.data
+    if "options" not in data.get("series", {}):
+        raise DataError(f"{sampler.path} does not say how its table was cut; bring the real windows as .npz")
+    windows = read_series(path, SeriesOptions.from_json(data["series"]["options"]))
+    return split(windows, data["split"], data["split_seed"] or 0)
 
 
 def evaluate(
@@ -31,18 +68,20 @@ def evaluate(
     real: Windows,
     output: Path | str,
     *,
-    repeats: int = 3,
-    steps: int = 2000,
+    repeats: int | None = None,
+    steps: int | None = None,
     test_part: str = "test",
     rhythm: bool = False,
     device: str = "auto",
     seed: int = 0,
     force: bool = False,
-    on_progress: Callable[[str, float], None] | None = None,
+    on_progress: Tell | None = None,
 ) -> dict[str, Any]:
     """Measure utility, likeness and privacy of ``sampler`` against the split windows ``real``; write it to ``output``.
 
-    ``steps``: updates of each classifier; ``rhythm``: whether those of the utility test are told the RR intervals;
+    ``repeats`` and ``steps``: networks trained for each figure, and updates of each; unless told, 3 classifiers of 2000
+    updates, and for the scores of a series those of TimeGAN's paper, 10 of 2000 and 5000. A series has a utility test
+    only where it has classes. ``rhythm``: whether the classifiers of the utility test are told the RR intervals;
     ``on_progress(stage, done)`` is told of the share that is done, 0 to 1.
     Raises DataError where the generator makes other windows than the real ones are, ArtifactError for a folder in the
     way.
@@ -57,44 +96,135 @@ def evaluate(
         "split": real.meta.get("split"),
         # A generator that learnt from other windows than this training part may have seen the test part.
         "same_training_part": sampler.manifest.data.get("training_sha256") == real.part("train").fingerprint(),
-        "utility": utility(
-            real,
-            lambda n, label, number: sampler.sample(n, label, number),
-            repeats=repeats,
-            seed=seed,
-            test_part=test_part,
-            rhythm=rhythm,
-            config=ClassifierConfig(steps=steps),
-            device=pick_device(device),
-            on_step=lambda arm, done, total: tell(arm, 0.7 * done / total),
-        ),
     }
-    learnt, unseen = real.part("train"), real.part(test_part)
-    measured["fidelity"] = fidelity(
-        real,
-        drawn(sampler, unseen, seed),
-        test_part=test_part,
-        seed=seed,
-        device=pick_device(device),
-        steps=min(FIDELITY_STEPS, steps),
-        on_step=lambda done, total: tell("likeness", 0.7 + 0.2 * done / total),
-    )
-    tell("distances", 0.9)
-    picked = np.random.default_rng(seed).permutation(len(unseen))[:COMPARED]
-    synthetic = sampler.sample(max(RELEASED, len(picked)), seed=seed).values
-    measured["privacy"] = privacy(synthetic[: len(picked)], learnt.values, unseen.values[picked])
-    measured["privacy"] |= membership(synthetic, learnt, unseen, seed=seed)
-    tell("report", 0.97)
-    save_beats(output / "beats.png", unseen, sampler, seed=seed)
+    asked = Asked(repeats, steps, test_part, rhythm, pick_device(device), seed)
+    series = sampler.manifest.kind == "series"
+    picture = output / ("series.png" if series else "beats.png")
+    measured |= (measure_series if series else measure_beats)(sampler, real, asked, picture, tell)
     write_json(output / "metrics.json", measured)
-    write_report(output / "report.html", measured, sampler.manifest, output / "beats.png")
+    write_report(output / "report.html", measured, sampler.manifest, picture)
     tell("done", 1.0)
     return measured
 
 
-def drawn(sampler: OnnxSampler, like: Windows, seed: int) -> Windows:
+def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Path, tell: Tell) -> dict[str, Any]:
+    """What is measured of a generator of beats, or of windows of another signal."""
+    steps = given(asked.steps, STEPS)
+    measured: dict[str, Any] = {
+        "utility": utility(
+            real,
+            lambda n, label, number: sampler.sample(n, label, number),
+            repeats=given(asked.repeats, REPEATS),
+            seed=asked.seed,
+            test_part=asked.test_part,
+            rhythm=asked.rhythm,
+            config=ClassifierConfig(steps=steps),
+            device=asked.device,
+            on_step=lambda arm, done, total: tell(arm, 0.7 * done / total),
+        ),
+    }
+    learnt, unseen = real.part("train"), real.part(asked.test_part)
+    measured["fidelity"] = fidelity(
+        real,
+        drawn(sampler, unseen, asked.seed),
+        test_part=asked.test_part,
+        seed=asked.seed,
+        device=asked.device,
+        steps=min(FIDELITY_STEPS, steps),
+        on_step=lambda done, total: tell("likeness", 0.7 + 0.2 * done / total),
+    )
+    tell("distances", 0.9)
+    measured["privacy"] = given_away(sampler.sample(enough(unseen), seed=asked.seed).values, learnt, unseen, asked.seed)
+    tell("report", 0.97)
+    save_beats(picture, unseen, sampler, seed=asked.seed)
+    return measured
+
+
+def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Path, tell: Tell) -> dict[str, Any]:
+    """What is measured of a generator of a series; distances are in standard deviations of each channel."""
+    measured: dict[str, Any] = {}
+    learnt, unseen = real.part("train"), real.part(asked.test_part)
+    if not len(learnt) or not len(unseen):
+        raise DataError(
+            f"the training part has {len(learnt)} windows and the {asked.test_part} part {len(unseen)}; both need some"
+        )
+
+    def scaled(windows: Windows) -> Windows:
+        (values,) = in_spreads(learnt.values, windows.values)
+        return dataclasses.replace(windows, values=values)
+
+    if len(real.classes) > 1:
+        measured["utility"] = utility(
+            scaled(real),
+            lambda n, label, number: scaled(sampler.sample(n, label, number)),
+            repeats=given(asked.repeats, REPEATS),
+            seed=asked.seed,
+            test_part=asked.test_part,
+            config=ClassifierConfig(steps=given(asked.steps, STEPS)),
+            device=asked.device,
+            on_step=lambda arm, done, total: tell(arm, 0.3 * done / total),
+        )
+    synthetic = drawn(sampler, unseen, asked.seed, most=len(unseen))
+    measured["fidelity"] = series_fidelity(
+        real,
+        synthetic,
+        test_part=asked.test_part,
+        repeats=given(asked.repeats, SCORED),
+        steps=asked.steps,
+        seed=asked.seed,
+        on_step=lambda done, total: tell("likeness", 0.3 + 0.5 * done / total),
+    )
+    tell("distances", 0.8)
+    many = scaled(sampler.sample(enough(unseen), seed=asked.seed)).values
+    if real.meta.get("split") == "none":
+        measured["privacy"] = copied(many[:COMPARED], scaled(learnt).values, asked.seed)
+    else:
+        measured["privacy"] = given_away(many, scaled(learnt), scaled(unseen), asked.seed)
+    tell("report", 0.9)
+    save_series(picture, unseen, synthetic, seed=asked.seed)
+    return measured
+
+
+def given(asked: int | None, otherwise: int) -> int:
+    return otherwise if asked is None else asked
+
+
+def enough(unseen: Windows) -> int:
+    """How many synthetic windows the distances and the attack take."""
+    return max(RELEASED, min(COMPARED, len(unseen)))
+
+
+def given_away(synthetic: NDArray[np.float32], learnt: Windows, unseen: Windows, seed: int) -> dict[str, Any]:
+    """Distances to the windows learnt from, and the membership attack; None where a ratio is of nothing."""
+    picked = np.random.default_rng(seed).permutation(len(unseen))[:COMPARED]
+    with np.errstate(divide="ignore", invalid="ignore"):  # unseen windows of a coarse series can equal learnt ones
+        found = privacy(synthetic[: len(picked)], learnt.values, unseen.values[picked])
+    found["ratio"] = known(found["ratio"])
+    return found | membership(synthetic, learnt, unseen, seed=seed)
+
+
+def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: int) -> dict[str, Any]:
+    """What ``given_away`` says, as far as it can be said where every real window was learnt from; None for the rest.
+
+    copies: synthetic windows that equal a learnt one to within a thousandth of the median distance from one half of
+    those to the other.
+    """
+    order = np.random.default_rng(seed).permutation(len(learnt))[: 2 * COMPARED]
+    apart = nearest_distance(learnt[order[::2]], learnt[order[1::2]])
+    made = nearest_distance(synthetic, learnt)
+    nothing = ("median_distance_unseen", "ratio", "closer_than_unseen", "membership_auc", "membership_auc_error")
+    return {
+        "median_distance_synthetic": float(np.median(made)),
+        "copies": int((made <= 1e-3 * np.median(apart)).sum()),
+        "windows_synthetic": len(made),
+        "windows_unseen": 0,
+        **dict.fromkeys(nothing),
+    }
+
+
+def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int = MOST) -> Windows:
     """Synthetic windows, as many of each class as there are in ``like``, but no more than are compared."""
-    wanted = {name: min(MOST, count) for name, count in like.counts().items() if count}
+    wanted = {name: min(most, count) for name, count in like.counts().items() if count}
     pieces = [sampler.sample(count, name, seed) for name, count in wanted.items()]
     return dataclasses.replace(
         pieces[0],
@@ -107,16 +237,21 @@ def drawn(sampler: OnnxSampler, like: Windows, seed: int) -> Windows:
 def matching(real: Windows, sampler: OnnxSampler) -> Windows:
     """The real windows of the generator's classes, in its order.
 
-    Raises DataError if its windows are of another shape, rate or unit, or a class is missing.
+    Raises DataError if its windows are of another shape, rate or unit, or of other columns, or a class is missing.
     """
-    known = sampler.manifest
-    expected = (known.time, len(known.channel_names), known.fs_hz, known.units)
+    told = sampler.manifest
+    expected = (told.time, len(told.channel_names), told.fs_hz, told.units)
     got = (*real.values.shape[1:], real.fs_hz, real.units)
     if got != expected:
         raise DataError(
             "the generator makes windows of {} samples x {} channels at {} Hz in {}, ".format(*expected)
             + "the real ones are {} x {} at {} Hz in {}; prepare them with the same options".format(*got)
         )
-    kept = real.keep_classes(known.class_names)
-    codes = np.asarray([known.class_names.index(name) for name in kept.classes], dtype=np.int64)
-    return dataclasses.replace(kept, classes=known.class_names, labels=codes[kept.labels])
+    if told.kind == "series" and real.channel_names != told.channel_names:
+        raise DataError(
+            f"the generator makes the columns {', '.join(told.channel_names)}, the real ones are "
+            f"{', '.join(real.channel_names)}; bring the table that it learnt from, or one like it"
+        )
+    kept = real.keep_classes(told.class_names)
+    codes = np.asarray([told.class_names.index(name) for name in kept.classes], dtype=np.int64)
+    return dataclasses.replace(kept, classes=told.class_names, labels=codes[kept.labels])

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 from ecgsynth.errors import require
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.files import atomic
+from ecgsynth.metrics import channel_spreads
 from ecgsynth.windows import Windows
 
-__all__ = ["save_beats"]
+__all__ = ["save_beats", "save_series"]
 
-DRAWN = 12  # beats in each panel
+DRAWN = 12  # windows in each panel
+CHANNELS = 4  # of a series that are drawn
+MAPPED = 1000  # windows of each kind on the two maps
+PERPLEXITY = 40  # of t-SNE, as in TimeGAN's own code
 REAL, SYNTHETIC = "#33658a", "#c8553d"
 
 
@@ -37,9 +41,60 @@ def save_beats(path: Path, real: Windows, sampler: OnnxSampler, *, seed: int = 0
     for axis in axes[-1]:
         axis.set_xlabel("seconds from the R peak")
     figure.tight_layout()
+    save(figure, path)
+
+
+def save_series(path: Path, real: Windows, synthetic: Windows, *, seed: int = 0) -> None:
+    """A picture of real and synthetic windows of a series: some of the first channels, and two maps of many of both.
+
+    The maps are those of Yoon, Jarrett and van der Schaar, "Time-series Generative Adversarial Networks", 2019, figure
+    3: the first two principal components of the real windows, and t-SNE of both kinds together, each window one point.
+    """
+    matplotlib = require("matplotlib", "drawing pictures")
+    matplotlib.use("Agg")
+    pyplot = require("matplotlib.pyplot", "drawing pictures")
+    rng = np.random.default_rng(seed)
+    rows = min(CHANNELS, len(real.channel_names))
+    figure = pyplot.figure(figsize=(9, 1.7 * rows + 4.4), layout="constrained")
+    above, below = figure.subfigures(2, 1, height_ratios=[1.7 * rows + 0.4, 4.0])
+    axes = above.subplots(rows, 2, sharex=True, sharey="row", squeeze=False)
+    kinds = ((real, REAL, "real"), (synthetic, SYNTHETIC, "synthetic"))
+    for side, (windows, colour, title) in enumerate(kinds):
+        shown = windows.values[rng.permutation(len(windows))[:DRAWN]]
+        for row in range(rows):
+            panel(axes[row, side], np.arange(float(shown.shape[1])), shown[:, :, row], colour)
+            axes[row, 0].set_ylabel(real.channel_names[row])
+        axes[0, side].set_title(title)
+        axes[-1, side].set_xlabel("step")
+    a, b = (windows.values[rng.permutation(len(windows))[:MAPPED]] for windows in (real, synthetic))
+    for axis, (title, points) in zip(below.subplots(1, 2), maps(a, b, seed).items(), strict=True):
+        for place, (_, colour, name) in zip(points, kinds, strict=True):
+            axis.scatter(*place.T, s=6, color=colour, alpha=0.3, linewidths=0, label=name)
+        axis.set(title=title, xticks=[], yticks=[])
+        axis.legend(markerscale=2, frameon=False)
+    save(figure, path)
+
+
+def maps(
+    real: NDArray[np.float32], synthetic: NDArray[np.float32], seed: int
+) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """By the map's name: (n, 2) and (m, 2), where windows (n, time, channels) and (m, time, channels) lie on it."""
+    decomposition = require("sklearn.decomposition", "drawing maps of windows")
+    manifold = require("sklearn.manifold", "drawing maps of windows")
+    spreads = channel_spreads(real)
+    a, b = ((x / spreads).reshape(len(x), -1) for x in (real, synthetic))
+    axes = decomposition.PCA(2, svd_solver="full").fit(a)
+    perplexity = min(PERPLEXITY, (len(a) + len(b) - 1) / 3)
+    tsne = manifold.TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed % 2**32)
+    both = tsne.fit_transform(np.concatenate([a, b]))
+    return {"PCA": (axes.transform(a), axes.transform(b)), "t-SNE": (both[: len(a)], both[len(a) :])}
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write the picture as PNG and close it."""
     with atomic(path) as temporary:
         figure.savefig(temporary, format="png", dpi=110)
-    pyplot.close(figure)
+    require("matplotlib.pyplot", "drawing pictures").close(figure)
 
 
 def panel(axis: Any, time_s: NDArray[np.float64], values: NDArray[np.float32], colour: str) -> None:

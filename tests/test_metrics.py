@@ -11,13 +11,17 @@ from ecgsynth import metrics
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.metrics import (
     accuracy,
+    autocorrelation_distance,
+    channel_spreads,
     confusion_matrix,
     coverage,
+    cross_correlation_distance,
     density,
     dtw_distance,
     f1_by_class,
     frechet_distance,
     macro_f1,
+    marginal_distance,
     median_distance,
     mmd,
     nearest,
@@ -250,6 +254,92 @@ def test_silence_has_a_spectrum():
 def test_an_offset_is_not_in_the_spectrum():
     real = draw(0, 50, time=128)
     assert spectrum_distance(real, real + 5, 100) == pytest.approx(0, abs=1e-3)
+
+
+def walk(seed, n, memory, time=24, channels=2):
+    """Windows of autoregressive noise of the first order, of which the autocorrelation is memory^lag."""
+    rng = np.random.default_rng(seed)
+    x = np.empty((n, time, channels))
+    x[:, 0] = rng.normal(size=(n, channels))
+    for t in range(1, time):
+        x[:, t] = memory * x[:, t - 1] + np.sqrt(1 - memory**2) * rng.normal(size=(n, channels))
+    return x.astype(np.float32)
+
+
+def test_autocorrelation_distance_of_known_processes():
+    found = autocorrelation_distance(walk(0, 20_000, 0.9), walk(1, 20_000, -0.5))
+    lags = np.arange(1, 13)
+    assert found == pytest.approx(np.abs(0.9**lags - (-0.5) ** lags).mean(), abs=0.005)
+    assert autocorrelation_distance(walk(0, 20_000, 0.9), walk(1, 20_000, 0.9)) < 0.01
+
+
+def slow_autocorrelation(x, lag):
+    """By the definition, of one channel (n, time)."""
+    mean = np.mean([value for window in x for value in window])
+    variance = np.mean([(value - mean) ** 2 for window in x for value in window])
+    products = [(window[t] - mean) * (window[t + lag] - mean) for window in x for t in range(len(window) - lag)]
+    return np.mean(products) / variance
+
+
+@pytest.mark.parametrize("time", [2, 5, 8])
+def test_autocorrelation_distance_against_loops(time):
+    a, b = draw(0, 9, time), 3 * draw(1, 14, time) + 1
+    expected = [
+        abs(slow_autocorrelation(a[:, :, channel].astype(float), lag) - slow_autocorrelation(b[:, :, channel], lag))
+        for channel in (0, 1)
+        for lag in range(1, time // 2 + 1)
+    ]
+    assert autocorrelation_distance(a, b) == pytest.approx(np.mean(expected), rel=1e-5)
+    assert autocorrelation_distance(b, a) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_cross_correlation_distance_by_hand():
+    base, other = draw(0, 50, channels=1), draw(1, 50, channels=1)
+    same, against = np.concatenate([base, base], axis=2), np.concatenate([base, -base], axis=2)
+    assert cross_correlation_distance(same, against) == pytest.approx(2)  # the most there is
+    assert cross_correlation_distance(same, 5 * same - 3) == pytest.approx(0, abs=1e-6)
+    real = np.concatenate([base, other, base + other], axis=2)
+    made = np.concatenate([base, -other, base + other], axis=2)
+    between = [np.corrcoef(x.reshape(-1, 3).T)[np.triu_indices(3, 1)] for x in (real, made)]
+    assert cross_correlation_distance(real, made) == pytest.approx(np.abs(between[0] - between[1]).mean(), rel=1e-4)
+    assert np.isnan(cross_correlation_distance(base, other))
+
+
+def test_marginal_distance_by_hand():
+    real = draw(0, 40)
+    spread = real.std(axis=(0, 1))
+    assert marginal_distance(real, real[::-1, ::-1]) == pytest.approx(0, abs=1e-7)  # whenever they occur
+    assert marginal_distance(real, real + 3 * spread) == pytest.approx(3, rel=1e-4)
+    one = real + np.float32([1, 0]) * spread
+    assert marginal_distance(real, one) == pytest.approx(0.5, rel=1e-4)
+    units = np.float32([1000, 0.001])
+    assert marginal_distance(units * real, units * one) == pytest.approx(0.5, rel=1e-4)
+    two = np.array([0, 0, 2, 2], dtype=np.float32).reshape(2, 2, 1)
+    assert marginal_distance(two, np.float32([[[1]]])) == pytest.approx(1)
+
+
+def test_constant_channels_have_distances():
+    real, made = draw(0, 30), draw(1, 30)
+    still = real.copy()
+    still[:, :, 1] = 0.1  # not a number that sums exactly
+    assert channel_spreads(still) == pytest.approx([real[:, :, 0].std(), 0.1])
+    assert channel_spreads(np.zeros((2, 3, 1), dtype=np.float32)).tolist() == [1]
+    for measure in (autocorrelation_distance, cross_correlation_distance, marginal_distance):
+        assert measure(still, still) == 0
+        assert np.isfinite(measure(still, made))
+        assert measure(made, still) > 0
+    lags = np.arange(1, 13)
+    lively = walk(0, 20_000, 0.5, channels=1)
+    assert autocorrelation_distance(np.ones_like(lively), lively) == pytest.approx(1 - (0.5**lags).mean(), abs=0.005)
+    late = still.copy()
+    late[:, :, 1] = 0.2
+    assert autocorrelation_distance(still, late) == cross_correlation_distance(still, late) == 0
+    assert marginal_distance(still, late) == pytest.approx(0.5)  # half of the channels, by once their size
+
+
+def test_one_step_has_no_autocorrelation():
+    with pytest.raises(DataError, match="needs at least 2 steps, got 1"):
+        autocorrelation_distance(draw(0, 4, 1), draw(1, 4, 1))
 
 
 # ---- windows and the one that is nearest to each
