@@ -4,18 +4,21 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ecgsynth import __version__
 from ecgsynth.errors import EcgSynthError, hint_at_extra
 
+if TYPE_CHECKING:
+    from ecgsynth.windows import Windows
+
 __all__ = ["main"]
 
 UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 BAR_STEPS = 1000
-SHOWN = ("wasserstein", "generator")  # losses that the training bar shows
+SHOWN = ("wasserstein", "generator", "reconstruction", "supervised")  # losses that the training bar shows
 
 
 class ReportingGroup(click.Group):
@@ -60,6 +63,20 @@ class Band(click.ParamType[tuple[float, float] | None]):
         return float(match[1]), float(match[2])
 
 
+class Names(click.ParamType[tuple[str, ...]]):
+    """a,b -> ("a", "b")."""
+
+    name = "names"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return value
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        if not names:
+            self.fail(f"expected names with commas between them, got {value!r}", param, ctx)
+        return names
+
+
 SEED = click.option(
     "--seed",
     default=0,
@@ -91,7 +108,7 @@ def bar(label: str, length: int) -> Iterator[Callable[[int, str], None]]:
 @click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="ecgsynth")
 def main() -> None:
-    """Learn a generator of heartbeats, prove that it is useful, and ship it as one ONNX file.
+    """Learn a generator of heartbeats or time series, prove that it is useful, and ship it as one ONNX file.
 
     \b
     ecgsynth prepare mitdb/ -o beats.npz
@@ -105,7 +122,9 @@ def main() -> None:
 @main.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .npz file to write.")
-@click.option("--leads", default="MLII", show_default=True, help="Lead names with commas between them, or all.")
+@click.option(
+    "--leads", default="MLII", show_default=True, type=Names(), help="Lead names with commas between them, or all."
+)
 @click.option(
     "--missing-lead",
     default="stand-in",
@@ -128,7 +147,9 @@ def main() -> None:
 @click.option("--paced/--no-paced", default=True, show_default=True, help="Keep records with paced beats.")
 @SEED
 @FORCE
-def prepare(folder: Path, output: Path, leads: str, kind: str, seed: int, *, force: bool, **options: Any) -> None:
+def prepare(
+    folder: Path, output: Path, leads: tuple[str, ...], kind: str, seed: int, *, force: bool, **options: Any
+) -> None:
     """Cut the WFDB records in FOLDER into labelled beats and split them 65/20/15.
 
     \b
@@ -140,8 +161,7 @@ def prepare(folder: Path, output: Path, leads: str, kind: str, seed: int, *, for
     from ecgsynth.splits import split
 
     check_free(output, force=force)
-    names = tuple(name.strip() for name in leads.split(",") if name.strip())
-    wanted = BeatOptions(leads=names, band_hz=options.pop("band"), **options)
+    wanted = BeatOptions(leads=leads, band_hz=options.pop("band"), **options)
     with bar("Reading records", BAR_STEPS) as show:
         beats = read_beats(folder, wanted, on_record=lambda name, done, total: show(done * BAR_STEPS // total, name))
     beats = split(beats, kind, seed)
@@ -152,51 +172,52 @@ def prepare(folder: Path, output: Path, leads: str, kind: str, seed: int, *, for
 
 @main.group(cls=ReportingGroup)
 def train() -> None:
-    """Train a generator: on heartbeats."""
+    """Train a generator: on heartbeats, or on any time series."""
 
 
-@train.command("ecg")
-@click.argument("beats", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make.")
-@click.option("--model", default="rwgan", show_default=True, type=click.Choice(["rwgan"]), help="What to train.")
-@click.option("--budget", type=Duration(), help="Train for this long, such as 20min (the default) or 1h30min.")
-@click.option("--steps", type=click.IntRange(min=1), help="Train for so many generator updates instead.")
-@click.option("--classes", help="Learn these classes only, such as N,S,V.")
-@click.option("--resume", is_flag=True, help="Go on with a run that was stopped; same options as before.")
-@DEVICE
-@SEED
-@FORCE
-def train_ecg(
-    beats: Path,
+def training_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What every training is told."""
+    for option in (
+        click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make."),
+        click.option(
+            "--model",
+            default="rwgan",
+            show_default=True,
+            type=click.Choice(["rwgan", "timegan"]),
+            help="A recurrent WGAN-GP, or TimeGAN.",
+        ),
+        click.option("--budget", type=Duration(), help="Train for this long, such as 20min (the default) or 1h30min."),
+        click.option("--steps", type=click.IntRange(min=1), help="Train for so many generator updates instead."),
+        click.option("--resume", is_flag=True, help="Go on with a run that was stopped; same options as before."),
+        DEVICE,
+        SEED,
+        FORCE,
+    )[::-1]:
+        command = option(command)
+    return command
+
+
+def train_windows(
+    load_windows: Callable[[], "Windows"],
     output: Path,
+    *,
     model: str,
     budget: float | None,
     steps: int | None,
-    classes: str | None,
     device: str,
     seed: int,
-    *,
     resume: bool,
     force: bool,
 ) -> None:
-    """Train a recurrent WGAN-GP on the training part of BEATS, a file made by 'ecgsynth prepare'.
-
-    The best step by the validation part is kept. A run that was stopped goes on with --resume.
-
-    \b
-    Example: ecgsynth train ecg beats.npz -o runs/a --budget 20min
-    """
+    """Train on the windows that are loaded, with a bar, and say what was reached."""
     if budget is not None and steps is not None:
         raise click.UsageError("give --budget or --steps, not both")
     from ecgsynth.config import TrainConfig
     from ecgsynth.synthesizer import Synthesizer
     from ecgsynth.training import Progress
-    from ecgsynth.windows import Windows
 
     settings = TrainConfig(steps=steps, budget_s=None if steps else budget or 20 * UNITS_S["min"], seed=seed)
-    windows = Windows.load(beats)
-    if classes is not None:
-        windows = windows.keep_classes(tuple(name.strip() for name in classes.split(",")))
+    windows = load_windows()
     with bar("Training", BAR_STEPS) as show:
 
         def on_progress(progress: Progress) -> None:
@@ -206,7 +227,14 @@ def train_ecg(
 
         try:
             made = Synthesizer.fit(
-                windows, settings, output, device=device, resume=resume, force=force, on_progress=on_progress
+                windows,
+                settings,
+                output,
+                model=model,
+                device=device,
+                resume=resume,
+                force=force,
+                on_progress=on_progress,
             )
         except KeyboardInterrupt:
             raise click.ClickException(f"stopped; go on with the same command and --resume (run {output})") from None
@@ -215,6 +243,86 @@ def train_ecg(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
         f"validation score {reached['validation_score']:.3f}"
     )
+
+
+@train.command("ecg")
+@click.argument("beats", type=click.Path(path_type=Path))
+@click.option("--classes", type=Names(), help="Learn these classes only, such as N,S,V.")
+@training_options
+def train_ecg(beats: Path, classes: tuple[str, ...] | None, **options: Any) -> None:
+    """Train a generator on the training part of BEATS, a file made by 'ecgsynth prepare'.
+
+    The best step by the validation part is kept. A run that was stopped goes on with --resume.
+
+    \b
+    Example: ecgsynth train ecg beats.npz -o runs/a --budget 20min
+    """
+    from ecgsynth.windows import Windows
+
+    def load_windows() -> Windows:
+        windows = Windows.load(beats)
+        return windows if classes is None else windows.keep_classes(classes)
+
+    train_windows(load_windows, **options)
+
+
+@train.command("series")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--length", default=24, show_default=True, help="Steps of a window.")
+@click.option("--stride", default=1, show_default=True, help="Steps from one window to the next.")
+@click.option("--columns", type=Names(), help="The columns to learn; without it, every numeric one.")
+@click.option("--id", "id_column", help="The column that says to which sequence a row belongs.")
+@click.option("--time", "time_column", help="The column of dates or numbers by which rows are in order.")
+@click.option("--label", help="The column of each sequence's class.")
+@click.option("--statics", type=Names(), help="Numeric columns that stay the same within a sequence, such as age.")
+@click.option(
+    "--missing",
+    default="reject",
+    show_default=True,
+    type=click.Choice(["reject", "interpolate", "drop"]),
+    help="What becomes of missing values: an error, a straight line, or no window with them.",
+)
+@click.option(
+    "--split",
+    "kind",
+    default="group",
+    show_default=True,
+    type=click.Choice(["group", "none"]),
+    help="Keep each sequence, or block of time, in one part; or learn from all, as TimeGAN's protocol does.",
+)
+@training_options
+def train_series(
+    file: Path, id_column: str | None, time_column: str | None, kind: str, seed: int, **options: Any
+) -> None:
+    """Train a generator on the series in FILE: CSV, Parquet or npz.
+
+    Rows are cut into windows of --length steps, split 65/20/15, and the best step by the validation part is kept.
+
+    \b
+    Example: ecgsynth train series stock_data.csv -o runs/s --model rwgan --length 24 --budget 20min
+    """
+    from ecgsynth.files import check_free
+    from ecgsynth.report import read_text
+    from ecgsynth.series import SeriesOptions, read_series
+    from ecgsynth.splits import split
+    from ecgsynth.windows import Windows
+
+    wanted = SeriesOptions(
+        id=id_column,
+        time=time_column,
+        columns=options.pop("columns") or (),
+        statics=options.pop("statics") or (),
+        **{name: options.pop(name) for name in ("length", "stride", "label", "missing")},
+    )
+    if not options["resume"]:
+        check_free(options["output"], force=options["force"])
+
+    def load_windows() -> Windows:
+        windows = split(read_series(file, wanted), kind, seed)
+        click.echo(read_text(windows))
+        return windows
+
+    train_windows(load_windows, seed=seed, **options)
 
 
 @main.command()
@@ -246,6 +354,7 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="File (for wfdb: folder) to write."
 )
 @click.option("--label", help="Draw this class only; without it, every class in its training share.")
+@click.option("--columns", type=Names(), help="Of a series, write these columns only.")
 @click.option(
     "--format",
     "file_format",
@@ -257,9 +366,19 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
 @SEED
 @FORCE
 def sample(
-    model: str, number: int, output: Path, label: str | None, file_format: str, seed: int, *, force: bool
+    model: str,
+    number: int,
+    output: Path,
+    label: str | None,
+    columns: tuple[str, ...] | None,
+    file_format: str,
+    seed: int,
+    *,
+    force: bool,
 ) -> None:
     """Draw synthetic windows from MODEL, an .onnx file or mitbih-beats, which comes with the package. Needs no torch.
+
+    Of a series, CSV and Parquet are the table it was learnt from: its columns, with an id for each window and a step.
 
     \b
     Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
@@ -281,6 +400,7 @@ def sample(
             output,
             number,
             label=label,
+            columns=columns,
             seed=seed,
             file_format=file_format,
             force=force,
@@ -291,10 +411,17 @@ def sample(
 
 @main.command()
 @click.argument("model")
-@click.option("--real", required=True, type=click.Path(path_type=Path), help="Real beats, from 'ecgsynth prepare'.")
+@click.option(
+    "--real",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Real beats, from 'ecgsynth prepare', or the file of the series.",
+)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The report folder to make.")
-@click.option("--repeats", default=3, show_default=True, help="Classifiers trained on each training set.")
-@click.option("--steps", default=2000, show_default=True, help="Updates of each classifier.")
+@click.option(
+    "--repeats", type=click.IntRange(min=1), help="Networks trained for each figure: 3 for beats, 10 for series."
+)
+@click.option("--steps", type=click.IntRange(min=1), help="Updates of each: 2000, but 5000 for the predictive score.")
 @click.option(
     "--part",
     default="test",
@@ -310,8 +437,8 @@ def evaluate(
     model: str,
     real: Path,
     output: Path,
-    repeats: int,
-    steps: int,
+    repeats: int | None,
+    steps: int | None,
     part: str,
     device: str,
     seed: int,
@@ -328,13 +455,14 @@ def evaluate(
     """
     from ecgsynth import load
     from ecgsynth.evaluation import evaluate as evaluate_model
+    from ecgsynth.evaluation import real_windows
     from ecgsynth.report import table_text
-    from ecgsynth.windows import Windows
 
+    sampler = load(model)
     with bar("Evaluating", BAR_STEPS) as show:
         measured = evaluate_model(
-            load(model),
-            Windows.load(real),
+            sampler,
+            real_windows(real, sampler),
             output,
             repeats=repeats,
             steps=steps,

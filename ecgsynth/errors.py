@@ -20,7 +20,7 @@ __all__ = [
     "require",
 ]
 
-TRAIN_EXTRA = frozenset("torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow".split())
+TRAIN_EXTRA = frozenset("torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow sklearn".split())
 
 
 class EcgSynthError(Exception):

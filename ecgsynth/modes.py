@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import require
 
-__all__ = ["MIN_MODE", "Modes", "find_modes"]
+__all__ = ["MIN_MODE", "Modes", "describe_modes", "find_modes"]
 
 MIN_MODE = 20  # training windows of a mode, so that what is kept of it is nobody's own beat
 PER_MODE = 30  # windows of a class for each mode that is looked for
@@ -30,7 +30,8 @@ class Modes:
 
     numbers: (n,) int64, the mode of each training window
     shares: one array (k,) a class: the share of each of its k modes among its windows, falling
-    centres, spreads: (modes, features), median and scaled median absolute deviation of a mode's windows
+    centres, spreads: (modes, features), median and scaled median absolute deviation of a mode's windows, or mean
+        and standard deviation
     """
 
     numbers: NDArray[np.int64]
@@ -44,37 +45,62 @@ class Modes:
         return tuple(len(shares) for shares in self.shares)
 
 
-def find_modes(features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int) -> Modes:
+def find_modes(
+    features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int, per_mode: int = PER_MODE
+) -> Modes:
     """Cluster the features (n, features) of each class into modes of MIN_MODE windows or more.
 
+    ``per_mode``: windows of a class for each mode that is looked for.
     A class without windows has one mode, at zero; one with fewer than twice MIN_MODE has one.
     """
     numbers = np.zeros(len(labels), dtype=np.int64)
     shares: list[NDArray[np.float64]] = []
-    centres: list[NDArray[np.float32]] = []
-    spreads: list[NDArray[np.float32]] = []
-    floor = FLOOR * features.std(axis=0) + 1e-6
     rng = np.random.default_rng(seed)
+    before = 0
     for label in range(classes):
         own = np.flatnonzero(labels == label)
-        x = features[own] if len(own) else np.zeros((1, features.shape[1]), dtype=np.float32)
-        found = cluster(x, rng)
-        numbers[own] = len(centres) + found[: len(own)]
-        shares.append(np.bincount(found) / len(found))
-        for mode in range(found.max() + 1):
-            members = x[found == mode]
-            centres.append(np.median(members, axis=0))
-            spreads.append(np.maximum(MAD * np.median(np.abs(members - centres[-1]), axis=0), floor))
-    return Modes(numbers, tuple(shares), np.stack(centres).astype(np.float32), np.stack(spreads).astype(np.float32))
+        if not len(own):
+            shares.append(np.ones(1))
+        else:
+            found = cluster(features[own], rng, per_mode)
+            numbers[own] = before + found
+            shares.append(np.bincount(found) / len(found))
+        before += len(shares[-1])
+    return describe_modes(features, numbers, tuple(shares))
 
 
-def cluster(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.int64]:
+def describe_modes(
+    features: NDArray[np.float32],
+    numbers: NDArray[np.int64],
+    shares: tuple[NDArray[np.float64], ...],
+    *,
+    robust: bool = True,
+) -> Modes:
+    """Centres and spreads of modes that are known, in whatever features (n, features) they are wanted.
+
+    They are median and median absolute deviation or, if not ``robust``, mean and standard deviation.
+    """
+    count = sum(map(len, shares))
+    centres = np.zeros((count, features.shape[1]), dtype=np.float32)
+    spreads = np.zeros_like(centres)
+    for mode in np.unique(numbers):
+        members = features[numbers == mode]
+        if robust:
+            centres[mode] = np.median(members, axis=0)
+            spreads[mode] = MAD * np.median(np.abs(members - centres[mode]), axis=0)
+        else:
+            centres[mode], spreads[mode] = members.mean(axis=0), members.std(axis=0)
+    floor = FLOOR * features.std(axis=0) + 1e-6
+    return Modes(numbers, shares, centres, np.maximum(spreads, floor).astype(np.float32))
+
+
+def cluster(x: NDArray[np.float32], rng: np.random.Generator, per_mode: int = PER_MODE) -> NDArray[np.int64]:
     """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_MODE unless there is only one.
 
     Clusters are split in two, that of the largest sum of squares first (bisecting k-means; Steinbach, Karypis and
     Kumar, 2000), and then refined all together by k-means; those that lose too many rows are dissolved.
     """
-    found = refine(x, bisect(x, min(MOST_MODES, len(x) // PER_MODE), rng))
+    found = refine(x, bisect(x, min(MOST_MODES, len(x) // per_mode), rng))
     sizes = np.bincount(found)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))

@@ -1,6 +1,7 @@
 """Sampling from a trained generator with torch, row for row as the exported file does it."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,25 +9,48 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.noise import row_noise
-from ecgsynth.scaling import RR_RANGE_S, PrincipalScaler
+from ecgsynth.scaling import RR_RANGE_S, ChannelScaler, PrincipalScaler
+from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.wgan import Generator
 
-__all__ = ["SignalSampler", "draw"]
+__all__ = ["Limits", "SignalSampler", "draw"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the values of each channel are multiples of (0: of nothing), and between what they lie; each (channels,)."""
+
+    steps: NDArray[np.float32]
+    lows: NDArray[np.float32]
+    highs: NDArray[np.float32]
 
 
 class SignalSampler(nn.Module):
     """The whole way from uniform numbers to a signal in physical units: what is exported, and nothing else.
 
-    basis: (features, time * channels + intervals) and mean: (time * channels + intervals,), in mV and ln(s)
+    basis: (features, time * channels + intervals), or (features,) where every feature is a sample, and
+    mean: (time * channels + intervals,), in physical units and ln(s)
+    limits: of a series, what the values of its channels are kept within and rounded to
 
     forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64
-        -> signal (n, time, channels), in mV; and RR intervals (n, 2), in s, if the generator makes them
+        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
     """
 
     basis: Tensor
     mean: Tensor
+    steps: Tensor
+    lows: Tensor
+    highs: Tensor
+    has_steps: Tensor
+    knots: Tensor
+    scores: Tensor
 
-    def __init__(self, generator: Generator, scaler: PrincipalScaler) -> None:
+    def __init__(
+        self,
+        generator: Generator | TimeGANGenerator,
+        scaler: PrincipalScaler | ChannelScaler,
+        limits: Limits | None = None,
+    ) -> None:
         super().__init__()
         self.generator = generator
         self.shape = (scaler.time, scaler.channels)
@@ -34,15 +58,44 @@ class SignalSampler(nn.Module):
         basis, mean = scaler.basis()
         self.register_buffer("basis", torch.from_numpy(basis))
         self.register_buffer("mean", torch.from_numpy(mean))
+        self.stepped = bool(scaler.stepped.any())
+        if isinstance(scaler, PrincipalScaler) and self.stepped:
+            self.register_buffer("has_steps", torch.from_numpy(scaler.stepped > 0))
+            self.register_buffer("knots", torch.from_numpy(scaler.knots.astype(np.float32)))
+            self.register_buffer("scores", torch.from_numpy(scaler.scores.astype(np.float32)))
+        self.bounded, self.rounds = limits is not None, limits is not None and bool(limits.steps.any())
+        if limits is not None:
+            for name in ("steps", "lows", "highs"):
+                self.register_buffer(name, torch.from_numpy(getattr(limits, name)))
 
     def forward(self, uniform: Tensor, label: Tensor) -> tuple[Tensor, ...]:
         features = self.generator.from_uniform(uniform, label)  # (n, features)
-        made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
+        if self.basis.dim() == 2:
+            made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
+        else:
+            made = torch.addcmul(self.mean, features, self.basis)
         size = math.prod(self.shape)
         signal = made[:, :size].unflatten(1, self.shape)
+        if self.stepped:
+            signal = torch.where(self.has_steps, self.from_scores(signal), signal)
+        if self.bounded:
+            signal = torch.minimum(torch.maximum(signal, self.lows), self.highs)
+        if self.rounds:
+            step = torch.where(self.steps > 0, self.steps, 1.0)
+            signal = torch.where(self.steps > 0, torch.round(signal / step) * step, signal)
         if not self.intervals:
             return (signal,)
         return signal, made[:, size:].clamp(*map(math.log, RR_RANGE_S)).exp()
+
+    def from_scores(self, score: Tensor) -> Tensor:
+        """Normal scores (n, time, channels) -> values, straight lines between knots; the outermost are the ends."""
+        low, high = self.scores[:, :-1].T, self.scores[:, 1:].T  # (segments, channels)
+        slope = (self.knots.diff(dim=1) / self.scores.diff(dim=1).clamp(min=1e-6)).T
+        values: Tensor = self.knots[:, 0].expand_as(score)
+        for segment in range(len(slope)):
+            inside = torch.minimum(torch.maximum(score, low[segment]), high[segment]) - low[segment]
+            values = values + slope[segment] * inside
+        return values
 
 
 def draw(

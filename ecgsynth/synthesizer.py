@@ -10,16 +10,16 @@ import torch
 
 import ecgsynth
 from ecgsynth.checkpoint import RunFolder
-from ecgsynth.config import TrainConfig, WGANConfig
+from ecgsynth.config import TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.devices import pick_device
 from ecgsynth.ecg import AAMI_MEANINGS
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.files import check_free, read_json, write_json
-from ecgsynth.fit_wgan import fit_wgan
-from ecgsynth.modes import find_modes
+from ecgsynth.models import MODELS, Plan, fit, generator_of, plan
 from ecgsynth.noise import pick_labels, row_noise
-from ecgsynth.sampling import SignalSampler, draw
-from ecgsynth.scaling import PrincipalScaler
+from ecgsynth.sampling import Limits, SignalSampler, draw
+from ecgsynth.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.training import Progress
 from ecgsynth.validation import validation_score
 from ecgsynth.wgan import Generator
@@ -27,18 +27,20 @@ from ecgsynth.windows import Windows
 
 __all__ = ["MIN_CLASS", "Synthesizer"]
 
-MODEL = "rwgan"
 MIN_CLASS = 10  # training windows below which a class is one person's rather than a class
 
 
 class Synthesizer:
-    """A recurrent WGAN-GP, the space it works in, and what is known of its training."""
+    """A generator of windows, the space it works in, and what is known of its training."""
 
     def __init__(
-        self, config: WGANConfig, scaler: PrincipalScaler, generator: Generator, about: dict[str, Any]
+        self,
+        scaler: PrincipalScaler | ChannelScaler,
+        generator: Generator | TimeGANGenerator,
+        about: dict[str, Any],
     ) -> None:
-        self.config = config
-        self.sampler = SignalSampler(generator, scaler).eval()
+        self.config: WGANConfig | TimeGANConfig = generator.config
+        self.sampler = SignalSampler(generator, scaler, limits(about["data"])).eval()
         self.scaler = scaler
         self.about = about  # {"data": ..., "training": ..., "metrics": ...}, all plain JSON
 
@@ -49,7 +51,8 @@ class Synthesizer:
         training: TrainConfig,
         run: Path | str,
         *,
-        sizes: dict[str, int] | None = None,
+        model: str = "rwgan",
+        sizes: dict[str, Any] | None = None,
         min_class: int = MIN_CLASS,
         device: str = "auto",
         resume: bool = False,
@@ -58,7 +61,8 @@ class Synthesizer:
     ) -> Self:
         """Train on the training part of ``windows``, choose the best step on the validation part, keep both in ``run``.
 
-        ``sizes`` are settings of WGANConfig other than those that follow from the windows. With ``resume``, a run that
+        ``model`` is the recurrent WGAN-GP, rwgan, or timegan; ``sizes`` are settings of WGANConfig or TimeGANConfig
+        other than those that follow from the windows. With ``resume``, a run that
         was stopped goes on; its settings must be the same. Lower ``min_class`` for experiments only: a class of a few
         windows is learnt as those windows.
         Raises DataError for a class with fewer than ``min_class`` training windows, ConfigError for settings that
@@ -67,29 +71,17 @@ class Synthesizer:
         folder = RunFolder(Path(run))
         learn, check = windows.part("train"), windows.part("validation")
         check_classes(learn, check, min_class)
-        sizes = dict(sizes or {})
-        scaler = PrincipalScaler.fit(learn.values, learn.rr_s, components=sizes.pop("components", None))
-        real = scaler.transform(learn.values, learn.rr_s)
-        modes = find_modes(real, learn.labels, len(learn.classes), training.seed)
-        config = WGANConfig(
-            time=scaler.time,
-            channels=scaler.channels,
-            components=len(scaler.axes),
-            intervals=len(scaler.interval_means),
-            modes=modes.counts,
-            **sizes,
-        )
-        about = {"data": describe(windows, learn), "training": {"model": MODEL, "config": training.to_json()}}
+        about = {"data": describe(windows, learn), "training": {"model": model, "config": training.to_json()}}
         chosen = pick_device(device)
-        start_run(folder, config, about, resume=resume, force=force)  # the last that can refuse, the first that writes
-        scaler.save(folder.scaler)
-        reached = fit_wgan(
-            config,
+        planned = plan(model, learn, sizes or {}, training.seed)
+        start_run(folder, planned, about, resume=resume, force=force)  # the last to refuse, the first to write
+        planned.scaler.save(folder.scaler)
+        reached = fit(
+            planned,
             training,
-            torch.from_numpy(real).to(chosen),
-            torch.from_numpy(learn.labels).to(chosen),
-            modes,
-            score=validation_score(config, learn.shares(), scaler.transform(check.values, check.rr_s), check.labels),
+            learn,
+            device=chosen,
+            score=validation_score(learn, check, planned.scaler, limits(about["data"])),
             run=folder,
             on_progress=on_progress,
         )
@@ -102,17 +94,18 @@ class Synthesizer:
         folder = RunFolder(Path(run))
         content = folder.read_config()
         model = content.get("training", {}).get("model")
-        if model != MODEL:
+        if model not in MODELS:
             raise ArtifactError(
-                f"{folder.path} holds a model {model!r}; expected {MODEL!r}, see 'ecgsynth train --help'"
+                f"{folder.path} holds a model {model!r}; expected one of {', '.join(MODELS)}, "
+                "see 'ecgsynth train --help'"
             )
         try:
-            config, data, training = WGANConfig.from_json(content["config"]), content["data"], content["training"]
+            generator = generator_of(model, content["config"])
+            data, training = content["data"], content["training"]
         except (KeyError, TypeError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
         tensors, counters = folder.read_tensors(folder.weights)
-        with torch.random.fork_rng(devices=[]):  # initial weights draw from the global generator
-            generator = Generator(config)
+        scaler = (ChannelScaler if model == "timegan" else PrincipalScaler).load(folder.scaler)
         try:
             generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
         except RuntimeError as error:
@@ -121,7 +114,7 @@ class Synthesizer:
             ) from error
         reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
         about = {"data": data, "training": training, "metrics": reached}
-        return cls(config, PrincipalScaler.load(folder.scaler), generator, about)
+        return cls(scaler, generator, about)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -150,7 +143,7 @@ class Synthesizer:
             labels=labels,
             rr_s=rr_s,
             event_index=data["event_index"],
-            meta={"synthetic": True, "seed": seed},
+            meta={"kind": data["kind"], "synthetic": True, "seed": seed},
         )
 
     def save(self, run: Path | str, *, force: bool = False) -> None:
@@ -173,7 +166,7 @@ class Synthesizer:
         """
         if not measured.get("same_training_part"):
             raise ConfigError(
-                "the report compares the generator with other beats than it learnt from; evaluate it on its own"
+                "the report compares the generator with other windows than it learnt from; evaluate it on its own"
             )
         kept = ("split", "utility", "fidelity", "privacy")
         self.about["metrics"] = {**self.about["metrics"], **{name: measured[name] for name in kept if name in measured}}
@@ -182,18 +175,24 @@ class Synthesizer:
         """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
         from ecgsynth.export.to_onnx import export_signal
 
-        export_signal(self.sampler, self.config, self.about, Path(path), force=force)
+        export_signal(self.sampler, self.about, Path(path), force=force)
 
 
 def check_classes(learn: Windows, check: Windows, minimum: int) -> None:
     """Raise DataError for a class that cannot be learnt or cannot be checked."""
-    for name, count in learn.counts().items():
+    if learn.is_series and len(learn.classes) == 1 and len(learn) < minimum:
+        raise DataError(
+            f"there are {len(learn)} training windows and at least {minimum} are needed; bring more rows, or cut more "
+            "windows from them with a smaller --length or --stride"
+        )
+    counts = learn.counts()
+    kept = ",".join(name for name, count in counts.items() if count >= minimum)
+    advice = f"bring more records, or train without it: --classes {kept}"
+    if learn.is_series:
+        advice = "bring more of its sequences, or leave their rows out"
+    for name, count in counts.items():
         if count < minimum:
-            raise DataError(
-                f"class {name} has {count} training windows and at least {minimum} are needed; "
-                f"bring more records, or train without it: --classes "
-                + ",".join(kept for kept, other in learn.counts().items() if other >= minimum)
-            )
+            raise DataError(f"class {name} has {count} training windows and at least {minimum} are needed; {advice}")
     if not len(check):
         raise DataError("the validation part is empty, so the best step cannot be chosen; bring more windows")
 
@@ -218,14 +217,27 @@ def describe(windows: Windows, learn: Windows) -> dict[str, Any]:
         "training_windows": len(learn),
         "training_patients": None if learn.groups is None else len(np.unique(learn.groups)),
         "training_sha256": learn.fingerprint(),
+        **({"series": windows.meta["series"]} if windows.is_series else {}),
     }
 
 
-def start_run(folder: RunFolder, config: WGANConfig, about: dict[str, Any], *, resume: bool, force: bool) -> None:
+def limits(data: dict[str, Any]) -> Limits | None:
+    """What the values of each channel of a series are multiples of (0: of nothing), and from where to where they go."""
+    if "series" not in data:
+        return None
+    columns = [*data["series"]["columns"], *data["series"]["statics"]]
+    return Limits(
+        steps=np.asarray([column["quantum"] or 0.0 for column in columns], dtype=np.float32),
+        lows=np.asarray([column["lowest"] for column in columns], dtype=np.float32),
+        highs=np.asarray([column["highest"] for column in columns], dtype=np.float32),
+    )
+
+
+def start_run(folder: RunFolder, planned: Plan, about: dict[str, Any], *, resume: bool, force: bool) -> None:
     """Make the run folder, or check that the one to go on with is of the same settings and data."""
     versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
     training = {**about["training"], "versions": versions}
-    content = {"config": config.to_json(), "data": about["data"], "training": training}
+    content = {"config": planned.config.to_json(), "data": about["data"], "training": training}
     content = json.loads(json.dumps(content))  # as it will be read back: tuples become lists
     if resume and folder.config.exists():
         found = folder.read_config()
@@ -234,7 +246,7 @@ def start_run(folder: RunFolder, config: WGANConfig, about: dict[str, Any], *, r
                 raise ConfigError(
                     f"{folder.path} was begun with another {part}; resume with the same command as before"
                 )
-        if found["training"]["config"] != training["config"] or found["training"]["model"] != MODEL:
+        if found["training"]["config"] != training["config"] or found["training"]["model"] != planned.model:
             raise ConfigError(f"{folder.path} was begun with other training settings; resume with the same command")
         return
     check_free(folder.path, force=force)

@@ -1,49 +1,56 @@
 """The score by which the best step of a training is chosen: usefulness and realism in small, on the validation part."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ecgsynth.classifier import ComponentClassifier, predict, train_classifier
-from ecgsynth.config import ClassifierConfig, WGANConfig
+from ecgsynth.config import ClassifierConfig
 from ecgsynth.metrics import confusion_matrix, macro_f1
 from ecgsynth.noise import pick_labels, row_noise
+from ecgsynth.sampling import Limits, SignalSampler, draw
+from ecgsynth.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.wgan import Generator
+from ecgsynth.windows import Windows
 
 __all__ = ["validation_score"]
 
 JUDGE = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)
 DRAWN = 20_000  # synthetic windows that the judges learn from
 LEARNT = 0.7  # share of the windows, real and synthetic, from which a judge learns to tell them apart
-BATCH = 2048
 
 
 def validation_score(
-    config: WGANConfig, shares: NDArray[np.float64], real: NDArray[np.float32], labels: NDArray[np.int64]
-) -> Callable[[Generator], float]:
-    """A function that scores a generator by two small classifiers of features: usefulness less what gives it away.
+    learn: Windows, check: Windows, scaler: PrincipalScaler | ChannelScaler, limits: Limits | None = None
+) -> Callable[[Generator | TimeGANGenerator], float]:
+    """A function that scores a generator by two small classifiers of components: usefulness less what gives it away.
 
-    One learns the classes from synthetic windows: its macro-F1 on real ones. The other learns to tell real from
-    synthetic: its accuracy above 0.5, on windows it has not seen, is taken off. So 1 is best; where the
-    validation part is of other patients, whose beats are never like those learnt from, it may fall below 0.
-    ``shares``: (classes,) of the training part, in which synthetic windows are drawn; ``real``: (n, features) and
-    ``labels``: (n,), of the validation part. Only the signal is judged, not the RR intervals.
+    One learns the classes from synthetic windows: its macro-F1 on real ones, or 1 where there is but one class. The
+    other learns to tell real from synthetic: its accuracy above 0.5, on windows it has not seen, is taken off. So 1 is
+    best; where the validation part is of other patients, whose beats are never like those learnt from, it may fall
+    below 0.
+    ``learn``: the training windows, in whose shares synthetic ones are drawn; ``check``: the validation part;
+    ``scaler``: of the generator's features; ``limits``: of its values. Only the signal is judged, not the RR intervals,
+    and in principal components, whatever the generator's own space.
     """
-    noise = row_noise(0, range(DRAWN), config.noise_dim)
-    asked = pick_labels(noise.label, shares)
-    signals = real[:, : config.components]
+    space = scaler if isinstance(scaler, PrincipalScaler) else PrincipalScaler.fit(learn.values, weigh=learn.is_series)
+    overlap = 0
+    if check.is_series:
+        options = check.meta["series"]["options"]
+        overlap = math.ceil(options["length"] / options["stride"])
+    signals = space.components(check.values).astype(np.float32)
+    several = len(learn.classes) > 1
+    drawn = DRAWN if several else min(DRAWN, len(check))
 
-    def score(generator: Generator) -> float:
-        device = next(generator.parameters()).device
-        uniforms, codes = torch.from_numpy(noise.uniform).split(BATCH), torch.from_numpy(asked).split(BATCH)
-        with torch.inference_mode():
-            made = torch.cat(
-                [generator.from_uniform(u.to(device), y.to(device)).cpu() for u, y in zip(uniforms, codes, strict=True)]
-            )
-        synthetic = made[:, : config.components].numpy()
-        return usefulness(synthetic, asked, signals, labels) - max(0.0, told_apart(synthetic, signals) - 0.5)
+    def score(generator: Generator | TimeGANGenerator) -> float:
+        asked = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, learn.shares())
+        values, _ = draw(SignalSampler(generator, scaler, limits), asked, seed=0)
+        synthetic = space.components(values).astype(np.float32)
+        useful = usefulness(synthetic, asked, signals, check.labels) if several else 1.0
+        return useful - max(0.0, told_apart(synthetic, signals, overlap) - 0.5)
 
     return score
 
@@ -59,13 +66,34 @@ def usefulness(
     return macro_f1(confusion_matrix(labels, predict(judge, real), classes))
 
 
-def told_apart(synthetic: NDArray[np.float32], real: NDArray[np.float32]) -> float:
-    """Accuracy with which a small classifier tells real from synthetic windows, as many of the one as of the other."""
-    n = min(len(real), len(synthetic))
-    rng = np.random.default_rng(0)
-    x = np.concatenate([real[rng.permutation(len(real))[:n]], synthetic[:n]])
-    y = np.repeat(np.array([1, 0], dtype=np.int64), n)
-    order = rng.permutation(2 * n)
-    learn, check = np.split(order, [round(LEARNT * 2 * n)])
-    judge = train_classifier(lambda: ComponentClassifier(x.shape[1], 2, JUDGE.width), x[learn], y[learn], JUDGE, seed=0)
-    return float((predict(judge, x[check]) == y[check]).mean())
+def told_apart(synthetic: NDArray[np.float32], real: NDArray[np.float32], overlap: int = 0) -> float:
+    """Accuracy with which a small classifier tells real from synthetic windows, as many of each, that it has not seen.
+
+    ``overlap``: how many windows after it a real window has samples in common with; those it is tested on have none in
+    common with those it learns from, or it would only have to remember.
+    """
+    learn, check = parted(len(real), overlap)
+    n = min(len(learn) + len(check), len(synthetic))
+    seen = round(n * len(learn) / (len(learn) + len(check)))
+    learn, check = learn[:seen], check[: n - seen]
+    x = np.concatenate([real[learn], synthetic[:seen], real[check], synthetic[seen:n]])
+    y = np.concatenate([np.repeat(np.array([1, 0], dtype=np.int64), len(rows)) for rows in (learn, check)])
+    judge = train_classifier(
+        lambda: ComponentClassifier(x.shape[1], 2, JUDGE.width), x[: 2 * seen], y[: 2 * seen], JUDGE, seed=0
+    )
+    return float((predict(judge, x[2 * seen :]) == y[2 * seen :]).mean())
+
+
+def parted(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which of ``n`` windows a judge learns from and which it is tested on, in random order.
+
+    Overlapping windows are in the order of time: of each three times ``overlap`` of them two thirds are taken, and
+    every third such stretch is tested on.
+    """
+    order = np.random.default_rng(0).permutation(n)
+    if n < 9 * overlap or not overlap:
+        learn, check = np.split(order, [round(LEARNT * n)])
+        return learn, check
+    stretch, place = np.divmod(order, 3 * overlap)
+    taken, tested = place < 2 * overlap, stretch % 3 == 2
+    return order[taken & ~tested], order[taken & tested]

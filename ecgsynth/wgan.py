@@ -20,7 +20,7 @@ __all__ = ["Critic", "Generator", "Nets", "box_muller", "critic_step", "generato
 
 FARTHEST = 4.0  # a local coordinate is cut off here: 27 spreads from the centre of its mode
 FILM = 0.25  # standard deviation of scales and shifts when training begins
-NOISE_GAIN = -0.3  # ln of the noise added to each local coordinate when training begins
+NOISE_GAIN = -0.3  # ln of the noise added to each bent coordinate when training begins; its sinh then has variance 1
 
 
 class Film(nn.Module):
@@ -44,11 +44,13 @@ class Generator(nn.Module):
     """Noise and a mode to features: a bidirectional GRU over latent steps, all its states read out as the mode wants.
 
     It works in coordinates local to the mode: local = asinh((feature - centre) / spread), with the mode's median and
-    median absolute deviation. There the many quiet beats of a mode and its few noisy ones are both within reach. The
+    median absolute deviation. There the many quiet beats of a mode and its few noisy ones are both within reach. For a
+    series, whose modes are broad, it is (feature - mean) / standard deviation, not ``bent``. The
     read-out gives each local coordinate's value, in which the fine noise is mixed as the mode wants, and how much of
-    its own fine noise is added to it.
+    its own fine noise is added to it. Where a window has hundreds of components, the weakest are ``fine``: normal
+    within each mode, and left as they are.
 
-    forward: z (n, normals), standard normal; mode (n,) int64 -> local (n, features)
+    forward: z (n, normals), standard normal; mode (n,) int64 -> local (n, learnt)
     from_uniform: uniform (n, noise_dim) in (0, 1); label (n,) int64 -> (n, features), the mode drawn by its share
     """
 
@@ -60,6 +62,7 @@ class Generator(nn.Module):
     def __init__(self, config: WGANConfig) -> None:
         super().__init__()
         self.config = config
+        self.gain = NOISE_GAIN if config.bent else 0.0
         count = sum(config.modes)
         self.register_buffer("centres", torch.zeros(count, config.features))
         self.register_buffer("spreads", torch.ones(count, config.features))
@@ -68,36 +71,45 @@ class Generator(nn.Module):
         self.register_buffer("cumulative", torch.ones(config.classes, max(config.modes)))  # shares, summed up
         self.embed = nn.Embedding(count, config.mode_dim)
         self.rnn = nn.GRU(config.step_noise + config.mode_dim, config.hidden, batch_first=True, bidirectional=True)
-        self.reduce = nn.Linear(config.latent_steps * 2 * config.hidden + config.features, config.read_out)
+        self.reduce = nn.Linear(config.latent_steps * 2 * config.hidden + config.learnt, config.read_out)
         self.film = Film(count, config.read_out)
-        self.value = nn.Linear(config.read_out, config.features)
-        self.noise = nn.Linear(2 * config.hidden, config.features)
+        self.value = nn.Linear(config.read_out, config.learnt)
+        self.noise = nn.Linear(2 * config.hidden, config.learnt)
+        # Training begins with a normal distribution for each mode, in local coordinates, and not further away.
+        nn.init.zeros_(self.value.weight)
+        nn.init.zeros_(self.value.bias)
         nn.init.zeros_(self.noise.weight)
-        nn.init.constant_(self.noise.bias, NOISE_GAIN)
+        nn.init.constant_(self.noise.bias, self.gain)
 
     def forward(self, z: Tensor, mode: Tensor) -> Tensor:
-        steps = self.config.latent_steps
-        latent = z[:, : -self.config.features].unflatten(1, (steps, self.config.step_noise))
+        steps, first = self.config.latent_steps, self.config.latent_steps * self.config.step_noise
+        latent = z[:, :first].unflatten(1, (steps, self.config.step_noise))
         asked = self.embed(mode).unsqueeze(1).expand(-1, steps, -1)
         states, _ = self.rnn(torch.cat([latent, asked], dim=2))  # (n, latent_steps, 2 * hidden)
-        fine = z[:, -self.config.features :]
-        value = self.value(self.film(self.reduce(torch.cat([states.flatten(1), fine], dim=1)), mode))
-        local: Tensor = value + self.noise(states.mean(dim=1)).clamp(max=2).exp() * fine
-        return local  # (n, features)
+        own = z[:, first : first + self.config.learnt]  # a normal number for each coordinate
+        value = self.value(self.film(self.reduce(torch.cat([states.flatten(1), own], dim=1)), mode))
+        local: Tensor = value + self.noise(states.mean(dim=1)).clamp(max=2).exp() * own
+        return local  # (n, learnt)
 
     def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
         normals = box_muller(uniform[:, :-1])[:, : self.config.normals]
         passed = (uniform[:, -1:] >= self.cumulative[label]).sum(dim=1)  # modes whose cumulative share is below it
         mode = self.first[label] + passed
-        return self.place(self(normals, mode), mode)
+        local = self(normals, mode)
+        if self.config.fine:
+            local = torch.cat([local, math.exp(self.gain) * normals[:, -self.config.fine :]], dim=1)
+        return self.place(local, mode)
 
     def place(self, local: Tensor, mode: Tensor) -> Tensor:
         """Local coordinates (n, features) -> features."""
-        return self.centres[mode] + self.spreads[mode] * local.clamp(-FARTHEST, FARTHEST).sinh()
+        if self.config.bent:
+            local = local.clamp(-FARTHEST, FARTHEST).sinh()
+        return self.centres[mode] + self.spreads[mode] * local
 
     def locate(self, features: Tensor, mode: Tensor) -> Tensor:
-        """Features (n, features) -> local coordinates."""
-        return ((features - self.centres[mode]) / self.spreads[mode]).asinh()
+        """Features (n, features) -> local coordinates (n, learnt)."""
+        local = ((features - self.centres[mode]) / self.spreads[mode])[:, : self.config.learnt]
+        return local.asinh() if self.config.bent else local
 
     def set_modes(self, modes: Modes) -> None:
         """Take over the modes that were found in the training windows."""
@@ -112,7 +124,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Local coordinates to a score; the mode is known at the input, in the first layer, and by projection at the end.
 
-    forward: local (n, features), mode (n,) int64 -> score (n,), higher is more real
+    forward: local (n, learnt), mode (n,) int64 -> score (n,), higher is more real
     """
 
     def __init__(self, config: WGANConfig) -> None:
@@ -120,7 +132,7 @@ class Critic(nn.Module):
         self.config = config
         width, count = config.critic_hidden, sum(config.modes)
         self.embed = nn.Embedding(count, 2 * config.mode_dim)
-        self.first = nn.Linear(config.features + 2 * config.mode_dim, width)
+        self.first = nn.Linear(config.learnt + 2 * config.mode_dim, width)
         self.film = Film(count, width)
         self.body = nn.Sequential(
             nn.LeakyReLU(0.2),
@@ -180,7 +192,7 @@ def critic_step(
 ) -> dict[str, Tensor]:
     """One update of the critic; the generator is only read. Losses are returned as scalars on the device.
 
-    real: (n, features), local to the modes (n,).
+    real: (n, learnt), local to the modes (n,).
 
     Differs from the paper: the penalty is taken on some steps only, with as many times the weight (lazy
     regularisation, Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, appendix B).

@@ -63,6 +63,11 @@ class Windows:
                 f"got {self.labels.min()} to {self.labels.max()}"
             )
 
+    @property
+    def is_series(self) -> bool:
+        """Whether these are windows of a user's series, each channel in a unit of its own, rather than of a signal."""
+        return bool(self.meta.get("kind") == "series")
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -77,9 +82,11 @@ class Windows:
         return self.take(np.concatenate(drawn))
 
     def part(self, name: str) -> Self:
-        """The windows of one part of the split: train, validation or test."""
+        """The windows of one part of the split: train, validation or test; each is all of them in a split "none"."""
         if name not in PARTS:
             raise DataError(f"a part is one of {', '.join(PARTS)}, got {name!r}")
+        if self.parts is None and self.meta.get("split") == "none":
+            return self
         if self.parts is None:
             raise DataError("these windows are not split yet; run 'ecgsynth prepare', or ecgsynth.splits.split")
         return self.take(self.parts == PARTS.index(name))

@@ -29,7 +29,7 @@ class ClassEntry:
 class Manifest:
     """What an exported generator says of itself."""
 
-    kind: str  # "beats"
+    kind: str  # "beats", "series", or "windows" of any other signal
     noise_dim: int
     time: int  # samples a window
     fs_hz: float

@@ -1,13 +1,16 @@
 """Drawing any number of windows into a file, one batch at a time: npz, CSV, Parquet, WFDB records."""
 
+import csv
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth import long_table
 from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.files import atomic, check_free
@@ -31,6 +34,7 @@ def sample_to_file(
     n: int,
     *,
     label: str | None = None,
+    columns: tuple[str, ...] | None = None,
     seed: int = 0,
     file_format: str = "npz",
     force: bool = False,
@@ -39,17 +43,21 @@ def sample_to_file(
     """Draw ``n`` windows of ``sampler`` into ``path`` at constant memory; for wfdb, ``path`` is a folder of records.
 
     npz is what Windows.load reads; CSV and Parquet have a row a window: its label, the RR intervals where the generator
-    makes them, then its samples in physical units, a column each. ``on_progress(k)`` is told of each k windows written.
-    Raises ConfigError for a format, n, label or seed that cannot be, ArtifactError for a path that is taken,
+    makes them, then its samples in physical units, a column each. Of a series they are the user's own table, a row a
+    step, of which ``columns`` picks some. ``on_progress(k)`` is told of each k windows written.
+    Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken,
     MissingExtraError where Parquet or WFDB need a package that is not installed.
     """
     if file_format not in FORMATS:
         raise ConfigError(f"a format is one of {', '.join(FORMATS)}, got {file_format!r}")
+    about = series_of(sampler, columns, file_format)
     path = Path(path)
     check_free(path, force=force)
     batches = watched(sampler.stream(n, label, seed, WRITTEN_AT_ONCE), on_progress)
     like = sampler.sample(1, label, seed)
-    if file_format == "npz":
+    if about is not None and file_format != "npz":
+        write_series(path, about, columns, like, batches, file_format)
+    elif file_format == "npz":
         save_batches(path, like, batches, n=n, force=force)
     elif file_format == "csv":
         write_csv(path, like, batches)
@@ -64,6 +72,56 @@ def watched(batches: Iterator[Windows], on_progress: Callable[[int], None] | Non
         yield batch
         if on_progress is not None:
             on_progress(len(batch))
+
+
+def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format: str) -> dict[str, Any] | None:
+    """What is known of the table that a series came from, or None; ConfigError for what cannot be written of it."""
+    about: dict[str, Any] | None = sampler.manifest.data.get("series")
+    if columns is not None and (about is None or file_format == "npz"):
+        raise ConfigError("columns can be picked of a series that is written as csv or parquet, not otherwise")
+    if about is not None and file_format == "wfdb":
+        raise ConfigError("WFDB records hold signals in one unit; write a series as npz, csv or parquet")
+    return about
+
+
+def write_series(
+    path: Path,
+    about: dict[str, Any],
+    columns: tuple[str, ...] | None,
+    like: Windows,
+    batches: Iterator[Windows],
+    file_format: str,
+) -> None:
+    """The user's own table, a row a step, a batch of windows at a time."""
+    names = long_table.column_names(about)
+    unknown = [name for name in columns or () if name not in names]
+    if unknown:
+        raise ConfigError(f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(names)}")
+    kept = [name for name in names if columns is None or name in columns or name in names[:2]]
+    tables = tables_of(about, kept, batches)
+    if file_format == "csv":
+        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+            out = csv.writer(file, lineterminator="\n")
+            out.writerow(kept)
+            for table in tables:
+                out.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
+        return
+    pyarrow = require("pyarrow", "writing Parquet")
+    parquet = require("pyarrow.parquet", "writing Parquet")
+    first = next(tables_of(about, kept, iter([like])))
+    schema = pyarrow.table(dict(first)).schema.with_metadata({"synthetic": "true"})
+    with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+        for table in tables:
+            writer.write_table(pyarrow.table(dict(table), schema=schema))
+
+
+def tables_of(about: dict[str, Any], kept: list[str], batches: Iterator[Windows]) -> Iterator[dict[str, NDArray[Any]]]:
+    """The long table of each batch, its ids going on from the batch before."""
+    first = 0
+    for batch in batches:
+        table = long_table.rows(batch, about, first)
+        yield {name: table[name] for name in kept}
+        first += len(batch)
 
 
 def column_names(like: Windows) -> list[str]:

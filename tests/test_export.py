@@ -26,7 +26,7 @@ from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import to_onnx
 from ecgsynth.export.manifest import CONTRACT, KEY, ClassEntry, Manifest
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.export.to_onnx import TOLERANCE, export_signal, largest_difference, write_graph
+from ecgsynth.export.to_onnx import TOLERANCE, export_signal, largest_difference, without_ties, write_graph
 from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.sampling import SignalSampler, draw
 from ecgsynth.scaling import PrincipalScaler
@@ -213,6 +213,10 @@ def echo_sampler(tiny: Synthesizer) -> SignalSampler:
             time=NORMALS,
             channels=1,
             mean=np.zeros(NORMALS),
+            weights=np.ones(1),
+            stepped=np.zeros(1),
+            knots=np.zeros((1, 24)),
+            scores=np.zeros((1, 24)),
             axes=np.eye(NORMALS),
             scales=np.ones(NORMALS),
             interval_means=np.zeros(0),
@@ -418,10 +422,10 @@ def test_a_graph_that_differs_is_not_written(
     kept.write_bytes(b"of before")
     for path in (tmp_path / "new.onnx", kept):
         with pytest.raises(ArtifactError, match="differs from torch by .* nothing was written"):
-            export_signal(other, tiny.config, tiny.about, path, force=True)
+            export_signal(other, tiny.about, path, force=True)
     assert list(tmp_path.iterdir()) == [kept]
     assert kept.read_bytes() == b"of before"
-    export_signal(tiny.sampler, tiny.config, tiny.about, kept, force=True)  # the guard lets the right one pass
+    export_signal(tiny.sampler, tiny.about, kept, force=True)  # the guard lets the right one pass
     assert OnnxSampler(kept).manifest.noise_dim == NOISE_DIM
 
 
@@ -434,7 +438,7 @@ def test_a_generator_of_numbers_that_are_none_is_not_written(
         broken.mean[0] = value
     monkeypatch.setattr(to_onnx, "write_graph", give(exported.read_bytes()))
     with np.errstate(invalid="ignore"), pytest.raises(ArtifactError, match="nothing was written"):
-        export_signal(broken, tiny.config, tiny.about, tmp_path / "new.onnx")
+        export_signal(broken, tiny.about, tmp_path / "new.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -446,6 +450,56 @@ def test_the_difference_is_taken_at_several_batch_sizes(tiny: Synthesizer, expor
         other.mean[0] += 0.5
     wrong = largest_difference(other, tiny.config, fixed.SerializeToString())
     assert 0.1 < wrong < 1  # half a millivolt of a signal of a few
+
+
+def test_each_channel_counts_by_itself(tiny: Synthesizer, exported: Path) -> None:
+    # The second channel a thousand times as large: what is wrong in the first would be lost in it.
+    other = copy.deepcopy(tiny.sampler)
+    scale = torch.tensor([1.0, 1000.0]).repeat(32)
+    with torch.no_grad():
+        other.basis[:, :64] *= scale
+        other.mean[:64] *= scale
+    large = onnx.load(exported)
+    node = onnx.helper.make_node("Mul", ["small", "scale"], ["signal"])
+    for made in large.graph.node:
+        made.output[:] = ["small" if name == "signal" else name for name in made.output]
+    large.graph.node.append(node)
+    large.graph.initializer.append(onnx.numpy_helper.from_array(np.array([1, 1000], dtype=np.float32), "scale"))
+    assert largest_difference(other, tiny.config, large.SerializeToString()) <= 1e-5
+    with torch.no_grad():
+        other.mean[::2][:32] += 0.5
+    assert largest_difference(other, tiny.config, large.SerializeToString()) > 0.05
+
+
+STEPS = np.array([10.0, 0.0, 0.1], dtype=np.float32)
+
+
+def test_values_rounded_either_way_are_no_difference() -> None:
+    gap = np.random.default_rng(0).uniform(0, 1e-4, (1, 24, 3)).astype(np.float32)
+    tied = gap.copy()
+    tied[0, 3, 0], tied[0, 7, 2] = 10, 0.1000003  # even of a single window
+    assert without_ties(tied, STEPS).max() < 1e-4
+    assert np.array_equal(without_ties(gap, STEPS), gap)
+    many = np.zeros((100, 24, 3), dtype=np.float32)
+    many[:30, 0, 0] = 10  # 30 of 7200
+    assert (without_ties(many, STEPS) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("at", "value"),
+    [((0, 3, 0), 5.0), ((0, 3, 0), 20.0), ((0, 3, 1), 10.0), ((0, 3, 1), 0.1), ((0, 3, 2), 10.0), ((0, 3, 0), np.nan)],
+    ids=["half a step", "two steps", "no steps", "no steps either", "another's", "nan"],
+)
+def test_what_is_not_one_step_is_a_difference(at: tuple[int, int, int], value: float) -> None:
+    gap = np.zeros((10, 24, 3), dtype=np.float32)
+    gap[at] = value
+    assert np.array_equal(without_ties(gap, STEPS), gap, equal_nan=True)
+
+
+def test_ties_that_are_many_are_a_difference() -> None:
+    gap = np.zeros((10, 24, 3), dtype=np.float32)
+    gap[:, ::8, 0] = 10  # 30 of 720: rounding down, say, where torch rounds to the nearest
+    assert without_ties(gap, STEPS).max() == 10
 
 
 def test_an_existing_file_is_kept(tmp_path: Path, tiny: Synthesizer) -> None:

@@ -265,6 +265,10 @@ def rounded() -> SignalSampler:
         time=16,
         channels=1,
         mean=np.zeros(16),
+        weights=np.ones(1),
+        stepped=np.zeros(1),
+        knots=np.zeros((1, 24)),
+        scores=np.zeros((1, 24)),
         axes=axes.T,
         scales=np.ones(8),
         interval_means=np.full(2, -0.2),
@@ -280,9 +284,9 @@ def test_a_generator_in_half_the_bytes_draws_the_same_bytes(tmp_path: Path, monk
     content = draft.read_bytes()
     monkeypatch.setattr(to_onnx, "write_graph", lambda sampler, config, path: path.write_bytes(content))
     small, large = tmp_path / "small.onnx", tmp_path / "large.onnx"
-    export_signal(sampler, CONFIG, ABOUT, small)
+    export_signal(sampler, ABOUT, small)
     monkeypatch.setattr(to_onnx, "halve", lambda model: None)
-    export_signal(sampler, CONFIG, ABOUT, large)
+    export_signal(sampler, ABOUT, large)
     weights = sum(p.numel() for p in sampler.generator.parameters() if p.numel() >= WORTH_HALVING)
     assert large.stat().st_size - small.stat().st_size > 1.9 * weights
     uniform = np.random.default_rng(0).uniform(size=(300, CONFIG.noise_dim)).astype(np.float32)

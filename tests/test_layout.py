@@ -23,22 +23,26 @@ ORDER = """
 errors
 config noise files
 windows
-ecg splits scaling modes
-wgan classifier devices metrics physiology
+ecg table_files series splits scaling modes long_table
+wgan timegan classifier devices metrics scores physiology
 checkpoint sampling
 training
-fit_wgan validation privacy
+fit_wgan fit_timegan validation privacy
+models
 export.manifest
 export.onnx_sampler export.to_onnx
 export.writers
 utility fidelity plots report synthesizer
+series_fidelity
 evaluation
 demo
 cli
 """.split()
 # What modules may take from ecgsynth itself, and where it stands.
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
-RUNTIME = "errors config noise files windows export.manifest export.onnx_sampler export.writers report cli".split()
+RUNTIME = (
+    "errors config noise files windows long_table export.manifest export.onnx_sampler export.writers report cli".split()
+)
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 
 

@@ -4,11 +4,16 @@ import json
 
 import numpy as np
 import pytest
+import scipy.special
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ecgsynth.config import WGANConfig
 from ecgsynth.errors import ArtifactError, DataError
-from ecgsynth.scaling import LOST, MOST, POWER, PrincipalScaler
+from ecgsynth.sampling import SignalSampler
+from ecgsynth.scaling import LOST, MOST, POWER, ChannelScaler, PrincipalScaler, as_scores
+from ecgsynth.wgan import Generator
 
 
 def draw(seed, n=200, time=10, channels=2, ways=None):
@@ -106,7 +111,7 @@ def test_json_round_trip_is_bit_exact(tmp_path_factory, seed, components):
     assert len(scaler.interval_means) == 2 * (seed % 2)
     scaler.save(path)
     back = PrincipalScaler.load(path)
-    for name in ("mean", "axes", "scales", "interval_means", "interval_scales"):
+    for name in ("mean", "weights", "axes", "scales", "interval_means", "interval_scales"):
         ours, theirs = getattr(scaler, name), getattr(back, name)
         assert ours.shape == theirs.shape
         assert ours.dtype == theirs.dtype
@@ -160,8 +165,8 @@ def test_windows_of_one_number():
 
 
 WHOLE = {
-    **{"time": 1, "channels": 1, "kept": 1.0, "mean": [0.0], "axes": [[1.0]], "scales": [1.0]},
-    **{"interval_means": [], "interval_scales": []},
+    **{"time": 1, "channels": 1, "kept": 1.0, "mean": [0.0], "weights": [1.0], "axes": [[1.0]], "scales": [1.0]},
+    **{"interval_means": [], "interval_scales": [], "stepped": [0.0], "knots": [[0.0]], "scores": [[0.0]]},
 }
 
 
@@ -176,6 +181,8 @@ WHOLE = {
         {**WHOLE, "power": 1},
         {name: value for name, value in WHOLE.items() if name != "kept"},
         {name: value for name, value in WHOLE.items() if not name.startswith("interval")},  # as before there were any
+        {name: value for name, value in WHOLE.items() if name != "weights"},  # as before channels were weighed
+        {"time": 1, "channels": 1, "lows": [0.0], "highs": [1.0]},  # of TimeGAN
     ],
 )
 def test_a_scaler_of_another_kind_is_refused(tmp_path, content):
@@ -214,14 +221,13 @@ def test_without_a_number_so_many_components_that_next_to_nothing_is_lost():
     assert PrincipalScaler.fit(values, components=3).axes == pytest.approx(scaler.axes[:3])
 
 
-def test_there_are_never_more_components_than_windows_less_one_nor_than_the_most(monkeypatch):
+def test_there_are_never_more_components_than_windows_less_one_nor_than_the_most():
     assert MOST == 192
     values = draw(0, n=200)
     assert len(PrincipalScaler.fit(values).axes) > 8
     assert len(PrincipalScaler.fit(values[:8]).axes) == 7  # eight windows vary in seven ways
-    monkeypatch.setattr("ecgsynth.scaling.MOST", 4)
-    assert len(PrincipalScaler.fit(values).axes) == 4
-    assert len(PrincipalScaler.fit(values, components=6).axes) == 6  # who asks for more gets it
+    assert len(PrincipalScaler.fit(values, most=4).axes) == 4
+    assert len(PrincipalScaler.fit(values, components=6, most=4).axes) == 6  # who asks for more gets it
 
 
 # ---- RR intervals
@@ -293,3 +299,140 @@ def test_windows_without_the_intervals_of_training_are_refused():
     scaler = PrincipalScaler.fit(values, draw_intervals(1), components=5)
     with pytest.raises(DataError, match="expected windows with RR intervals, as in training, got none"):
         scaler.transform(values)
+
+
+# ---- channels in different units, and clusters
+
+
+def test_weighed_channels_count_alike_whatever_their_units():
+    values = draw(0)
+    units = np.array([1000.0, 0.01], dtype=np.float32)
+    scaler, other = (PrincipalScaler.fit(some, components=6, weigh=True) for some in (values, values * units))
+    assert scaler.weights == pytest.approx(values.std(axis=(0, 1)), rel=1e-5)
+    assert other.weights == pytest.approx(scaler.weights * units, rel=1e-4)
+    assert np.abs(np.abs(scaler.axes @ other.axes.T) - np.eye(6)).max() < 1e-3  # the same but for their signs
+    assert np.abs(scaler.transform(values)) == pytest.approx(np.abs(other.transform(values * units)), abs=1e-2)
+    weighed = values / scaler.weights.astype(np.float32)
+    plain = PrincipalScaler.fit(weighed, components=6)
+    assert np.abs(scaler.transform(values)) == pytest.approx(np.abs(plain.transform(weighed)), abs=1e-3)
+    assert (PrincipalScaler.fit(values).weights == 1).all()
+
+
+def test_what_is_weighed_comes_back_in_its_own_units():
+    values = draw(0) * np.array([1000.0, 0.01], dtype=np.float32)
+    scaler = PrincipalScaler.fit(values, components=20, weigh=True)
+    back, _ = inverse(scaler, scaler.transform(values))
+    assert (np.abs(back - values).max(axis=(0, 1)) < 1e-4 * np.abs(values).max(axis=(0, 1))).all()
+
+
+def test_a_channel_that_stands_still_is_not_divided_by_nothing():
+    values = draw(0)
+    values[:, :, 1] = 3.0
+    scaler = PrincipalScaler.fit(values, weigh=True)
+    assert np.isfinite(scaler.transform(values)).all()
+    back, _ = inverse(scaler, scaler.transform(values))
+    assert back[:, :, 1] == pytest.approx(3.0, abs=1e-5)
+
+
+def test_components_of_clusters_are_uncorrelated_within_them():
+    # Two flat clusters side by side, far apart along the diagonal: the first axis of all is that, and of them none is.
+    rng = np.random.default_rng(0)
+    within = rng.normal(size=(2000, 3)) * [1.0, 0.3, 0.1] @ np.linalg.qr(rng.normal(size=(3, 3)))[0]
+    clusters = np.repeat([0, 1], [500, 1500])
+    values = (within + 50.0 * clusters[:, None]).reshape(2000, 3, 1).astype(np.float32)
+    scaler = PrincipalScaler.fit(values, components=3, clusters=clusters)
+    made = scaler.transform(values)
+    pooled = np.concatenate([made[clusters == code] - made[clusters == code].mean(axis=0) for code in (0, 1)])
+    assert (np.abs(np.corrcoef(pooled, rowvar=False) - np.eye(3)) < 1e-4).all()
+    assert pooled.std(axis=0) == pytest.approx(np.array([1.0, 0.3, 0.1]) ** (1 - POWER), rel=0.05)
+    assert scaler.mean == pytest.approx(values.mean(axis=0)[:, 0], rel=1e-6)  # windows still start from that of all
+    back, _ = inverse(scaler, made)
+    assert back == pytest.approx(values, abs=1e-3)  # where clusters lie is not lost
+    apart = np.abs(np.corrcoef(PrincipalScaler.fit(values, components=3).transform(values)[clusters == 0].T))
+    assert apart[0, 1:].max() > 0.3
+
+
+# ---- TimeGAN's scaling
+
+
+def test_channels_lie_between_0_and_1_and_come_back():
+    values = draw(0) * np.array([1000.0, 0.01], dtype=np.float32)
+    scaler = ChannelScaler.fit(values)
+    made = scaler.transform(values)
+    assert (made.shape, made.dtype) == ((200, 20), np.float32)
+    flat = made.reshape(-1, 2)  # time first, then channel
+    assert (flat.min(axis=0) < 0.1).all()
+    assert (flat.max(axis=0) > 0.9).all()
+    assert ((flat >= 0) & (flat <= 1)).mean() > 0.99
+    spans, lows = scaler.basis()
+    assert spans.dtype == lows.dtype == np.float32
+    back = (made * spans + lows).reshape(values.shape)
+    assert (np.abs(back - values).max(axis=(0, 1)) < 1e-5 * np.abs(values).max(axis=(0, 1))).all()
+    assert len(scaler.interval_means) == 0
+
+
+def test_the_ends_of_a_range_are_nobodys_own():
+    values = np.linspace(0, 1, 2000, dtype=np.float32).reshape(200, 10, 1)
+    wild = values.copy()
+    wild[7, 3] = 1e6
+    calm, moved = ChannelScaler.fit(values), ChannelScaler.fit(wild)
+    low, high = np.sort(values.ravel())[:20].mean(), np.sort(values.ravel())[-20:].mean()
+    assert calm.lows == pytest.approx(low - 0.05 * (high - low), abs=1e-6)
+    assert calm.highs == pytest.approx(high + 0.05 * (high - low), abs=1e-6)
+    assert moved.highs < 0.06 * 1e6  # a twentieth of it, where a range would end with it
+
+
+def test_a_range_of_nothing_and_a_few_values():
+    still = ChannelScaler.fit(np.full((50, 4, 1), 3.0, dtype=np.float32))
+    assert np.isfinite(still.transform(np.full((2, 4, 1), 3.0, dtype=np.float32))).all()
+    few = ChannelScaler.fit(np.array([[[1.0], [3.0]]], dtype=np.float32))  # fewer values than ENDS
+    assert few.lows < few.highs
+
+
+def test_a_channel_scaler_is_saved_to_the_bit(tmp_path):
+    scaler = ChannelScaler.fit(draw(0))
+    scaler.save(tmp_path / "scaler.json")
+    back = ChannelScaler.load(tmp_path / "scaler.json")
+    assert (back.time, back.channels) == (10, 2)
+    assert back.lows.tobytes() == scaler.lows.tobytes()
+    assert back.highs.tobytes() == scaler.highs.tobytes()
+    PrincipalScaler.fit(draw(0)).save(tmp_path / "scaler.json")
+    with pytest.raises(ArtifactError, match=r"scaler\.json is not a scaler of this version"):
+        ChannelScaler.load(tmp_path / "scaler.json")
+
+
+# ---- channels that come in steps
+
+
+def test_a_channel_in_steps_stands_at_the_middle_of_its_ranks():
+    values = np.repeat(np.array([0, 10, 30], dtype=np.float32), [700, 200, 100])[:, None, None]
+    values = np.concatenate([values, np.random.default_rng(0).normal(size=(1000, 1, 1))], axis=2).astype(np.float32)
+    scaler = PrincipalScaler.fit(values, weigh=True, stepped=np.array([True, False]))
+    assert scaler.stepped.tolist() == [1, 0]
+    wanted = scipy.special.ndtri([0.35, 0.8, 0.95])  # half of the 700, all of them and half of the 200, and so on
+    assert scaler.knots[0, :3].tolist() == [0, 10, 30]
+    assert scaler.scores[0, :3] == pytest.approx(wanted)
+    assert (np.diff(scaler.scores[0]) > 0).all()
+    seen = as_scores(values, scaler.stepped, scaler.knots, scaler.scores)
+    assert seen[[0, 800, 999], 0, 0] == pytest.approx(wanted, rel=1e-5)
+    assert (seen[:, :, 1] == values[:, :, 1]).all()
+
+
+def test_what_lies_between_two_steps_has_a_score_between_theirs():
+    values = np.repeat(np.array([0, 10], dtype=np.float32), 50)[:, None, None]
+    scaler = PrincipalScaler.fit(values, components=1, stepped=np.array([True]))
+    low, half, high = as_scores(
+        np.array([0, 5, 10], dtype=np.float32)[:, None, None], scaler.stepped, scaler.knots, scaler.scores
+    )[:, 0, 0]
+    assert half == pytest.approx((low + high) / 2, abs=1e-6)
+
+
+def test_scores_are_taken_back_to_the_values():
+    rng = np.random.default_rng(1)
+    values = rng.choice([0, 0, 0, 10, 20, 50], (300, 4, 1)).astype(np.float32)
+    scaler = PrincipalScaler.fit(values, stepped=np.array([True]))
+    sampler = SignalSampler(Generator(WGANConfig(time=4, components=len(scaler.axes), modes=(1,))), scaler)
+    scores = as_scores(values, scaler.stepped, scaler.knots, scaler.scores)
+    assert sampler.from_scores(torch.from_numpy(scores)).detach().numpy() == pytest.approx(values, abs=1e-3)
+    beyond = sampler.from_scores(torch.tensor([[[-9.0]], [[9.0]]]))
+    assert beyond.flatten().tolist() == pytest.approx([0, 50], abs=1e-3)  # the outermost knots are the ends

@@ -139,7 +139,7 @@ def test_a_sample_says_what_it_is(run: Path) -> None:
     assert made.rr_s.shape == (5, 2)
     assert made.rr_s.dtype == np.float32
     assert (made.groups, made.parts) == (None, None)
-    assert made.meta == {"synthetic": True, "seed": 3}
+    assert made.meta == {"kind": "beats", "synthetic": True, "seed": 3}
 
 
 def test_rows_of_a_label_have_the_noise_of_their_number(run: Path) -> None:
@@ -332,7 +332,7 @@ def test_the_manifest_tells_what_was_measured(
 def test_what_was_measured_against_other_windows_is_not_told(run: Path, same: dict[str, bool]) -> None:
     made = Synthesizer.load(run)
     before = json.dumps(made.about)
-    with pytest.raises(ConfigError, match="other beats than it learnt from"):
+    with pytest.raises(ConfigError, match="other windows than it learnt from"):
         made.tell_measured({"utility": {}, **same})
     assert json.dumps(made.about) == before
 
@@ -414,7 +414,7 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda run: change_config(run, training={"model": "diffusion"}), "'diffusion'; expected 'rwgan'"),
+        (lambda run: change_config(run, training={"model": "diffusion"}), "'diffusion'; expected one of rwgan, "),
         (lambda run: change_config(run, format=2), "format 2 and this version reads up to 1; upgrade"),
         (lambda run: change_config(run, format="x"), "not a run folder"),
         (lambda run: change_config(run, config=None), "config.json"),

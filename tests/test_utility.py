@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.classifier import BeatClassifier, ComponentClassifier, predict, train_classifier, with_intervals
-from ecgsynth.config import ClassifierConfig, WGANConfig
+from ecgsynth.config import ClassifierConfig
 from ecgsynth.errors import ConfigError, DataError, TrainingDivergedError
 from ecgsynth.evaluation import matching
 from ecgsynth.export.onnx_sampler import OnnxSampler
@@ -28,8 +28,6 @@ from ecgsynth.utility import (
     training_set,
     utility,
 )
-from ecgsynth.validation import told_apart, usefulness, validation_score
-from ecgsynth.wgan import Generator, box_muller
 from ecgsynth.windows import Windows
 
 TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"
@@ -474,132 +472,6 @@ def test_class_weights_weigh_the_classes_in_the_loss() -> None:
     assert guessed([1.0, 1.0]) == pytest.approx(guessed(None), abs=1e-5)
     assert guessed([1.0, 9.0]) == pytest.approx(0.5, abs=0.1)  # 9 x 10 windows against 90
     assert guessed([1.0, 81.0]) == pytest.approx(0.9, abs=0.05)
-
-
-# ---- the score by which the best step is chosen
-
-
-class Fake(Generator):
-    """Gaussian classes around the corners that ``centre_of`` names, whatever the mode."""
-
-    def __init__(self, config: WGANConfig, centre_of: Callable[[Tensor], Tensor], away: float = 0.0) -> None:
-        super().__init__(config)
-        self.corners = nn.Parameter(3 * torch.eye(3, 4))
-        self.centre_of, self.away = centre_of, away
-        self.cumulative[:, 0] = 0.5  # both modes of a class are drawn
-        self.drawn: list[Tensor] = []
-
-    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
-        mode = 2 * label + (uniform[:, -1] >= self.cumulative[label, 0])
-        self.drawn.append(mode)
-        normals = box_muller(uniform[:, :-1])
-        made = self.corners[self.centre_of(label)] + 0.3 * normals[:, :4] + torch.tensor([0, 0, 0, self.away])
-        return torch.cat([made, 100 * normals[:, 4:6]], dim=1)  # intervals far from any that there are
-
-
-FAKE = WGANConfig(time=32, components=4, intervals=2, modes=(2, 2, 2), latent_steps=2, step_noise=2, hidden=2)
-
-
-@pytest.fixture
-def quick_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecgsynth.validation.DRAWN", 600)
-    monkeypatch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=16, steps=60, batch=64, rate=1e-2))
-
-
-def corners(n: int, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Three Gaussian classes, as ``Fake`` makes them, and two intervals."""
-    rng, labels = np.random.default_rng(seed), np.tile([0, 1, 2], n // 3)
-    points = 3 * np.eye(3, 4)[labels] + 0.3 * rng.normal(size=(n, 4))
-    return np.hstack([points, rng.normal(size=(n, 2))]).astype(np.float32), labels
-
-
-@pytest.mark.usefixtures("quick_judge")
-def test_the_validation_score_tells_good_from_bad() -> None:
-    points, labels = corners(240)
-    score = validation_score(FAKE, np.full(3, 1 / 3), points, labels)
-    good, mixed = Fake(FAKE, lambda label: label), Fake(FAKE, lambda label: label.clamp(max=1))
-    wrong, moved = Fake(FAKE, lambda label: (label + 1) % 3), Fake(FAKE, lambda label: label, away=1.5)
-    assert score(good) > 0.85
-    assert 0.2 < score(mixed) < 0.7  # the third class looks like the second
-    assert score(wrong) < 0.05
-    assert score(moved) < score(good) - 0.3  # as useful, but told apart from real ones
-    assert score(good) == score(good)  # the same noise and the same judge each time
-
-
-@pytest.mark.usefixtures("quick_judge")
-def test_the_score_is_usefulness_less_what_gives_the_synthetic_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    points, labels = corners(120)
-    seen: list[tuple[NDArray[np.float32], ...]] = []
-    monkeypatch.setattr("ecgsynth.validation.usefulness", lambda *given: seen.append(given) or 0.75)
-    score = validation_score(FAKE, np.array([0.6, 0.3, 0.1]), points, labels)
-    for accuracy, wanted in ((0.5, 0.75), (0.6, 0.65), (1.0, 0.25), (0.4, 0.75)):  # worse than a guess is a guess
-        monkeypatch.setattr("ecgsynth.validation.told_apart", lambda *given, found=accuracy: found)
-        assert score(Fake(FAKE, lambda label: label)) == pytest.approx(wanted)
-    synthetic, asked, real, truth = seen[0]
-    assert np.array_equal(real, points[:, :4])  # the intervals are not judged
-    assert synthetic.shape == (600, 4)
-    assert np.array_equal(truth, labels)
-    assert np.abs(synthetic - 3 * np.eye(3, 4)[asked]).max() < 2
-
-
-@pytest.mark.usefixtures("quick_judge")
-def test_synthetic_windows_are_drawn_in_the_training_shares() -> None:
-    points, labels = corners(120)
-    made = Fake(FAKE, lambda label: label)
-    validation_score(FAKE, np.array([0.6, 0.3, 0.1]), points, labels)(made)
-    drawn = np.bincount(torch.cat(made.drawn).numpy(), minlength=6) / 600
-    assert drawn == pytest.approx([0.3, 0.3, 0.15, 0.15, 0.05, 0.05], abs=0.08)  # 4 standard deviations
-
-
-@pytest.mark.usefixtures("quick_judge")
-@pytest.mark.parametrize(("away", "low", "high"), [(0.0, 0.35, 0.65), (0.5, 0.7, 0.9), (9.0, 0.99, 1.0)])
-def test_what_is_told_apart_is_what_can_be(away: float, low: float, high: float) -> None:
-    # By how much two normals of deviation 0.3 overlap at a distance of 0.5: at best 80 % are told apart.
-    real, made = corners(600)[0][:, :4], corners(900, seed=1)[0][:, :4]
-    made[:, 3] += away
-    assert low <= told_apart(made, real) <= high
-    assert told_apart(made, real) == told_apart(made, real)
-
-
-@pytest.mark.parametrize(("of_real", "of_synthetic"), [(50, 80), (80, 50), (50, 50)])
-def test_the_judge_of_realism_sees_as_many_of_each_and_is_asked_of_others(
-    monkeypatch: pytest.MonkeyPatch, of_real: int, of_synthetic: int
-) -> None:
-    learnt: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
-    asked: list[NDArray[np.float32]] = []
-
-    def learn(build: object, x: NDArray[np.float32], y: NDArray[np.int64], *rest: object, seed: int) -> None:
-        learnt.append((x, y))
-
-    def guess(judge: object, x: NDArray[np.float32]) -> NDArray[np.int64]:
-        asked.append(x)
-        return (x[:, 0] < 100).astype(np.int64)  # always right: real ones are numbered from 0, synthetic from 1000
-
-    monkeypatch.setattr("ecgsynth.validation.train_classifier", learn)
-    monkeypatch.setattr("ecgsynth.validation.predict", guess)
-    real = np.arange(of_real, dtype=np.float32)[:, None]
-    made = np.arange(of_synthetic, dtype=np.float32)[:, None] + 1000
-    assert told_apart(made, real) == 1.0
-    ((x, y),), (others,) = learnt, asked
-    assert (len(x), len(others)) == (70, 30)
-    assert np.array_equal(y, x[:, 0] < 100)
-    together = np.concatenate([x, others])[:, 0]
-    assert len(set(together.tolist())) == 100  # none twice, so that none that was learnt is asked of
-    assert (together < 100).sum() == 50
-    if of_real > 50:
-        assert together[together < 100].max() >= 50  # some of all real windows, not the first ones
-
-
-@pytest.mark.usefixtures("quick_judge")
-def test_usefulness_is_macro_f1_on_the_real_windows() -> None:
-    points, labels = corners(240)
-    other, truth = corners(300, seed=1)
-    assert usefulness(points[:, :4], labels, other[:, :4], truth) > 0.95
-    assert usefulness(points[:, :4], labels, other[:, :4], (truth + 1) % 3) < 0.05
-    # Rare classes count as much as common ones.
-    some = np.concatenate([np.flatnonzero(truth == 0), np.flatnonzero(truth != 0)[:6]])
-    blind = np.where(labels == 2, 1, labels)
-    assert usefulness(points[:, :4], blind, other[some, :4], truth[some]) < 0.75
 
 
 def test_the_quick_judge_is_a_classifier_of_components() -> None:

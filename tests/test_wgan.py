@@ -54,6 +54,7 @@ def nets() -> Nets:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         generator, critic = Generator(CONFIG), Critic(CONFIG)
+        nn.init.normal_(generator.value.weight, std=0.4)  # it begins at zero, and leaves that with the first step
     generator.set_modes(some_modes())
     return Nets(
         generator,
@@ -405,12 +406,70 @@ def test_modes_differ_in_what_the_network_makes_and_in_how_it_is_judged(nets: Ne
             assert not torch.allclose(scores[one], scores[other])
 
 
-def test_a_generator_begins_with_noise_of_its_own_in_every_feature(nets: Nets) -> None:
+def test_a_generator_begins_with_noise_of_its_own_in_every_feature_and_nothing_else() -> None:
     z = normal(6, NORMALS)
     with torch.no_grad():
-        nets.generator.value.weight.zero_()
-        nets.generator.value.bias.zero_()
-        assert torch.allclose(nets.generator(z, MODES), math.exp(-0.3) * z[:, -FEATURES:], atol=1e-6)
+        assert torch.allclose(Generator(CONFIG)(z, MODES), math.exp(-0.3) * z[:, -FEATURES:], atol=1e-6)
+
+
+def test_the_first_step_of_a_generator_moves_its_read_out() -> None:
+    generator, critic = Generator(CONFIG), Critic(CONFIG)
+    nets = Nets(
+        generator,
+        critic,
+        torch.optim.Adam(generator.parameters(), lr=1e-2, betas=(0.0, 0.9)),
+        torch.optim.Adam(critic.parameters(), lr=1e-2, betas=(0.0, 0.9)),
+    )
+    generator_step(nets, MODES, rng())
+    assert (generator.value.weight != 0).any()
+    before = weights(generator)
+    generator_step(nets, MODES, rng(1))
+    assert not any(torch.equal(before[name], value) for name, value in generator.named_parameters())
+
+
+# ---- fine components
+
+
+FINE = dataclasses.replace(CONFIG, components=9, intervals=0, fine=4)
+
+
+def test_networks_neither_make_nor_judge_fine_components() -> None:
+    assert (FINE.features, FINE.learnt, FINE.normals) == (9, 5, 17)
+    generator, critic = Generator(FINE), Critic(FINE)
+    assert generator(normal(6, 17), MODES).shape == (6, 5)
+    assert generator.locate(normal(6, 9), MODES).shape == (6, 5)
+    assert critic(normal(6, 5), MODES).shape == (6,)
+    whole, some = (sum(p.numel() for p in Generator(config).parameters()) for config in (CONFIG, FINE))
+    assert some < whole
+
+
+def test_fine_components_are_normal_within_their_mode_each_by_a_number_of_its_own() -> None:
+    generator = shaken(Generator(FINE))
+    assert isinstance(generator, Generator)
+    modes = dataclasses.replace(some_modes(), centres=normal(6, 9).numpy(), spreads=normal(6, 9).abs().numpy() + 0.5)
+    generator.set_modes(modes)
+    uniform = torch.rand((6, FINE.noise_dim), generator=rng(1)).clamp(1e-6, 1 - 1e-6)
+    label = torch.tensor([0, 1, 2, 0, 1, 1])
+    uniform[:, -1] = torch.tensor([0.1, 0.1, 0.1, 0.9, 0.6, 0.9])  # these are the modes MODES
+    with torch.no_grad():
+        made = generator.from_uniform(uniform, label).numpy()
+        z = box_muller(uniform[:, :-1])[:, :17]
+        local = generator(z, MODES)
+        local_then_fine = torch.cat([local, math.exp(-0.3) * z[:, 13:]], dim=1).numpy()
+        learnt = [generator(z + shift * (torch.arange(17) >= 13), MODES) for shift in (0, 1)]
+    wanted = modes.centres[MODES] + modes.spreads[MODES] * np.sinh(np.clip(local_then_fine, -4, 4))
+    assert made == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+    assert torch.equal(*learnt)  # the networks do not see those numbers
+
+
+def test_steps_go_with_fine_components() -> None:
+    nets = Nets(
+        *(Generator(FINE), Critic(FINE)),
+        *(torch.optim.Adam([nn.Parameter(torch.zeros(1))]) for _ in range(2)),
+    )
+    real = nets.generator.locate(normal(6, 9), MODES)
+    assert critic_step(nets, real, MODES, TRAINING, rng(), penalise=True)["penalty"].isfinite()
+    assert generator_step(nets, MODES, rng())["generator"].isfinite()
 
 
 def test_the_noise_of_a_feature_is_bounded(nets: Nets) -> None:

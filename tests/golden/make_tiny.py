@@ -60,6 +60,10 @@ def tiny(seed: int = 0) -> Synthesizer:
         time=CONFIG.time,
         channels=CONFIG.channels,
         mean=np.sin(np.arange(size) / 5),
+        weights=np.ones(CONFIG.channels),
+        stepped=np.zeros(CONFIG.channels),
+        knots=np.zeros((CONFIG.channels, 24)),
+        scores=np.zeros((CONFIG.channels, 24)),
         axes=axes.T,
         scales=0.5 / np.arange(1, CONFIG.components + 1),
         interval_means=np.log([0.8, 0.7]),
@@ -84,7 +88,7 @@ def tiny(seed: int = 0) -> Synthesizer:
         "training_patients": 0,
     }
     training = {"model": "rwgan", "config": {"seed": seed}}
-    return Synthesizer(CONFIG, scaler, generator, {"data": data, "training": training, "metrics": {}})
+    return Synthesizer(scaler, generator, {"data": data, "training": training, "metrics": {}})
 
 
 def main() -> None:
