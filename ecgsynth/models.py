@@ -121,7 +121,8 @@ def fit(
     x, labels = torch.from_numpy(real).to(device), torch.from_numpy(learn.labels).to(device)
     if isinstance(planned.config, TimeGANConfig):
         return fit_timegan(planned.config, training, x, labels, score=score, run=run, on_progress=on_progress)
-    assert planned.modes is not None
+    if planned.modes is None:
+        raise ConfigError("a recurrent WGAN-GP needs the modes of its windows; make its plan with ecgsynth.models.plan")
     return fit_wgan(planned.config, training, x, labels, planned.modes, score=score, run=run, on_progress=on_progress)
 
 

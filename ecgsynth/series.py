@@ -131,7 +131,7 @@ def read_series(path: Path | str, options: SeriesOptions | None = None) -> Windo
         meta={
             "kind": "series",
             "source": {"name": stem(path)},
-            "series": describe_table(frame, used, names, clock, options),
+            "series": describe_table(frame, used, given[sequences.bounds[np.unique(owners)]], names, clock, options),
             "dropped": {"missing values": int(gappy.sum())} if gappy.any() else {},
             "filled": int((np.isnan(given) & ~np.isnan(values)).sum()),
             "short": int((sequences.lengths < options.length).sum()),
@@ -459,15 +459,22 @@ def windows_at(values: NDArray[np.float64], starts: NDArray[np.int64], length: i
 
 
 def describe_table(
-    frame: Any, values: NDArray[np.float64], names: list[str], clock: Clock, options: SeriesOptions
+    frame: Any,
+    values: NDArray[np.float64],
+    firsts: NDArray[np.float64],
+    names: list[str],
+    clock: Clock,
+    options: SeriesOptions,
 ) -> dict[str, Any]:
-    """All that a generator's file has to say of the table, so that its like can be written."""
-    about = [describe(name, frame[name], column) for name, column in zip(names, values.T, strict=True)]
+    """All that a generator's file has to say of the table, so that its like can be written.
+
+    Of a static each sequence counts once, by its first row: all its rows are one person's value.
+    """
     split_at = len(names) - len(options.statics)
     return {
         "options": options.to_json(),
-        "columns": about[:split_at],
-        "statics": about[split_at:],
+        "columns": [describe(names[i], frame[names[i]], values[:, i]) for i in range(split_at)],
+        "statics": [describe(names[i], frame[names[i]], firsts[:, i]) for i in range(split_at, len(names))],
         "time": clock.about,
     }
 

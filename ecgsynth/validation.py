@@ -40,7 +40,7 @@ def validation_score(
     overlap = 0
     if check.is_series:
         options = check.meta["series"]["options"]
-        overlap = math.ceil(options["length"] / options["stride"])
+        overlap = math.ceil(options["length"] / options["stride"]) if options["stride"] < options["length"] else 0
     signals = space.components(check.values).astype(np.float32)
     several = len(learn.classes) > 1
     drawn = DRAWN if several else min(DRAWN, len(check))

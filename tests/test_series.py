@@ -695,3 +695,18 @@ def test_transformers(timeseries):
     assert "uneven" not in found.meta
     assert found.meta["left_out"] == {}
     assert 60 <= len(set(found.groups) - {""}) <= 80
+
+
+def test_the_ends_of_a_static_are_no_ones_own(tmp_path):
+    ages = [20, 31, 45, 60, 52, 38]
+    table = pd.DataFrame(
+        {
+            "who": np.repeat(list("abcdef"), 30),
+            "age": np.repeat(ages, 30),
+            "x": np.random.default_rng(0).normal(size=180),
+        }
+    )
+    table.to_csv(tmp_path / "people.csv", index=False)
+    about = read_series(tmp_path / "people.csv", SeriesOptions(length=5, id="who", statics=("age",))).meta["series"]
+    (age,) = about["statics"]
+    assert (age["lowest"], age["highest"]) == (26.0, 56.0)  # of the two youngest, 25.5, and of the two oldest, in years
