@@ -25,8 +25,8 @@ __all__ = ["MODELS", "Plan", "fit", "generator_of", "plan", "plan_frame"]
 MODELS = ("rwgan", "timegan")
 SERIES_PER_MODE = 200  # windows for each mode of a series: neighbours overlap, so that many are a few events
 SERIES_COMPONENTS = 1024  # at most, of a series
-COARSE = 0.01  # of a channel's standard deviation: values in larger steps are not taken as continuous
 SERIES_LEARNT = 128  # of them, the strongest, the networks learn
+COARSE = 0.01  # of a channel's standard deviation: values in larger steps are not taken as continuous
 FRAMES = (8, 16)  # latent steps of TimeGAN: a step has several samples, where the length of a window allows it
 UNITS = 64  # of its networks, as a step has many numbers
 
