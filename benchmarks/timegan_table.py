@@ -10,7 +10,6 @@ found through ECGSYNTH_DATA; Sines are generated.
 
 import os
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -38,8 +37,9 @@ FILES = {
     "etth": ("ETTh1.csv", "date"),
 }
 CELLS = (("sines", 24), ("stocks", 24), ("energy", 24), ("etth", 24), ("energy", 64), ("energy", 128))
-LONG = 64  # steps of a window from which on half as many updates are made
+LONG = 64  # steps of a window from which on a quarter as many updates and validations are made
 STEPS = {"rwgan": 600, "timegan": 1000, "start": 1}  # generator updates
+VALIDATIONS = 12
 BATCH = {"rwgan": 240, "timegan": 128, "start": 240}
 SINES = 10_000  # windows
 SINE_CHANNELS = 5
@@ -85,28 +85,29 @@ def fill(data: str, length: int, model: str, cell: Path) -> dict[str, Any]:
         order = np.random.default_rng(0).permutation(len(windows))
         one, other = np.array_split(windows.values[order], 2)
         return measure(data, one, other)
-    started = time.monotonic()
+    part = 4 if length >= LONG else 1
     with bar(f"{data} {length} {model}", BAR_STEPS) as show:
         made = Synthesizer.fit(
             windows,
-            TrainConfig(steps=max(1, STEPS[model] // (2 if length >= LONG else 1)), batch=BATCH[model], validations=12),
+            TrainConfig(
+                steps=max(1, STEPS[model] // part), batch=BATCH[model], validations=max(1, VALIDATIONS // part)
+            ),
             cell / "run",
             model="timegan" if model == "timegan" else "rwgan",
             resume=(cell / "run").exists(),
             on_progress=lambda now: show(int(now.fraction * BAR_STEPS), f"step {now.step} score {now.score}"),
         )
-    trained = made.about["metrics"] | {"minutes": round((time.monotonic() - started) / 60, 1)}
     made.export(cell / "model.onnx", force=True)
     drawn = made.sample(min(len(windows), MOST), seed=1).values
     size = {"megabytes": round((cell / "model.onnx").stat().st_size / 1e6, 2)}
-    return measure(data, windows.values, drawn) | {"training": trained} | size
+    return measure(data, windows.values, drawn) | {"training": made.about["metrics"]} | size
 
 
 def table() -> str:
     """What is done so far, as Markdown."""
     lines = [
-        "| data | length | model | discriminative | predictive | validation | minutes | MB |",
-        "|---|---|---|---|---|---|---|---|",
+        "| data | length | model | discriminative | predictive | validation | best step | minutes | MB |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for data, length in CELLS:
         for model in ("real", "start", "rwgan", "timegan"):
@@ -115,7 +116,10 @@ def table() -> str:
                 found = read_json(path)
                 pair = ("{mean:.3f} ± {std:.3f}".format(**found[name]) for name in ("discriminative", "predictive"))
                 trained = found.get("training", {})
-                rest = (trained.get("validation_score", "-"), trained.get("minutes", "-"), found.get("megabytes", "-"))
+                score, best = (trained.get(name, "-") for name in ("validation_score", "best_step"))
+                rest = (score, f"{best} of {trained['steps']}" if trained else "-")
+                minutes = round(trained["seconds"] / 60, 1) if trained else "-"  # also of a training that went on later
+                rest += (minutes, found.get("megabytes", "-"))
                 lines.append(f"| {data} | {length} | {model} | " + " | ".join(map(str, (*pair, *rest))) + " |")
     return "\n".join(lines)
 

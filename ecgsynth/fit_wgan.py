@@ -9,7 +9,7 @@ from torch import Tensor
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import TrainConfig, WGANConfig
 from ecgsynth.modes import Modes
-from ecgsynth.training import Progress, Trainee, train
+from ecgsynth.training import Progress, Trainee, train, validate
 from ecgsynth.wgan import Critic, Generator, Nets, critic_step, generator_step
 
 __all__ = ["fit_wgan"]
@@ -59,6 +59,10 @@ def fit_wgan(
         source=nets.generator,
         average=average,
     )
+    if not config.bent and not run.state.exists():
+        validate(
+            trainee, score, run
+        )  # a series starts as a mixture, which may be better than what training makes of it
     return train(trainee, step, training, score=score, run=run, on_progress=on_progress)
 
 

@@ -1,7 +1,7 @@
 """What can be trained: for each model its space, its settings, its networks and its training."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,20 +13,20 @@ from ecgsynth.config import TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.errors import ConfigError
 from ecgsynth.fit_timegan import fit_timegan
 from ecgsynth.fit_wgan import fit_wgan
-from ecgsynth.modes import Modes, describe_modes, find_modes
-from ecgsynth.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.modes import PER_MODE, Modes, describe_modes, find_modes
+from ecgsynth.scaling import ChannelScaler, PrincipalScaler, Scores
 from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.training import Progress
+from ecgsynth.validation import overlap_of
 from ecgsynth.wgan import Generator
 from ecgsynth.windows import Windows
 
 __all__ = ["MODELS", "Plan", "fit", "generator_of", "plan", "plan_frame"]
 
 MODELS = ("rwgan", "timegan")
-SERIES_PER_MODE = 200  # windows for each mode of a series: neighbours overlap, so that many are a few events
+SERIES_PER_MODE = 100  # windows for each mode where they overlap: fewer would be a single event
 SERIES_COMPONENTS = 1024  # at most, of a series
 SERIES_LEARNT = 128  # of them, the strongest, the networks learn
-COARSE = 0.01  # of a channel's standard deviation: values in larger steps are not taken as continuous
 FRAMES = (8, 16)  # latent steps of TimeGAN: a step has several samples, where the length of a window allows it
 UNITS = 64  # of its networks, as a step has many numbers
 
@@ -69,27 +69,36 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
     """Principal components, modes in them, and how many of the components are fine.
 
     Of series, first the modes are found, then the components of what windows differ by from the mean of their mode:
-    in those a mode is nearly a normal distribution with uncorrelated coordinates, from which training starts.
+    in those a mode is nearly a normal distribution with uncorrelated coordinates, from which training starts. Channels
+    that such a mixture would miss are taken as scores, and the way back from these is fitted to the mixture.
     """
     classes = len(learn.classes)
     if not learn.is_series:
         scaler = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
         return scaler, find_modes(scaler.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
-    about = learn.meta["series"]
-    steps = np.array([column["quantum"] or 0.0 for column in [*about["columns"], *about["statics"]]])
-    stepped = steps > COARSE * learn.values.std(axis=(0, 1))
-    rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, stepped=stepped)
-    found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, SERIES_PER_MODE)
+    per_mode = SERIES_PER_MODE if overlap_of(learn) else PER_MODE
+    rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
+    found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
+    bent = Scores.find(learn.values, found.numbers)
+    if bent.stepped.any():
+        rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, bent=bent)
+        found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
     scaler = PrincipalScaler.fit(
-        learn.values,
-        components=components,
-        most=SERIES_COMPONENTS,
-        weigh=True,
-        clusters=found.numbers,
-        stepped=stepped,
+        learn.values, components=components, most=SERIES_COMPONENTS, weigh=True, clusters=found.numbers, bent=bent
     )
     modes = describe_modes(scaler.transform(learn.values), found.numbers, found.shares, robust=False)
+    scaler = meet(scaler, learn.values, modes)
     return scaler, modes, max(0, len(scaler.axes) - SERIES_LEARNT)
+
+
+def meet(scaler: PrincipalScaler, values: NDArray[np.float32], modes: Modes) -> PrincipalScaler:
+    """The scaler with scores such that a normal distribution for each mode makes the values as often as they are."""
+    basis, mean = scaler.basis()
+    shape = (len(modes.centres), scaler.time, scaler.channels)
+    means = (modes.centres @ basis + mean).astype(np.float64).reshape(shape)
+    spreads = np.sqrt(np.square(modes.spreads) @ np.square(basis)).astype(np.float64).reshape(shape)
+    shares = np.bincount(modes.numbers, minlength=len(means)) / len(modes.numbers)
+    return replace(scaler, scores=scaler.bent.fitted(values, means, spreads, shares).scores)
 
 
 def plan_timegan(learn: Windows, sizes: dict[str, Any]) -> Plan:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import require
 
-__all__ = ["MIN_MODE", "Modes", "describe_modes", "find_modes"]
+__all__ = ["MIN_MODE", "PER_MODE", "Modes", "describe_modes", "find_modes"]
 
 MIN_MODE = 20  # training windows of a mode, so that what is kept of it is nobody's own beat
 PER_MODE = 30  # windows of a class for each mode that is looked for

@@ -41,7 +41,8 @@ class SignalSampler(nn.Module):
     steps: Tensor
     lows: Tensor
     highs: Tensor
-    has_steps: Tensor
+    bent: Tensor
+    order: Tensor
     knots: Tensor
     scores: Tensor
 
@@ -60,9 +61,13 @@ class SignalSampler(nn.Module):
         self.register_buffer("mean", torch.from_numpy(mean))
         self.stepped = bool(scaler.stepped.any())
         if isinstance(scaler, PrincipalScaler) and self.stepped:
-            self.register_buffer("has_steps", torch.from_numpy(scaler.stepped > 0))
-            self.register_buffer("knots", torch.from_numpy(scaler.knots.astype(np.float32)))
-            self.register_buffer("scores", torch.from_numpy(scaler.scores.astype(np.float32)))
+            bent = np.flatnonzero(scaler.stepped)
+            order = np.arange(scaler.channels)
+            order[bent] = scaler.channels + np.arange(len(bent))  # these stand behind the others when they are done
+            self.register_buffer("bent", torch.from_numpy(bent))
+            self.register_buffer("order", torch.from_numpy(order))
+            self.register_buffer("knots", torch.from_numpy(scaler.knots[bent].astype(np.float32)))
+            self.register_buffer("scores", torch.from_numpy(scaler.scores[bent].astype(np.float32)))
         self.bounded, self.rounds = limits is not None, limits is not None and bool(limits.steps.any())
         if limits is not None:
             for name in ("steps", "lows", "highs"):
@@ -77,7 +82,8 @@ class SignalSampler(nn.Module):
         size = math.prod(self.shape)
         signal = made[:, :size].unflatten(1, self.shape)
         if self.stepped:
-            signal = torch.where(self.has_steps, self.from_scores(signal), signal)
+            values = self.from_scores(signal.index_select(2, self.bent))
+            signal = torch.cat([signal, values], dim=2).index_select(2, self.order)
         if self.bounded:
             signal = torch.minimum(torch.maximum(signal, self.lows), self.highs)
         if self.rounds:
@@ -88,13 +94,11 @@ class SignalSampler(nn.Module):
         return signal, made[:, size:].clamp(*map(math.log, RR_RANGE_S)).exp()
 
     def from_scores(self, score: Tensor) -> Tensor:
-        """Normal scores (n, time, channels) -> values, straight lines between knots; the outermost are the ends."""
-        low, high = self.scores[:, :-1].T, self.scores[:, 1:].T  # (segments, channels)
-        slope = (self.knots.diff(dim=1) / self.scores.diff(dim=1).clamp(min=1e-6)).T
+        """Scores (n, time, bent channels) -> values, straight lines between knots; the outermost are the ends."""
+        starts, widths, rises = (part.T for part in (self.scores, self.scores.diff(dim=1), self.knots.diff(dim=1)))
         values: Tensor = self.knots[:, 0].expand_as(score)
-        for segment in range(len(slope)):
-            inside = torch.minimum(torch.maximum(score, low[segment]), high[segment]) - low[segment]
-            values = values + slope[segment] * inside
+        for start, width, rise in zip(starts, widths.clamp(min=1e-6), rises, strict=False):  # each (bent channels,)
+            values = values + rise * ((score - start) / width).clamp(0, 1)
         return values
 
 

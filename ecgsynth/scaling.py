@@ -21,10 +21,91 @@ POWER = 0.7  # components are divided by their standard deviation to this power;
 LOST = 1e-5  # share of the variance that may be left out: what is left out gives a synthetic window away
 MOST = 192  # components, where that is not enough
 ENDS = 20  # values whose mean stands for the end of a channel's range
-KNOTS = 24  # of a channel whose values come in steps
+KNOTS = 64  # of a channel that is taken as scores: half as many values, each with the ends of its scores
 FARTHEST_SCORE = 2.75  # normal score of the outermost knots: three values in a thousand lie beyond each
+ODD = 0.05  # a channel further than this from a mixture of normal distributions (Kolmogorov-Smirnov) is taken as scores
+POINTS = 1001  # at which a mixture's distribution is known
+FARTHEST = 4.0  # standard deviations of a mode, within which they lie
+LEAST_RISE = 1e-5  # of scores, from one knot to the next
 MARGIN = 0.05  # of the range, left at either end
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Channels that a mixture of normal distributions would miss (bounded, uniform, in coarse steps, mostly zero) as
+    scores, which it meets: a value has the score that stands at its rank in the mixture.
+
+    A value that is repeated has all the scores of its ranks, and is taken as their middle. So what the mixture makes
+    comes back with each value as often as the training windows have it.
+
+    stepped: (channels,), 1 where a channel is taken as scores, else 0
+    knots, scores: (channels, KNOTS), values and their scores, none falling, straight lines between; each value stands
+        twice, with the lowest and the highest of its scores. 0 for the other channels
+    """
+
+    stepped: NDArray[np.float64]
+    knots: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    @classmethod
+    def none(cls, channels: int) -> Self:
+        """Every channel as it is."""
+        return cls(np.zeros(channels), *np.zeros((2, channels, KNOTS)))
+
+    @classmethod
+    def find(cls, values: NDArray[np.float32], clusters: NDArray[np.int64]) -> Self:
+        """Normal scores of the channels of windows (n, time, channels) that are far from a mixture with a normal
+        distribution at each step for each cluster (n,).
+        """
+        normal = np.linspace(-FARTHEST, FARTHEST, POINTS)
+        below = mixture(normal, np.zeros((1, 1)), np.ones((1, 1)), np.ones(1))
+        found = cls.none(values.shape[2])
+        groups = [values[clusters == number] for number in range(int(clusters.max()) + 1)]
+        means, spreads = (
+            np.stack([moment(group, axis=0, dtype=np.float64) for group in groups]) for moment in (np.mean, np.std)
+        )
+        shares = np.bincount(clusters) / len(clusters)
+        for channel in range(values.shape[2]):
+            ranked = np.sort(values[:, :, channel].reshape(-1).astype(np.float64))
+            points = np.unique(ranked[np.linspace(0, len(ranked) - 1, POINTS).astype(np.int64)])
+            made = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
+            off = [np.searchsorted(ranked, points, side=side) / len(ranked) - made for side in ("left", "right")]
+            if np.abs(off).max() > ODD:
+                found.stepped[channel] = 1
+                found.knots[channel], found.scores[channel] = place(ranked, normal, below)
+        return found
+
+    def fitted(
+        self,
+        values: NDArray[np.float32],
+        means: NDArray[np.float64],
+        spreads: NDArray[np.float64],
+        shares: NDArray[np.float64],
+    ) -> Self:
+        """The same channels of the same windows, with scores such that this mixture of them (see ``mixture``; means and
+        spreads are (modes, time, channels)) makes each value as often as the windows have it.
+        """
+        found = type(self)(self.stepped, self.knots.copy(), self.scores.copy())
+        for channel in np.flatnonzero(self.stepped):
+            ends = (means[:, :, channel] + side * FARTHEST * spreads[:, :, channel] for side in (-1, 1))
+            points = np.linspace(next(ends).min(), next(ends).max(), POINTS)
+            below = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
+            ranked = np.sort(values[:, :, channel].reshape(-1).astype(np.float64))
+            found.knots[channel], found.scores[channel] = place(ranked, points, below)
+        return found
+
+    def of(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Windows with the scores of these channels in the place of their values."""
+        if not self.stepped.any():
+            return values
+        values = values.copy()
+        for channel in np.flatnonzero(self.stepped):
+            known = np.unique(self.knots[channel])
+            first, last = (np.searchsorted(self.knots[channel], known, side=side) for side in ("left", "right"))
+            middle = (self.scores[channel][first] + self.scores[channel][last - 1]) / 2
+            values[:, :, channel] = np.interp(values[:, :, channel], known, middle)
+        return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +117,8 @@ class PrincipalScaler:
     weights: (channels,), what the samples of each channel are divided by before components are taken
     axes: (components, time * channels), rows orthonormal
     scales: (components,), what each component is divided by
-    stepped: (channels,), 1 where a channel's values come in steps, else 0; such a channel is taken as normal scores,
-        in which a value that is repeated stands at the middle of its ranks
-    knots, scores: (channels, KNOTS), increasing values of such a channel and their normal scores; 0 for the others
+    stepped: (channels,), 1 where a channel is taken as scores (see Scores), else 0
+    knots, scores: (channels, KNOTS), values of such a channel and their scores, none falling; 0 for the others
     interval_means, interval_scales: (intervals,), mean and standard deviation of ln(seconds); intervals is 2 or 0
     """
 
@@ -65,7 +145,7 @@ class PrincipalScaler:
         most: int = MOST,
         weigh: bool = False,
         clusters: NDArray[np.int64] | None = None,
-        stepped: NDArray[np.bool_] | None = None,
+        bent: "Scores | None" = None,
     ) -> Self:
         """The leading components of windows (n, time, channels); without a number, all but LOST of the variance, and
         no more than ``most``.
@@ -74,7 +154,7 @@ class PrincipalScaler:
         weigh: divide each channel by its standard deviation first, for channels in different units.
         clusters: (n,) numbers from 0; the components are then those of what the windows differ by from the mean of
         their cluster, so that within a cluster they are nearly uncorrelated.
-        stepped: (channels,), whether the values of a channel come in steps.
+        bent: the channels that are taken as scores, and how.
         Raises DataError if there are fewer windows than components, or they do not vary that much.
         """
         n, time, channels = values.shape
@@ -82,12 +162,8 @@ class PrincipalScaler:
             raise DataError(f"windows of {time} x {channels} numbers have no {components} components; ask for fewer")
         if n <= (components or 1):
             raise DataError(f"{components or 1} components need more than that many training windows, got {n}")
-        knots, scores = np.zeros((2, channels, KNOTS))
-        marked = np.zeros(channels)
-        for channel in np.flatnonzero(stepped) if stepped is not None else ():
-            knots[channel], scores[channel] = find_knots(values[:, :, channel])
-            marked[channel] = 1
-        values = as_scores(values, marked, knots, scores)
+        bent = bent or Scores.none(channels)
+        values = bent.of(values)
         flat = values.reshape(n, time * channels).astype(np.float64)
         mean = flat.mean(axis=0)
         weights = np.maximum(values.std(axis=(0, 1), dtype=np.float64), 1e-12) if weigh else np.ones(channels)
@@ -113,11 +189,16 @@ class PrincipalScaler:
             scales=np.sqrt(variance[:components]) ** POWER,
             interval_means=np.nanmean(logs, axis=0),
             interval_scales=np.maximum(np.nanstd(logs, axis=0), 1e-3),
-            stepped=marked,
-            knots=knots,
-            scores=scores,
+            stepped=bent.stepped,
+            knots=bent.knots,
+            scores=bent.scores,
             kept=float(variance[:components].sum() / variance.sum()),
         )
+
+    @property
+    def bent(self) -> Scores:
+        """The channels that are taken as scores."""
+        return Scores(self.stepped, self.knots, self.scores)
 
     def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """(n, time, channels) in physical units and (n, 2) seconds -> (n, features); a missing interval is the mean."""
@@ -131,7 +212,7 @@ class PrincipalScaler:
 
     def components(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, time, channels) in physical units -> (n, components), scaled."""
-        values = as_scores(values, self.stepped, self.knots, self.scores)
+        values = self.bent.of(values)
         flat = (values.reshape(len(values), -1) - self.mean) / np.tile(self.weights, self.time)
         scaled: NDArray[np.float64] = flat @ self.axes.T / self.scales
         return scaled
@@ -139,7 +220,7 @@ class PrincipalScaler:
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The way back as a matrix (features, time * channels + intervals) and what is added to its product.
 
-        Windows come out in physical units, or normal scores where a channel is stepped, intervals as ln(seconds).
+        Windows come out in physical units, or scores where a channel is taken as such, intervals as ln(seconds).
         """
         k, size = self.axes.shape
         matrix = np.zeros((k + len(self.interval_means), size + len(self.interval_means)))
@@ -187,7 +268,7 @@ class ChannelScaler:
 
     @property
     def stepped(self) -> NDArray[np.float64]:
-        """Channels whose values come in steps are scaled like the others."""
+        """Every channel is scaled as it is."""
         return np.zeros(self.channels)
 
     def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
@@ -235,32 +316,45 @@ def read_fields(kind: type[S], path: Path) -> S:
         raise ArtifactError(f"{path} is not a scaler of this version ({error}); train again") from error
 
 
-def find_knots(values: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(KNOTS,) values of a channel that comes in steps, and (KNOTS,) their normal scores, both increasing.
+def place(
+    ranked: NDArray[np.float64], points: NDArray[np.float64], below: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(KNOTS,) values out of those of a channel (in order), and (KNOTS,) their scores: each value twice, with the
+    scores at which its ranks begin and end, where the share ``below`` of the scores lies below ``points``.
 
-    A knot is a value at a quantile that many share; where there are fewer values than knots, the last goes on.
+    The knots are values at quantiles, and beyond these the means of what lies there. The first value goes on down and
+    the last goes on up for ever, so that each has its outer end as far from the middle of its ranks as its inner one.
     """
     special = require("scipy.special", "scaling series")
-    ranked = np.sort(values.reshape(-1).astype(np.float64))
-    wanted = special.ndtr(np.linspace(-FARTHEST_SCORE, FARTHEST_SCORE, KNOTS))
+    wanted = special.ndtr(np.linspace(-FARTHEST_SCORE, FARTHEST_SCORE, KNOTS // 2 - 2))
     knots = np.unique(ranked[np.minimum((wanted * len(ranked)).astype(np.int64), len(ranked) - 1)])
-    below, upto = (np.searchsorted(ranked, knots, side=side) for side in ("left", "right"))
-    scores = special.ndtri((below + upto) / (2 * len(ranked)))
-    more = np.arange(1, KNOTS - len(knots) + 1)
-    return np.concatenate([knots, knots[-1] + 0 * more]), np.concatenate([scores, scores[-1] + more])
+    beyond = (ranked[ranked < knots[0]], ranked[ranked > knots[-1]])
+    knots = np.unique([*knots, *(values.mean() for values in beyond if len(values))])
+    first, last = (np.searchsorted(ranked, knots, side=side) / len(ranked) for side in ("left", "right"))
+    starts, middle, ends = (np.interp(share, below, points) for share in (first, (first + last) / 2, last))
+    starts[0], ends[-1] = 2 * middle[0] - ends[0], 2 * middle[-1] - starts[-1]
+    scores = np.stack([starts, ends], axis=1).reshape(-1)
+    scores = np.maximum.accumulate(scores) + LEAST_RISE * np.arange(len(scores))
+    more = KNOTS - len(scores)
+    return (
+        np.concatenate([np.repeat(knots, 2), np.repeat(knots[-1], more)]),
+        np.concatenate([scores, np.repeat(scores[-1], more)]),
+    )
 
 
-def as_scores(
-    values: NDArray[np.float32], stepped: NDArray[np.float64], knots: NDArray[np.float64], scores: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    """Windows with the normal scores of stepped channels in the place of their values."""
-    if not stepped.any():
-        return values
-    values = values.copy()
-    for channel in np.flatnonzero(stepped):
-        known = np.unique(knots[channel], return_index=True)[1]
-        values[:, :, channel] = np.interp(values[:, :, channel], knots[channel][known], scores[channel][known])
-    return values
+def mixture(
+    points: NDArray[np.float64], means: NDArray[np.float64], spreads: NDArray[np.float64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(points,) the share that lies below each, of a channel that is normal at each step of each mode.
+
+    means, spreads: (modes, time); shares: (modes,)
+    """
+    special = require("scipy.special", "scaling series")
+    least = 1e-3 * float(spreads.max()) + 1e-12
+    share = np.zeros(len(points))
+    for mean, spread, part in zip(means, spreads, shares, strict=True):
+        share += part * special.ndtr((points[:, None] - mean) / np.maximum(spread, least)).mean(axis=1)
+    return share
 
 
 def cluster_means(flat: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:

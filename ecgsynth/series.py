@@ -103,7 +103,8 @@ def read_series(path: Path | str, options: SeriesOptions | None = None) -> Windo
     """
     options = options or SeriesOptions()
     path = Path(path)
-    frame, ids = read_table(path, tuple(name for name in (options.id, options.label) if name is not None))
+    text = tuple(name for name in (options.id, options.label) if name is not None)
+    frame, ids = read_table(path, text, trim=True)
     names, left_out = pick_columns(frame, options, path.name)
     check_roles(options, several=ids is not None)
     sequences = find_sequences(frame, ids, options)

@@ -12,14 +12,17 @@ from ecgsynth.metrics import confusion_matrix, macro_f1
 from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.sampling import Limits, SignalSampler, draw
 from ecgsynth.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.scores import discriminative_score
 from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.wgan import Generator
 from ecgsynth.windows import Windows
 
-__all__ = ["validation_score"]
+__all__ = ["overlap_of", "validation_score"]
 
 JUDGE = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)
 DRAWN = 20_000  # synthetic windows that the judges learn from
+REPEATS = 3  # of the discriminative score
+FEWEST = 10  # windows that it needs
 LEARNT = 0.7  # share of the windows, real and synthetic, from which a judge learns to tell them apart
 
 
@@ -32,15 +35,13 @@ def validation_score(
     other learns to tell real from synthetic: its accuracy above 0.5, on windows it has not seen, is taken off. So 1 is
     best; where the validation part is of other patients, whose beats are never like those learnt from, it may fall
     below 0.
+    Of a series, what a recurrent network tells apart is taken off as well.
     ``learn``: the training windows, in whose shares synthetic ones are drawn; ``check``: the validation part;
     ``scaler``: of the generator's features; ``limits``: of its values. Only the signal is judged, not the RR intervals,
     and in principal components, whatever the generator's own space.
     """
     space = scaler if isinstance(scaler, PrincipalScaler) else PrincipalScaler.fit(learn.values, weigh=learn.is_series)
-    overlap = 0
-    if check.is_series:
-        options = check.meta["series"]["options"]
-        overlap = math.ceil(options["length"] / options["stride"]) if options["stride"] < options["length"] else 0
+    overlap = overlap_of(check)
     signals = space.components(check.values).astype(np.float32)
     several = len(learn.classes) > 1
     drawn = DRAWN if several else min(DRAWN, len(check))
@@ -50,9 +51,18 @@ def validation_score(
         values, _ = draw(SignalSampler(generator, scaler, limits), asked, seed=0)
         synthetic = space.components(values).astype(np.float32)
         useful = usefulness(synthetic, asked, signals, check.labels) if several else 1.0
-        return useful - max(0.0, told_apart(synthetic, signals, overlap) - 0.5)
+        away = max(0.0, told_apart(synthetic, signals, overlap) - 0.5)
+        return useful - away - (told_apart_in_time(values, check.values) if check.is_series else 0.0)
 
     return score
+
+
+def overlap_of(windows: Windows) -> int:
+    """How many windows after it one has samples in common with: none of heartbeats, nor of sequences with one each."""
+    if not windows.is_series or (windows.groups is not None and len(np.unique(windows.groups)) == len(windows)):
+        return 0
+    options = windows.meta["series"]["options"]
+    return math.ceil(options["length"] / options["stride"]) if options["stride"] < options["length"] else 0
 
 
 def usefulness(
@@ -82,6 +92,16 @@ def told_apart(synthetic: NDArray[np.float32], real: NDArray[np.float32], overla
         lambda: ComponentClassifier(x.shape[1], 2, JUDGE.width), x[: 2 * seen], y[: 2 * seen], JUDGE, seed=0
     )
     return float((predict(judge, x[2 * seen :]) == y[2 * seen :]).mean())
+
+
+def told_apart_in_time(synthetic: NDArray[np.float32], real: NDArray[np.float32]) -> float:
+    """The discriminative score of windows (n, time, channels) in small: a classifier of components does not see what a
+    network that goes through a window step by step does, and the other way round. 0 where they are too few for it.
+    """
+    if min(len(synthetic), len(real)) < FEWEST:
+        return 0.0
+    steps = max(1, JUDGE.steps // 2)
+    return float(discriminative_score(real, synthetic, repeats=REPEATS, steps=steps).mean())
 
 
 def parted(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

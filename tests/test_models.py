@@ -1,5 +1,7 @@
 """Plans of both models: the space that is found in the windows, the settings that follow, and generators of them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from ecgsynth.config import TimeGANConfig, WGANConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.models import FRAMES, MODELS, SERIES_PER_MODE, UNITS, find_space, generator_of, plan, plan_frame
 from ecgsynth.modes import MIN_MODE, find_modes
+from ecgsynth.sampling import SignalSampler, draw
 from ecgsynth.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.wgan import Generator
@@ -26,7 +29,7 @@ def windows(values: NDArray[np.float64], labels: NDArray[np.int64] | None = None
         channel_names=tuple("abcdef"[: values.shape[2]]),
         classes=tuple("NSV"[: labels.max() + 1]),
         labels=labels,
-        meta={"kind": kind, "series": {"columns": [{"quantum": None}] * values.shape[2], "statics": []}},
+        meta={"kind": kind, "series": {"options": {"length": 2, "stride": 1}}},
     )
 
 
@@ -122,6 +125,14 @@ def test_a_series_has_a_mode_for_every_so_many_windows_of_a_class() -> None:
         assert set(found.modes.numbers[labels == label]) == set(range(first, last))  # none is of two classes
 
 
+def test_windows_that_do_not_overlap_have_more_modes() -> None:
+    some = windows(walks(10 * SERIES_PER_MODE))
+    alone = dataclasses.replace(some, groups=np.arange(len(some)).astype(np.str_))
+    apart = dataclasses.replace(some, meta={"kind": "series", "series": {"options": {"length": 2, "stride": 2}}})
+    counts = [sum(find_space(each, None, seed=0)[1].counts) for each in (some, alone, apart)]
+    assert counts[0] <= 10 < 20 < counts[1] == counts[2]
+
+
 def test_components_of_a_series_are_nearly_uncorrelated_within_modes() -> None:
     values, far = two_regimes(4 * SERIES_PER_MODE)
     scaler, modes, fine = find_space(windows(values), None, seed=0)
@@ -171,6 +182,47 @@ def test_training_of_a_series_begins_at_the_mixture_of_its_modes() -> None:
         own, its = made[away == regime], values[far == regime]
         assert own.mean(axis=0) == pytest.approx(its.mean(axis=0), abs=0.4 * its.std(axis=0).max())
         assert own[:, -1].std(axis=0) == pytest.approx(its[:, -1].std(axis=0), rel=0.25)
+
+
+def start_of(values: NDArray[np.float64], n: int = 4000) -> tuple[NDArray[np.float32], PrincipalScaler]:
+    """What is drawn before any training, and the scaler."""
+    found = plan("rwgan", windows(values), SMALL, seed=0)
+    assert isinstance(found.config, WGANConfig)
+    assert isinstance(found.scaler, PrincipalScaler)
+    assert found.modes is not None
+    generator = Generator(found.config)
+    generator.set_modes(found.modes)
+    return draw(SignalSampler(generator, found.scaler), np.zeros(n, dtype=np.int64), seed=0)[0], found.scaler
+
+
+def test_a_series_starts_with_the_columns_as_they_are_distributed() -> None:
+    # Noise that is uniform, twice the same; a wave that is mostly zero and comes in steps of ten; and a walk.
+    rng = np.random.default_rng(0)
+    values = np.zeros((2000, 24, 4))
+    values[:, :, 0] = values[:, :, 1] = rng.uniform(2, 5, (2000, 24))
+    level = rng.normal(size=(2000, 1)) + 0.5 * rng.normal(size=(2000, 24))
+    values[:, :, 2] = 10 * np.clip(np.rint(2 * level - 1), 0, 4)
+    values[:, :, 3] = rng.normal(size=(2000, 24)).cumsum(axis=1)
+    made, scaler = start_of(values)
+    assert scaler.stepped.tolist() == [1, 1, 1, 0]
+    assert np.abs(made[:, :, 0] - made[:, :, 1]).max() < 1e-3  # what two columns have in common they keep
+    assert np.histogram(made[:, :, 0], 10, (2, 5))[0] / made[:, :, 0].size == pytest.approx(0.1, abs=0.015)
+    for low in (0, 10, 20, 30):
+        of_real, of_made = ((np.abs(x[:, :, 2] - low) < 5).mean() for x in (values, made))
+        assert of_made == pytest.approx(of_real, abs=0.02)
+
+
+def test_a_series_of_few_ways_keeps_its_relations() -> None:
+    # Sines of a bounded amplitude, and prices whose high is a little above their low: none is taken as scores.
+    rng = np.random.default_rng(1)
+    clock, frequency, phase = np.arange(6), *rng.uniform(0, 0.1, (2, 3000, 1))
+    price = 50 + rng.normal(size=(3000, 1)) * 20 + rng.normal(size=(3000, 6)).cumsum(axis=1)
+    values = np.stack([np.sin(frequency * clock + phase), price, price + 0.1], axis=2)
+    made, scaler = start_of(values)
+    assert not scaler.stepped.any()
+    assert made[:, :, 2] - made[:, :, 1] == pytest.approx(0.1, abs=0.01)
+    bend = np.abs(np.diff(values[:, :, 0], n=2, axis=1)).max()
+    assert np.abs(np.diff(made[:, :, 0], n=2, axis=1)).max() < 2 * bend
 
 
 def test_the_weakest_components_of_a_series_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:

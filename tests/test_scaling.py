@@ -1,5 +1,6 @@
 """Principal components against numpy's singular values, RR intervals against their logarithms, and there and back."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from ecgsynth.config import WGANConfig
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.sampling import SignalSampler
-from ecgsynth.scaling import LOST, MOST, POWER, ChannelScaler, PrincipalScaler, as_scores
+from ecgsynth.scaling import LOST, MOST, POWER, ChannelScaler, PrincipalScaler, Scores, mixture
 from ecgsynth.wgan import Generator
 
 
@@ -401,38 +402,109 @@ def test_a_channel_scaler_is_saved_to_the_bit(tmp_path):
         ChannelScaler.load(tmp_path / "scaler.json")
 
 
-# ---- channels that come in steps
+# ---- channels that are taken as scores
 
 
-def test_a_channel_in_steps_stands_at_the_middle_of_its_ranks():
-    values = np.repeat(np.array([0, 10, 30], dtype=np.float32), [700, 200, 100])[:, None, None]
-    values = np.concatenate([values, np.random.default_rng(0).normal(size=(1000, 1, 1))], axis=2).astype(np.float32)
-    scaler = PrincipalScaler.fit(values, weigh=True, stepped=np.array([True, False]))
-    assert scaler.stepped.tolist() == [1, 0]
+def one_cluster(*columns):
+    """Windows of one step with these columns, in which only the first is asked about, all of one cluster."""
+    values = np.stack(columns, axis=-1)[:, None].astype(np.float32)
+    return values, Scores.find(values, np.zeros(len(values), dtype=np.int64))
+
+
+def back(scores, made):
+    """What a sampler makes of scores (n, time, channels) of channels that all are taken as such."""
+    plain = PrincipalScaler.fit(draw(0, time=1, channels=len(scores.stepped)), components=1)
+    scaler = dataclasses.replace(plain, stepped=scores.stepped, knots=scores.knots, scores=scores.scores)
+    sampler = SignalSampler(Generator(WGANConfig(time=1, components=1, modes=(1,))), scaler)
+    return sampler.from_scores(torch.from_numpy(made.astype(np.float32))).detach().numpy()
+
+
+def test_what_a_normal_distribution_would_miss_is_taken_as_scores():
+    rng = np.random.default_rng(0)
+    normal, lights = rng.normal(size=4000), np.where(rng.random(4000) < 0.7, 0, rng.choice([10.0, 20, 30], 4000))
+    tenths = np.round(normal, 1)  # steps as fine as these change nothing
+    _, found = one_cluster(normal, rng.uniform(size=4000), lights, tenths, np.exp(normal))
+    assert found.stepped.tolist() == [0, 1, 1, 0, 1]
+    assert not found.knots[[0, 3]].any()
+
+
+def test_what_the_clusters_account_for_is_not():
+    # Two regimes far apart are nothing like one normal distribution, and exactly a mixture of two.
+    far = np.repeat([0, 1], 2000)
+    values = (np.random.default_rng(1).normal(size=4000) + 50 * far)[:, None, None].astype(np.float32)
+    assert Scores.find(values, np.zeros(4000, dtype=np.int64)).stepped.tolist() == [1]
+    assert Scores.find(values, far).stepped.tolist() == [0]
+
+
+def test_a_value_stands_at_the_middle_of_its_ranks():
+    values, found = one_cluster(np.repeat([0.0, 10, 30], [700, 200, 100]))
     wanted = scipy.special.ndtri([0.35, 0.8, 0.95])  # half of the 700, all of them and half of the 200, and so on
-    assert scaler.knots[0, :3].tolist() == [0, 10, 30]
-    assert scaler.scores[0, :3] == pytest.approx(wanted)
-    assert (np.diff(scaler.scores[0]) > 0).all()
-    seen = as_scores(values, scaler.stepped, scaler.knots, scaler.scores)
-    assert seen[[0, 800, 999], 0, 0] == pytest.approx(wanted, rel=1e-5)
-    assert (seen[:, :, 1] == values[:, :, 1]).all()
+    low, middle, high = found.of(values)[[0, 800, 999], 0, 0]
+    assert (low, high) == pytest.approx(wanted[[0, 2]], abs=1e-3)
+    assert middle == pytest.approx(scipy.special.ndtri([0.7, 0.9]).mean(), abs=1e-3)
+    between = found.of(np.array([5.0], dtype=np.float32)[:, None, None])
+    assert between.item() == pytest.approx((low + middle) / 2, abs=1e-3)
 
 
-def test_what_lies_between_two_steps_has_a_score_between_theirs():
-    values = np.repeat(np.array([0, 10], dtype=np.float32), 50)[:, None, None]
-    scaler = PrincipalScaler.fit(values, components=1, stepped=np.array([True]))
-    low, half, high = as_scores(
-        np.array([0, 5, 10], dtype=np.float32)[:, None, None], scaler.stepped, scaler.knots, scaler.scores
-    )[:, 0, 0]
-    assert half == pytest.approx((low + high) / 2, abs=1e-6)
+def test_a_value_has_all_the_scores_of_its_ranks():
+    _, found = one_cluster(np.repeat([0.0, 10, 30], [700, 200, 100]))
+    border = scipy.special.ndtri([0.7, 0.9])
+    scores = np.array([-9, border[0] - 0.01, border[0] + 0.01, border[1] - 0.01, border[1] + 0.01, 9])
+    made = back(found, scores[:, None, None])
+    assert made.flatten().tolist() == pytest.approx([0, 0, 10, 10, 30, 30], abs=1e-3)
 
 
-def test_scores_are_taken_back_to_the_values():
+@pytest.mark.parametrize("steps", [0, 10])
+def test_scores_are_taken_back_to_the_values(steps):
     rng = np.random.default_rng(1)
-    values = rng.choice([0, 0, 0, 10, 20, 50], (300, 4, 1)).astype(np.float32)
-    scaler = PrincipalScaler.fit(values, stepped=np.array([True]))
-    sampler = SignalSampler(Generator(WGANConfig(time=4, components=len(scaler.axes), modes=(1,))), scaler)
-    scores = as_scores(values, scaler.stepped, scaler.knots, scaler.scores)
-    assert sampler.from_scores(torch.from_numpy(scores)).detach().numpy() == pytest.approx(values, abs=1e-3)
-    beyond = sampler.from_scores(torch.tensor([[[-9.0]], [[9.0]]]))
-    assert beyond.flatten().tolist() == pytest.approx([0, 50], abs=1e-3)  # the outermost knots are the ends
+    spread = np.exp(rng.normal(size=3000))
+    values, found = one_cluster(np.round(spread * steps) / steps if steps else spread)
+    assert found.stepped.all()
+    common = (values > np.quantile(values, 0.01)) & (values < np.quantile(values, 0.99))
+    made = back(found, found.of(values))[common]
+    assert made == pytest.approx(values[common], rel=0.04, abs=0.02)  # rounding does the rest
+    assert (np.diff(made[np.argsort(values[common])]) >= -1e-6).all()  # in the order in which they were
+
+
+def test_the_ends_of_a_column_are_the_means_of_what_lies_beyond():
+    values, found = one_cluster(np.exp(2 * np.random.default_rng(2).normal(size=10_000)))
+    low, high = back(found, np.array([-9.0, 9.0])[:, None, None]).flatten()
+    beyond = scipy.special.ndtr(-2.75)
+    ranked = np.sort(values.flatten())
+    few = int(beyond * len(ranked))
+    assert low == pytest.approx(ranked[:few].mean(), rel=0.05)
+    assert high == pytest.approx(ranked[-few:].mean(), rel=0.05)
+    assert high < 0.8 * ranked[-1]  # nobody's own
+
+
+def test_scores_meet_the_mixture_that_they_are_told_of():
+    # Two modes: one narrow and low, one wide and high. What they draw comes back as a uniform column.
+    rng = np.random.default_rng(3)
+    values, found = one_cluster(rng.uniform(3, 8, size=5000))
+    means, spreads, shares = np.array([-1.0, 2.0]), np.array([0.1, 1.5]), np.array([0.25, 0.75])
+    found = found.fitted(values, means[:, None, None], spreads[:, None, None], shares)
+    mode = rng.choice(2, 20_000, p=shares)
+    made = back(found, (means[mode] + spreads[mode] * rng.normal(size=20_000))[:, None, None]).flatten()
+    assert made.min() == pytest.approx(3, abs=0.02)
+    assert made.max() == pytest.approx(8, abs=0.02)
+    assert np.histogram(made, bins=10, range=(3, 8))[0] / len(made) == pytest.approx(0.1, abs=0.012)
+
+
+def test_a_mixture_s_distribution_is_that_of_its_draws():
+    rng = np.random.default_rng(4)
+    means, spreads, shares = rng.normal(size=(3, 5)), rng.uniform(0.1, 2, (3, 5)), np.array([0.5, 0.3, 0.2])
+    mode, step = rng.choice(3, 200_000, p=shares), rng.integers(0, 5, 200_000)
+    made = means[mode, step] + spreads[mode, step] * rng.normal(size=200_000)
+    points = np.linspace(-4, 4, 9)
+    assert mixture(points, means, spreads, shares) == pytest.approx(
+        [(made < point).mean() for point in points], abs=0.005
+    )
+    still = mixture(np.array([0.9, 1.1]), np.ones((1, 1)), np.zeros((1, 1)), np.ones(1))  # a mode that does not vary
+    assert still.tolist() == [0, 1]
+
+
+def test_a_column_of_hardly_anything_but_one_value_keeps_both():
+    values, found = one_cluster(np.where(np.arange(5000) < 4990, 0.0, 7.0))
+    if found.stepped.any():
+        low, high = back(found, np.array([0.0, 9.0])[:, None, None]).flatten()
+        assert (low, high) == pytest.approx((0, 7), abs=1e-3)

@@ -246,3 +246,35 @@ def test_too_few_windows_of_a_class_are_told_in_the_words_of_a_series(windows: W
     with pytest.raises(DataError, match="there are 5 training windows and at least 10 are needed; bring more rows"):
         fit(alone, tmp_path / "run", "rwgan")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_single_column_that_is_taken_as_scores_is_exported(tmp_path: Path) -> None:
+    # Of a lone bound below and a lone one above, again and again, torch's exporter makes a graph that is not valid.
+    one = some_windows(tmp_path, columns=("dose",), statics=())
+    made = fit(one, tmp_path / "run", "rwgan")
+    assert isinstance(made.scaler, PrincipalScaler)
+    assert made.scaler.stepped.tolist() == [1]
+    made.export(tmp_path / "one.onnx")
+    drawn = ecgsynth.load(tmp_path / "one.onnx").sample(400, seed=1).values
+    assert (drawn == 0).mean() == pytest.approx((one.part("train").values == 0).mean(), abs=0.06)  # many are
+
+
+# ---- the best step
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_start_is_kept_where_training_only_spoils_it(
+    windows: Windows, tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.9, 0.8, 0.7])
+    monkeypatch.setattr("ecgsynth.synthesizer.validation_score", lambda *given: lambda generator: next(scores))
+    made = fit(windows, tmp_path / "run", model)
+    lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()]
+    scored = [(line["step"], line["score"]) for line in lines if "score" in line]
+    if model == "timegan":  # whose start is nothing yet
+        assert scored == [(3, 0.9), (6, 0.8)]
+        return
+    assert scored == [(0, 0.9), (3, 0.8), (6, 0.7)]
+    assert made.about["metrics"]["best_step"] == 0
+    assert made.about["metrics"]["validation_score"] == 0.9
+    assert not made.sampler.generator.state_dict()["value.weight"].any()  # as it began: a mixture of normals

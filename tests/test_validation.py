@@ -14,7 +14,7 @@ from ecgsynth.config import ClassifierConfig, TimeGANConfig, WGANConfig
 from ecgsynth.sampling import Limits
 from ecgsynth.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.timegan import TimeGANGenerator
-from ecgsynth.validation import parted, told_apart, usefulness, validation_score
+from ecgsynth.validation import parted, told_apart, told_apart_in_time, usefulness, validation_score
 from ecgsynth.wgan import Generator, box_muller
 from ecgsynth.windows import Windows
 
@@ -218,6 +218,33 @@ def test_the_judge_of_realism_sees_as_many_of_each_and_is_asked_of_others(
         assert together[together < 100].max() >= 50  # some of all real windows, not the first ones
 
 
+# ---- windows of a series are followed through time
+
+
+def test_of_a_series_what_a_recurrent_network_tells_apart_is_taken_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = some_windows(corners(30)[0], np.zeros(30, dtype=np.int64), "N")
+    series = dataclasses.replace(one, meta={"kind": "series", "series": {"options": {"length": 4, "stride": 4}}})
+    made = Fake(dataclasses.replace(FAKE, modes=(2,)), lambda label: label)
+    monkeypatch.setattr("ecgsynth.validation.told_apart", lambda *given: 0.6)
+    monkeypatch.setattr("ecgsynth.validation.told_apart_in_time", lambda *given: 0.25)
+    assert validation_score(one, series, SPACE)(made) == pytest.approx(1 - 0.1 - 0.25)
+    assert validation_score(one, one, SPACE)(made) == pytest.approx(1 - 0.1)  # beats are judged as before
+
+
+def test_a_recurrent_network_sees_an_order_that_no_sample_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Steps that rise in the real windows and fall in the synthetic ones; at each step both have the same values.
+    monkeypatch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(steps=600))
+    up = np.random.default_rng(0).normal(size=(600, 1, 8)) + 0.2 * np.arange(8)[None, :, None] - 0.7
+    real, turned = up[:300].astype(np.float32), up[300:, ::-1].astype(np.float32)
+    assert told_apart_in_time(turned, real) > 0.3
+    assert told_apart_in_time(up[300:].astype(np.float32), real) < 0.15
+
+
+def test_a_handful_of_windows_is_not_followed() -> None:
+    few = corners(9)[0][:, :4, None]
+    assert told_apart_in_time(few + 9, few) == 0
+
+
 # ---- windows of a series overlap
 
 
@@ -261,8 +288,10 @@ def test_the_overlap_follows_from_how_the_table_was_cut(monkeypatch: pytest.Monk
     for length, stride in ((24, 1), (24, 5), (4, 9)):
         meta = {"kind": "series", "series": {"options": {"length": length, "stride": stride}}}
         validation_score(one, dataclasses.replace(one, meta=meta), SPACE)(made)
+    alone = dataclasses.replace(one, groups=np.arange(30).astype(np.str_), meta={"kind": "series"})
+    validation_score(one, alone, SPACE)(made)  # nor do sequences of one window each
     validation_score(one, one, SPACE)(made)  # beats do not
-    assert told == [24, 5, 0, 0]
+    assert told == [24, 5, 0, 0, 0]
 
 
 def test_what_is_judged_keeps_the_limits_of_the_values(monkeypatch: pytest.MonkeyPatch) -> None:
