@@ -7,7 +7,7 @@
 PYTHON ?= python3
 ECGSYNTH_DATA ?= ../shared/data
 BIN    := .venv/bin
-CODE   := $(wildcard ecgsynth/*.py ecgsynth/data/* export/*.py) pyproject.toml
+CODE   := $(wildcard ecgsynth/*.py ecgsynth/data/* export/*.py tabular/*.py) pyproject.toml
 
 .PHONY: demo test lint bench clean
 

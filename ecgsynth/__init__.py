@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ecgsynth.ecg import BeatOptions as BeatOptions
     from ecgsynth.ecg import read_beats as read_beats
     from ecgsynth.export.onnx_sampler import OnnxSampler
+    from ecgsynth.export.table_sampler import TableSampler
     from ecgsynth.splits import split as split
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
     from ecgsynth.windows import Windows as Windows
@@ -32,14 +33,19 @@ HOME = {
 PRETRAINED = ("mitbih-beats",)  # generators that come with the package
 
 
-def load(model: Path | str) -> "OnnxSampler":
-    """The generator in an .onnx file, or a pretrained one by its name, ready to sample.
+def load(model: Path | str) -> "OnnxSampler | TableSampler":
+    """The generator of windows or of rows in an .onnx file, or a pretrained one by its name, ready to sample.
 
     Raises ArtifactError if the file is not one of ours.
     """
+    from ecgsynth.export.onnx_file import OnnxFile
     from ecgsynth.export.onnx_sampler import OnnxSampler
+    from ecgsynth.export.table_sampler import TableSampler
 
-    return OnnxSampler(model) if str(model) not in PRETRAINED or Path(model).is_file() else pretrained(str(model))
+    if str(model) in PRETRAINED and not Path(model).is_file():
+        return pretrained(str(model))
+    file = OnnxFile.open(model)
+    return TableSampler(file) if file.manifest.kind == "table" else OnnxSampler(file)
 
 
 def pretrained(name: str) -> "OnnxSampler":

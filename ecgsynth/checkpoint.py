@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ecgsynth.errors import ArtifactError
-from ecgsynth.files import atomic, read_json, write_json
+from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.files import atomic, check_free, read_json, write_json
 
 __all__ = ["RunFolder"]
 
@@ -51,6 +51,28 @@ class RunFolder:
     @property
     def state(self) -> Path:
         return self.path / "checkpoint" / "state.safetensors"
+
+    def begin(self, content: dict[str, Any], *, resume: bool, force: bool) -> None:
+        """Make the folder for a training of these settings, or check that the one to go on with is of the same.
+
+        ``content`` has the parts config and data, and training, whose versions may differ. Raises ConfigError for
+        other settings, ArtifactError for a folder in the way.
+        """
+        content = json.loads(json.dumps(content))  # as it will be read back: tuples become lists
+        if resume and self.config.exists():
+            found = self.read_config()
+            for part in ("config", "data"):
+                if found.get(part) != content[part]:
+                    raise ConfigError(
+                        f"{self.path} was begun with another {part}; resume with the same command as before"
+                    )
+            ours, theirs = ({**told["training"], "versions": None} for told in (content, found))
+            if ours != theirs:
+                raise ConfigError(f"{self.path} was begun with other training settings; resume with the same command")
+            return
+        check_free(self.path, force=force)
+        self.clear()
+        self.write_config(content)
 
     def clear(self) -> None:
         """Remove what an earlier training left that the next one does not replace at once."""

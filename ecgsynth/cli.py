@@ -1,114 +1,43 @@
 """The command line. A command parses, calls one function of the library, and prints what came of it."""
 
-import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ecgsynth import __version__
-from ecgsynth.errors import EcgSynthError, hint_at_extra
+from ecgsynth.errors import ConfigError
+from ecgsynth.options import (
+    BAR_STEPS,
+    DEVICE,
+    FORCE,
+    SEED,
+    STORAGE,
+    WHERE,
+    Band,
+    Duration,
+    Names,
+    ReportingGroup,
+    bar,
+    conditions,
+    training_bar,
+)
+from ecgsynth.tabular.cli import impute, schema, train_table
 
 if TYPE_CHECKING:
     from ecgsynth.windows import Windows
 
 __all__ = ["main"]
 
-UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
-BAR_STEPS = 1000
 SHOWN = ("wasserstein", "generator", "reconstruction", "supervised")  # losses that the training bar shows
-
-
-class ReportingGroup(click.Group):
-    """Our own errors become one line; anything else is a bug and keeps its traceback."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            with hint_at_extra("this command"):
-                return super().invoke(ctx)
-        except EcgSynthError as error:
-            raise click.ClickException(str(error)) from error
-
-
-class Duration(click.ParamType[float]):
-    """20min, 90s, 2h, 1h30min -> seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        if isinstance(value, float):
-            return value
-        parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|sec|s)", value)
-        total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
-        if "".join(number + unit for number, unit in parts) != value or total <= 0:
-            self.fail(f"expected a time such as 90s, 20min or 1h30min, got {value!r}", param, ctx)
-        return total
-
-
-class Band(click.ParamType[tuple[float, float] | None]):
-    """0.5-40 -> (0.5, 40.0); none -> None."""
-
-    name = "band"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, float] | None:
-        if value is None or value == "none":
-            return None
-        match = re.fullmatch(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)", value)
-        if match is None:
-            self.fail(f"expected a band such as 0.5-40, or none, got {value!r}", param, ctx)
-        return float(match[1]), float(match[2])
-
-
-class Names(click.ParamType[tuple[str, ...]]):
-    """a,b -> ("a", "b")."""
-
-    name = "names"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        if isinstance(value, tuple):
-            return value
-        names = tuple(name.strip() for name in value.split(",") if name.strip())
-        if not names:
-            self.fail(f"expected names with commas between them, got {value!r}", param, ctx)
-        return names
-
-
-SEED = click.option(
-    "--seed",
-    default=0,
-    show_default=True,
-    type=click.IntRange(0, 2**64 - 1),
-    help="The same seed gives the same result.",
-)
-FORCE = click.option("--force", is_flag=True, help="Replace what is already there.")
-DEVICE = click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    help="What computes: auto takes a GPU if there is one.",
-)
-
-
-@contextmanager
-def bar(label: str, length: int) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar with the time left; the yielded function moves it on and says what stands behind it."""
-    with click.progressbar(length=length, label=label, show_pos=False, item_show_func=lambda item: item) as shown:
-
-        def show(done: int, text: str) -> None:
-            shown.update(done - shown.pos, text)
-
-        yield show
+BUDGET_S = 20 * 60.0
 
 
 @click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="ecgsynth")
 def main() -> None:
-    """Learn a generator of heartbeats or time series, prove that it is useful, and ship it as one ONNX file.
+    """Learn a generator of heartbeats, time series or tables, prove that it is useful, and ship it as one ONNX file.
 
     \b
     ecgsynth prepare mitdb/ -o beats.npz
@@ -116,6 +45,11 @@ def main() -> None:
     ecgsynth export runs/a -o beats.onnx
     ecgsynth sample beats.onnx -n 1000 --label V -o v.npz
     ecgsynth evaluate beats.onnx --real beats.npz -o report/
+
+    \b
+    ecgsynth train table adult.csv -o runs/t
+    ecgsynth export runs/t -o adult.onnx
+    ecgsynth sample adult.onnx -n 10000 --where "class=>50K" -o rich.csv
     """
 
 
@@ -172,7 +106,12 @@ def prepare(
 
 @main.group(cls=ReportingGroup)
 def train() -> None:
-    """Train a generator: on heartbeats, or on any time series."""
+    """Train a generator: on heartbeats, on any time series, or on a table."""
+
+
+train.add_command(train_table)
+main.add_command(schema)
+main.add_command(impute)
 
 
 def training_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -214,30 +153,20 @@ def train_windows(
         raise click.UsageError("give --budget or --steps, not both")
     from ecgsynth.config import TrainConfig
     from ecgsynth.synthesizer import Synthesizer
-    from ecgsynth.training import Progress
 
-    settings = TrainConfig(steps=steps, budget_s=None if steps else budget or 20 * UNITS_S["min"], seed=seed)
+    settings = TrainConfig(steps=steps, budget_s=None if steps else budget or BUDGET_S, seed=seed)
     windows = load_windows()
-    with bar("Training", BAR_STEPS) as show:
-
-        def on_progress(progress: Progress) -> None:
-            losses = " ".join(f"{name} {value:.2f}" for name, value in progress.losses.items() if name in SHOWN)
-            score = "" if progress.score is None else f" score {progress.score:.3f}"
-            show(int(progress.fraction * BAR_STEPS), f"step {progress.step} {losses}{score}")
-
-        try:
-            made = Synthesizer.fit(
-                windows,
-                settings,
-                output,
-                model=model,
-                device=device,
-                resume=resume,
-                force=force,
-                on_progress=on_progress,
-            )
-        except KeyboardInterrupt:
-            raise click.ClickException(f"stopped; go on with the same command and --resume (run {output})") from None
+    with training_bar(SHOWN, output) as on_progress:
+        made = Synthesizer.fit(
+            windows,
+            settings,
+            output,
+            model=model,
+            device=device,
+            resume=resume,
+            force=force,
+            on_progress=on_progress,
+        )
     reached = made.about["metrics"]
     click.echo(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
@@ -336,11 +265,14 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
     \b
     Example: ecgsynth export runs/a -o beats.onnx
     """
+    from ecgsynth.checkpoint import RunFolder
     from ecgsynth.files import check_free, read_json
     from ecgsynth.synthesizer import Synthesizer
+    from ecgsynth.tabular.synthesizer import TableSynthesizer
 
     check_free(output, force=force)
-    made = Synthesizer.load(run)
+    of_table = RunFolder(run).read_config().get("data", {}).get("kind") == "table"
+    made = (TableSynthesizer if of_table else Synthesizer).load(run)
     if report is not None:
         made.tell_measured(read_json(report / "metrics.json"))
     made.export(output, force=force)
@@ -349,19 +281,18 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
 
 @main.command()
 @click.argument("model")
-@click.option("-n", "--number", required=True, type=int, help="How many windows.")
+@click.option("-n", "--number", required=True, type=int, help="How many windows, or rows of a table.")
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), help="File (for wfdb: folder) to write."
 )
 @click.option("--label", help="Draw this class only; without it, every class in its training share.")
-@click.option("--columns", type=Names(), help="Of a series, write these columns only.")
+@WHERE
+@click.option("--columns", type=Names(), help="Of a series or a table, write these columns only.")
 @click.option(
     "--format",
     "file_format",
-    default="npz",
-    show_default=True,
     type=click.Choice(["npz", "csv", "parquet", "wfdb"]),
-    help="Parquet and WFDB need ecgsynth[train].",
+    help="Without it, what the output is named; else npz, or csv of a table. Parquet and WFDB need ecgsynth[train].",
 )
 @SEED
 @FORCE
@@ -370,23 +301,34 @@ def sample(
     number: int,
     output: Path,
     label: str | None,
+    where: tuple[str, ...],
     columns: tuple[str, ...] | None,
-    file_format: str,
+    file_format: str | None,
     seed: int,
     *,
     force: bool,
 ) -> None:
-    """Draw synthetic windows from MODEL, an .onnx file or mitbih-beats, which comes with the package. Needs no torch.
+    """Draw synthetic windows or rows from MODEL, an .onnx file or mitbih-beats, which comes with the package.
 
     Of a series, CSV and Parquet are the table it was learnt from: its columns, with an id for each window and a step.
+    Needs no torch.
 
     \b
     Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
+             ecgsynth sample adult.onnx -n 1000 --where "class=>50K" --where "sex=Female" -o rows.csv
     """
     from ecgsynth import load
+    from ecgsynth.export.table_sampler import TableSampler
+    from ecgsynth.export.table_writers import rows_to_file
     from ecgsynth.export.writers import sample_to_file
 
     sampler = load(model)
+    wanted: dict[str, Any] = {"columns": columns, "seed": seed, "file_format": file_format, "force": force}
+    of_table = isinstance(sampler, TableSampler)
+    if of_table and label is not None:
+        raise ConfigError(f"{model} makes rows of a table; ask for them with --where, such as --where 'class=>50K'")
+    if not of_table and where:
+        raise ConfigError(f"{model} makes windows; ask for a class of them with --label")
     with bar("Sampling", max(number, 1)) as show:
         done = 0
 
@@ -395,18 +337,11 @@ def sample(
             done += more
             show(done, f"{done:,}")
 
-        sample_to_file(
-            sampler,
-            output,
-            number,
-            label=label,
-            columns=columns,
-            seed=seed,
-            file_format=file_format,
-            force=force,
-            on_progress=on_progress,
-        )
-    click.echo(f"wrote {number:,} synthetic windows to {output}")
+        if isinstance(sampler, TableSampler):
+            rows_to_file(sampler, output, number, where=conditions(where), on_progress=on_progress, **wanted)
+        else:
+            sample_to_file(sampler, output, number, label=label, on_progress=on_progress, **wanted)
+    click.echo(f"wrote {number:,} synthetic {'rows' if of_table else 'windows'} to {output}")
 
 
 @main.command()
@@ -414,8 +349,7 @@ def sample(
 @click.option(
     "--real",
     required=True,
-    type=click.Path(path_type=Path),
-    help="Real beats, from 'ecgsynth prepare', or the file of the series.",
+    help="Real beats, from 'ecgsynth prepare', or the file of the series or table; of a table also a URL.",
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The report folder to make.")
 @click.option(
@@ -430,39 +364,54 @@ def sample(
     help="The real beats to test on; make choices on validation.",
 )
 @click.option("--rhythm", is_flag=True, help="Tell the classifiers the RR intervals beside the signal.")
+@click.option("--test", help="Of a table: rows that nothing learnt from, on which --target is predicted.")
+@click.option("--target", help="Of a table: the column to predict, by boosted trees that learn from synthetic rows.")
+@STORAGE
 @DEVICE
 @SEED
 @FORCE
 def evaluate(
     model: str,
-    real: Path,
+    real: str,
     output: Path,
     repeats: int | None,
     steps: int | None,
     part: str,
+    test: str | None,
+    target: str | None,
+    storage_options: dict[str, Any] | None,
     device: str,
     seed: int,
     *,
     rhythm: bool,
     force: bool,
 ) -> None:
-    """Test how useful, how lifelike and how near to training beats those of MODEL are; write metrics.json and a report.
+    """Test how useful, how lifelike and how near to training data those of MODEL are; write metrics.json and a report.
 
     MODEL is an .onnx file, or mitbih-beats, which comes with the package.
 
     \b
     Example: ecgsynth evaluate beats.onnx --real beats.npz -o report/
+             ecgsynth evaluate adult.onnx --real adult.csv --test adult-test.csv --target class -o report/
     """
     from ecgsynth import load
     from ecgsynth.evaluation import evaluate as evaluate_model
     from ecgsynth.evaluation import real_windows
+    from ecgsynth.export.table_sampler import TableSampler
     from ecgsynth.report import table_text
+    from ecgsynth.tabular.cli import evaluate_rows
 
     sampler = load(model)
+    if isinstance(sampler, TableSampler):
+        asked = {"test": test, "target": target, "repeats": repeats, "seed": seed, "force": force}
+        evaluate_rows(sampler, real, output, storage=storage_options, **asked)
+        return
+    if test is not None or target is not None:
+        raise ConfigError(f"{model} makes windows; --test and --target are for rows of a table")
     with bar("Evaluating", BAR_STEPS) as show:
         measured = evaluate_model(
             sampler,
-            real_windows(real, sampler),
+            real_windows(Path(real), sampler),
             output,
             repeats=repeats,
             steps=steps,
@@ -486,10 +435,12 @@ def info(model: str) -> None:
     Example: ecgsynth info beats.onnx
     """
     from ecgsynth import load
-    from ecgsynth.report import manifest_text
+    from ecgsynth.export.manifest import TableManifest
+    from ecgsynth.report import manifest_text, rows_text
 
     sampler = load(model)
-    click.echo(manifest_text(sampler.manifest, sampler.path.name, sampler.path.stat().st_size))
+    told, name, size = sampler.manifest, sampler.path.name, sampler.path.stat().st_size
+    click.echo(rows_text(told, name, size) if isinstance(told, TableManifest) else manifest_text(told, name, size))
 
 
 @main.command()

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ecgsynth import load
 from ecgsynth.config import TrainConfig
 from ecgsynth.evaluation import evaluate
+from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.writers import sample_to_file
 from ecgsynth.files import check_free
 from ecgsynth.synthesizer import Synthesizer
@@ -86,7 +86,7 @@ def run_demo(
         force=force,
         on_progress=lambda now: tell(f"training, step {now.step}", 0.5 * now.fraction),
     ).export(output / "beats.onnx", force=force)
-    sampler = load(output / "beats.onnx")
+    sampler = OnnxSampler(output / "beats.onnx")
     tell("sampling", 0.55)
     sample_to_file(sampler, output / "synthetic.npz", DRAWN, seed=seed, force=force)
     return evaluate(

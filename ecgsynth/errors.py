@@ -20,7 +20,9 @@ __all__ = [
     "require",
 ]
 
-TRAIN_EXTRA = frozenset("torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow sklearn".split())
+TRAIN_EXTRA = frozenset(
+    "torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow sklearn fsspec sdmetrics imblearn".split()
+)
 
 
 class EcgSynthError(Exception):

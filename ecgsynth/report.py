@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.export.manifest import Manifest
+from ecgsynth.export.manifest import Manifest, TableManifest
 from ecgsynth.files import atomic
 from ecgsynth.windows import Windows
 
@@ -270,6 +270,38 @@ def manifest_text(manifest: Manifest, name: str, size: int) -> str:
         lines.append("  classes")
         lines += [f"    {entry.name.ljust(3)} {entry.share:7.2%}  {entry.meaning}" for entry in manifest.classes]
     return "\n".join(lines)
+
+
+def rows_text(manifest: TableManifest, name: str, size: int) -> str:
+    """The manifest of a generator of rows as a person wants to read it."""
+    data, training = manifest.data, manifest.training
+    asked = [column["name"] for column in manifest.columns if column.get("asked")]
+    rows = [
+        ("makes", f"synthetic rows of {len(manifest.columns)} columns"),
+        ("asked for by", listed(asked) if asked else "nothing: this model makes rows as they come"),
+        ("learnt from", f"{data.get('training_rows', 0):,} of {data.get('rows', 0):,} rows"),
+        ("source", data.get("source", {}).get("name", "unnamed")),
+        ("model", f"{training.get('model')}, seed {training.get('config', {}).get('seed')}"),
+        ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a row"),
+    ]
+    lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows), "  columns"]
+    width = max(len(column["name"]) for column in manifest.columns)
+    lines += [
+        f"    {column['name'].ljust(width)} {column['kind'].ljust(11)} {range_of(column)}"
+        for column in manifest.columns
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def range_of(column: dict[str, Any]) -> str:
+    """What a column's values are, in few words."""
+    if column["kind"] == "identifier":
+        return f"made anew as {column['format']}"
+    if "categories" in column:
+        return listed([str(category) for category in column["categories"]])
+    if column["kind"] == "datetime":
+        return f"as {column.get('format') or 'times'}"
+    return f"{column['minimum']:g} to {column['maximum']:g}"
 
 
 def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:

@@ -1,6 +1,5 @@
 """The generator as its users hold it: fit, sample, save, load, export."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -74,7 +73,7 @@ class Synthesizer:
         about = {"data": describe(windows, learn), "training": {"model": model, "config": training.to_json()}}
         chosen = pick_device(device)
         planned = plan(model, learn, sizes or {}, training.seed)
-        start_run(folder, planned, about, resume=resume, force=force)  # the last to refuse, the first to write
+        folder.begin(contents(planned, about), resume=resume, force=force)  # the last to refuse, the first to write
         planned.scaler.save(folder.scaler)
         reached = fit(
             planned,
@@ -233,22 +232,8 @@ def limits(data: dict[str, Any]) -> Limits | None:
     )
 
 
-def start_run(folder: RunFolder, planned: Plan, about: dict[str, Any], *, resume: bool, force: bool) -> None:
-    """Make the run folder, or check that the one to go on with is of the same settings and data."""
+def contents(planned: Plan, about: dict[str, Any]) -> dict[str, Any]:
+    """What the run folder says of a training."""
     versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
     training = {**about["training"], "versions": versions}
-    content = {"config": planned.config.to_json(), "data": about["data"], "training": training}
-    content = json.loads(json.dumps(content))  # as it will be read back: tuples become lists
-    if resume and folder.config.exists():
-        found = folder.read_config()
-        for part in ("config", "data"):
-            if found.get(part) != content[part]:
-                raise ConfigError(
-                    f"{folder.path} was begun with another {part}; resume with the same command as before"
-                )
-        if found["training"]["config"] != training["config"] or found["training"]["model"] != planned.model:
-            raise ConfigError(f"{folder.path} was begun with other training settings; resume with the same command")
-        return
-    check_free(folder.path, force=force)
-    folder.clear()
-    folder.write_config(content)
+    return {"config": planned.config.to_json(), "data": about["data"], "training": training}

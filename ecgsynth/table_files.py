@@ -1,98 +1,211 @@
-"""Tables from files, CSV, Parquet or an .npz of plain arrays, as pandas data frames; what is wrong with one is said."""
+"""Tables from files, CSV, Parquet or an .npz of plain arrays, as pandas data frames; what is wrong with one is said.
 
+A file lies in a folder or behind any address that fsspec knows, such as s3://bucket/table.csv.
+"""
+
+import io
+import re
+import tempfile
 import warnings
 import zlib
 from collections import Counter
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import ArtifactError, DataError, require
+from ecgsynth.errors import ArtifactError, ConfigError, DataError, MissingExtraError, require
+from ecgsynth.files import atomic, check_free
 from ecgsynth.windows import read_npz
 
-__all__ = ["read_table", "stem"]
+__all__ = ["is_url", "read_table", "stem", "write_table"]
 
 SUFFIXES = (".csv.gz", ".csv", ".parquet", ".npz")
-MISSING_TEXT = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "-nan", "null", "NULL", "None", "<NA>")
+# What plain pandas.read_csv takes as a missing value.
+MISSING_TEXT = (
+    *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
+    *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")  # more than the one letter of a Windows drive
 
 
-def stem(path: Path) -> str:
+def is_url(where: Path | str) -> bool:
+    """Whether a place is an address for fsspec rather than a path."""
+    return isinstance(where, str) and URL.match(where) is not None
+
+
+def stem(where: Path | str) -> str:
     """A file's name without the suffixes that say how it is stored."""
-    ending = next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
-    return path.name[: len(path.name) - len(ending)]
+    name = name_of(where)
+    ending = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(ending)]
 
 
-def read_table(path: Path, text: tuple[str, ...] = ()) -> tuple[Any, NDArray[np.str_] | None]:
-    """A pandas data frame, and the sequence of each row where the file itself tells them apart.
+def name_of(where: Path | str) -> str:
+    return PurePosixPath(str(where).split("?")[0]).name if is_url(where) else Path(where).name
 
-    A CSV file (also .csv.gz) begins with a line of column names. An .npz has ``values``: (rows,), (rows, columns), or
-    many sequences (sequences, time, columns); and may have ``columns``, their names. ``text``: columns of a CSV file
-    that are read as they stand, 007 and not 7.
-    Raises ArtifactError for a file that is missing or broken, DataError for one that is no table or has no rows.
-    """
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that can be read from its beginning any number of times: a path, or the bytes that lay at an address."""
+
+    where: str
+    name: str
+    path: Path | None
+    content: bytes = b""
+
+    def open(self) -> BinaryIO:
+        """The file, at its beginning."""
+        return io.BytesIO(self.content) if self.path is None else self.path.open("rb")
+
+
+def source_of(where: Path | str, storage_options: dict[str, Any] | None) -> Source:
+    """Find a file, and fetch it where it lies at an address."""
+    if is_url(where):
+        return Source(str(where), name_of(where), None, fetch(str(where), storage_options or {}))
+    path = Path(where)
+    if storage_options:
+        raise ConfigError(f"storage options are for an address such as s3://bucket/table.csv, but {path} is a path")
     if not path.exists():
         raise ArtifactError(f"expected a table at {path}, but there is none")
     if path.is_dir():
         raise ArtifactError(f"expected a table at {path}, but it is a folder; name a file in it")
-    name, ids = path.name.lower(), None
+    return Source(str(path), path.name, path)
+
+
+def fetch(url: str, storage_options: dict[str, Any]) -> bytes:
+    """The bytes at an address; ArtifactError or MissingExtraError where they cannot be had.
+
+    Each of fsspec's stores raises errors of a tree of its own, so whatever comes is said in one sentence.
+    """
+    fsspec = require("fsspec", "reading from an address")
+    protocol = url.split("://")[0]
+    try:
+        store = fsspec.filesystem(protocol, **storage_options)
+    except ImportError as error:
+        package = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}.get(protocol)
+        hint = f"pip install {package}" if package else str(error).rstrip(".")
+        raise MissingExtraError(f"reading {url} needs a package that is not installed: {hint}") from error
+    except ValueError as error:
+        raise ConfigError(f"{url} cannot be read: {one_line(error)}; use an address that fsspec knows") from error
+    except Exception as error:
+        raise ArtifactError(f"{url} cannot be read ({one_line(error)}); check the storage options") from error
+    try:
+        with store.open(url, "rb") as file:
+            return bytes(file.read())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"expected a table at {url}, but there is none; check the bucket and the key") from error
+    except PermissionError as error:
+        raise ArtifactError(f"{url} may not be read ({one_line(error)}); check the rights and the keys") from error
+    except Exception as error:
+        raise ArtifactError(
+            f"{url} cannot be read ({one_line(error)}); check the address and the storage options"
+        ) from error
+
+
+def one_line(error: Exception) -> str:
+    said = " ".join(str(error).split()).rstrip(".")
+    return said[:200] or type(error).__name__
+
+
+def read_table(
+    where: Path | str,
+    text: tuple[str, ...] = (),
+    *,
+    storage_options: dict[str, Any] | None = None,
+    trim: bool = False,
+) -> tuple[Any, NDArray[np.str_] | None]:
+    """A pandas data frame, and the sequence of each row where the file itself tells them apart.
+
+    ``where`` is a path or an address that fsspec knows, with what its store needs as ``storage_options``. A CSV file
+    (also .csv.gz) begins with a line of column names. An .npz has ``values``: (rows,), (rows, columns), or many
+    sequences (sequences, time, columns); and may have ``columns``, their names. ``text``: columns of a CSV file that
+    are read as they stand, 007 and not 7. Names and values of a CSV file are those that plain pandas.read_csv gives,
+    also the spaces behind a comma; with ``trim`` these are left out.
+    Raises ArtifactError for a file that is missing or broken, DataError for one that is no table or has no rows.
+    """
+    source = source_of(where, storage_options)
+    name, ids = source.name.lower(), None
     if name.endswith((".csv", ".csv.gz")):
-        frame = read_csv(path, text)
+        frame = read_csv(source, text, trim=trim)
     elif name.endswith(".parquet"):
-        frame = read_parquet(path)
+        frame = read_parquet(source)
     elif name.endswith(".npz"):
-        frame, ids = read_arrays(path)
+        frame, ids = read_arrays(source)
     else:
-        raise DataError(f"expected a table named .csv, .csv.gz, .parquet or .npz, got {path.name}")
-    check_names(list(frame.columns), path.name)
+        raise DataError(f"expected a table named .csv, .csv.gz, .parquet or .npz, got {source.name}")
+    check_names(list(frame.columns), source.name)
     if not len(frame):
-        raise DataError(f"{path.name} has no rows; expected one for each step of a series")
+        raise DataError(f"{source.name} has no rows; expected one for each step of a series or each record of a table")
     return frame, ids
 
 
-def read_csv(path: Path, text: tuple[str, ...]) -> Any:
+def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
     """The table of a CSV file; a column without a name is left out."""
     pandas = require("pandas", "reading a table")
-    how: dict[str, Any] = {"encoding": "utf-8", "skipinitialspace": True, "keep_default_na": False}
+    how: dict[str, Any] = {
+        "encoding": "utf-8",
+        "skipinitialspace": trim,
+        "keep_default_na": False,
+        "compression": "gzip" if source.name.lower().endswith(".gz") else None,
+    }
     try:
-        head = pandas.read_csv(path, header=None, nrows=1, dtype=str, **how)
-        header = [str(name).strip() for name in head.iloc[0]]
-        check_header(header, path.name)
+        with source.open() as file:
+            head = pandas.read_csv(file, header=None, nrows=1, dtype=str, **how)
+        header = [str(name) if not trim and str(name).strip() else str(name).strip() for name in head.iloc[0]]
+        check_header(header, source.name)
         places = [name or f"unnamed:{place}" for place, name in enumerate(header)]
-        with warnings.catch_warnings():
+        with source.open() as file, warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
             frame = pandas.read_csv(
-                path,
+                file,
                 header=0,
                 names=places,
                 index_col=False,
                 dtype={name: str for name in text if name in header},
                 na_values={name: [""] if name in text else list(MISSING_TEXT) for name in places},
-                skip_blank_lines=len(header) > 1,  # where there is but one column, a blank line is a missing value
+                skip_blank_lines=not trim
+                or len(header) > 1,  # in a series of one column, a blank line is a missing value
                 low_memory=False,
                 dtype_backend="numpy_nullable",  # whole numbers stay so beside a missing one
                 **how,
             )
     except UnicodeDecodeError as error:
-        raise DataError(f"expected {path.name} in UTF-8, got another encoding ({error}); save it as UTF-8") from error
+        raise DataError(f"expected {source.name} in UTF-8, got another encoding ({error}); save it as UTF-8") from error
     except pandas.errors.EmptyDataError as error:
-        raise DataError(f"{path.name} is empty; expected a line of column names and a row for each step") from error
-    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
-        said = str(error).strip().splitlines()[0]
         raise DataError(
-            f"expected a value for each column name in every row of {path.name}, got another shape ({said}); correct it"
+            f"{source.name} is empty; expected a line of column names and a row for each step or record"
         ) from error
+    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
+        raise shape_error(source, str(error).strip().splitlines()[0]) from error
     except (OSError, EOFError, zlib.error) as error:
-        raise ArtifactError(f"{path} cannot be read ({error}); make it again") from error
+        raise ArtifactError(f"{source.where} cannot be read ({error}); make it again") from error
     return frame[[name for name, given in zip(places, header, strict=True) if given]]
+
+
+def shape_error(source: Source, said: str) -> DataError:
+    """What is wrong with a file whose rows have other numbers of values than its first line has names."""
+    with suppress(OSError, UnicodeDecodeError), source.open() as file:
+        first = file.readline(10_000).decode("utf-8")
+        for mark, name in ((";", "a semicolon"), ("\t", "a tab"), ("|", "a bar")):
+            if first.count(mark) > first.count(","):
+                return DataError(
+                    f"expected commas between the columns of {source.name}, got {name}; save it with commas"
+                )
+    return DataError(
+        f"expected a value for each column name in every row of {source.name}, got another shape ({said}); correct it"
+    )
 
 
 def check_header(header: list[str], where: str) -> None:
     """Raise DataError for names that are none: another delimiter, numbers, or the same name twice."""
-    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
-        mark = "a semicolon" if ";" in header[0] else "a tab"
-        raise DataError(f"expected commas between the columns of {where}, got {mark}; save it with commas")
+    marks = {";": "a semicolon", "\t": "a tab", "|": "a bar"}
+    found = [name for mark, name in marks.items() if len(header) == 1 and mark in header[0]]
+    if found:
+        raise DataError(f"expected commas between the columns of {where}, got {found[0]}; save it with commas")
     check_names([name for name in header if name], where)
     if header and all(is_number(name) for name in header) and not all(name.isdecimal() for name in header):
         raise DataError(f"expected column names in the first line of {where}, got numbers; add a line of names")
@@ -112,34 +225,45 @@ def check_names(names: list[str], where: str) -> None:
         raise DataError(f"{where} has several columns named {', '.join(twice)}; give each a name of its own")
 
 
-def read_parquet(path: Path) -> Any:
+def read_parquet(source: Source) -> Any:
     pandas, arrow = require("pandas", "reading a table"), require("pyarrow", "reading Parquet")
     parquet = require("pyarrow.parquet", "reading Parquet")
     try:
-        check_names(parquet.read_schema(path).names, path.name)
-        frame = pandas.read_parquet(path, dtype_backend="numpy_nullable")
+        with source.open() as file:
+            check_names(parquet.read_schema(file).names, source.name)
+        with source.open() as file:
+            frame = pandas.read_parquet(file, dtype_backend="numpy_nullable")
     except DataError:
         raise
     except (OSError, ValueError, arrow.ArrowException) as error:
-        raise ArtifactError(f"{path} is not a whole Parquet file ({error}); make it again") from error
+        raise ArtifactError(f"{source.where} is not a whole Parquet file ({error}); make it again") from error
     if frame.index.names != [None]:  # pandas keeps a named index apart
         frame = frame.reset_index()
     frame.columns = [str(name) for name in frame.columns]
     return frame
 
 
-def read_arrays(path: Path) -> tuple[Any, NDArray[np.str_] | None]:
+def arrays_of(source: Source) -> dict[str, NDArray[Any]]:
+    if source.path is not None:
+        return read_npz(source.path)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / source.name
+        path.write_bytes(source.content)
+        return read_npz(path)
+
+
+def read_arrays(source: Source) -> tuple[Any, NDArray[np.str_] | None]:
     """The table of an .npz of plain arrays; in three dimensions, the first one tells the sequences apart."""
     pandas = require("pandas", "reading a table")
-    arrays = read_npz(path)
+    arrays = arrays_of(source)
     if "channel_names" in arrays:
-        raise DataError(f"{path.name} holds windows already; train on it as it is")
+        raise DataError(f"{source.name} holds windows already; train on it as it is")
     if "values" not in arrays:
-        raise DataError(f"expected an array 'values' in {path.name}, got {', '.join(sorted(arrays)) or 'none'}")
+        raise DataError(f"expected an array 'values' in {source.name}, got {', '.join(sorted(arrays)) or 'none'}")
     values = arrays["values"]
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2, 3):
         raise DataError(
-            f"expected numbers (rows, columns) or (sequences, time, columns) as 'values' of {path.name}, "
+            f"expected numbers (rows, columns) or (sequences, time, columns) as 'values' of {source.name}, "
             f"got {values.dtype} of shape {values.shape}"
         )
     ids = np.repeat(np.arange(len(values)).astype(np.str_), values.shape[1]) if values.ndim == 3 else None
@@ -147,5 +271,24 @@ def read_arrays(path: Path) -> tuple[Any, NDArray[np.str_] | None]:
     values = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
     names = arrays.get("columns", np.asarray([f"column_{place}" for place in range(1, values.shape[1] + 1)]))
     if names.shape != (values.shape[1],):
-        raise DataError(f"expected {values.shape[1]} names as 'columns' of {path.name}, got shape {names.shape}")
+        raise DataError(f"expected {values.shape[1]} names as 'columns' of {source.name}, got shape {names.shape}")
     return pandas.DataFrame(values, columns=[str(name) for name in names]), ids
+
+
+def write_table(frame: Any, path: Path, *, force: bool = False) -> None:
+    """Write a pandas data frame as CSV (also .csv.gz) or Parquet, by what the path ends with.
+
+    Raises DataError for another ending, ArtifactError where the file exists and ``force`` is not set.
+    """
+    name = path.name.lower()
+    if not name.endswith((".csv", ".csv.gz", ".parquet")):
+        raise DataError(f"expected the name of a table to end with .csv, .csv.gz or .parquet, got {path.name}")
+    check_free(path, force=force)
+    if name.endswith(".parquet"):
+        require("pyarrow", "writing Parquet")
+    with atomic(path) as temporary:
+        if name.endswith(".parquet"):
+            frame.to_parquet(temporary, index=False)
+        else:
+            zipped = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None  # the same table, the same bytes
+            frame.to_csv(temporary, index=False, lineterminator="\n", compression=zipped)

@@ -177,6 +177,8 @@ def check_finite(losses: dict[str, Tensor], step: int) -> dict[str, float]:
 def follow(average: nn.Module, source: nn.Module, decay: float) -> None:
     """Move the average towards the source."""
     torch._foreach_lerp_(list(average.parameters()), list(source.parameters()), 1 - decay)
+    for mine, its in zip(average.buffers(), source.buffers(), strict=True):  # such as the statistics of batch norm
+        mine.copy_(its)
 
 
 def record(counters: dict[str, Any], losses: dict[str, float], run: RunFolder) -> None:

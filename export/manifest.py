@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from ecgsynth.errors import ArtifactError
 
-__all__ = ["CONTRACT", "KEY", "ClassEntry", "Manifest"]
+__all__ = ["CONTRACT", "KEY", "ClassEntry", "Manifest", "TableManifest", "read_manifest"]
 
 KEY = "ecgsynth.manifest"
 CONTRACT = 1
@@ -53,19 +53,8 @@ class Manifest:
 
         Raises ArtifactError if there is none, it cannot be read, or its contract is newer than this version's.
         """
-        if text is None:
-            raise ArtifactError(f"{where} has no ecgsynth manifest; expected a file made by 'ecgsynth export'")
+        content = content_of(text, where)
         try:
-            content = json.loads(text)
-            contract = int(content["contract"])
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{where} has a manifest that cannot be read ({error}); export it again") from error
-        if contract > CONTRACT:
-            raise ArtifactError(
-                f"{where} follows contract {contract} and this version knows up to {CONTRACT}; upgrade ecgsynth"
-            )
-        try:
-            # A file of the same contract may say more than this version asks: that is no reason to refuse it.
             known = {field.name: content[field.name] for field in fields(cls)}
             known["classes"] = tuple(
                 ClassEntry(name=entry["name"], meaning=entry["meaning"], share=float(entry["share"]))
@@ -80,3 +69,62 @@ class Manifest:
     def class_names(self) -> tuple[str, ...]:
         """The class names, in the order of the label codes."""
         return tuple(entry.name for entry in self.classes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableManifest:
+    """What an exported generator of table rows says of itself.
+
+    columns: in the table's order, each with its name, kind (continuous, integer, datetime, categorical, boolean,
+    identifier), dtype, and what of these it has: missing, minimum, maximum, decimals, unit, format, categories (by
+    their index), output (the graph's, none of an identifier, which is made from the row's number), asked (the graph's
+    input by which rows are asked for: an index into categories, -1 where it is not)
+    """
+
+    noise_dim: int
+    columns: tuple[dict[str, Any], ...]
+    data: dict[str, Any]  # what it was trained on: source, rows, split, hash
+    training: dict[str, Any]  # how: model, settings, seed, versions
+    metrics: dict[str, Any]  # what was measured
+    kind: str = "table"
+    synthetic: bool = True
+    contract: int = CONTRACT
+
+    def to_text(self) -> str:
+        """The manifest as JSON."""
+        return json.dumps(asdict(self), allow_nan=False, sort_keys=True)
+
+    @classmethod
+    def from_text(cls, text: str | None, where: str) -> Self:
+        """The manifest in a file's metadata; ArtifactError as for Manifest."""
+        content = content_of(text, where)
+        try:
+            known = {field.name: content[field.name] for field in fields(cls)}
+            known["columns"] = tuple({"name": str(column["name"]), **column} for column in known["columns"])
+            return cls(**known)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(f"{where} has an incomplete manifest ({error}); export it again") from error
+
+
+def read_manifest(text: str | None, where: str) -> Manifest | TableManifest:
+    """The manifest of a generator of windows or of rows; ArtifactError where there is none that this version reads."""
+    return (TableManifest if content_of(text, where).get("kind") == "table" else Manifest).from_text(text, where)
+
+
+def content_of(text: str | None, where: str) -> dict[str, Any]:
+    """A manifest's content, of a contract that this version knows.
+
+    A file of the same contract may say more than this version asks: that is no reason to refuse it.
+    """
+    if text is None:
+        raise ArtifactError(f"{where} has no ecgsynth manifest; expected a file made by 'ecgsynth export'")
+    try:
+        content: dict[str, Any] = json.loads(text)
+        contract = int(content["contract"])
+    except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        raise ArtifactError(f"{where} has a manifest that cannot be read ({error}); export it again") from error
+    if contract > CONTRACT:
+        raise ArtifactError(
+            f"{where} follows contract {contract} and this version knows up to {CONTRACT}; upgrade ecgsynth"
+        )
+    return content

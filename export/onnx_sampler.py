@@ -1,18 +1,14 @@
 """Drawing synthetic windows from an exported file: numpy and onnxruntime, nothing else."""
 
-import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ArtifactError, ConfigError
-from ecgsynth.export.manifest import KEY, Manifest
+from ecgsynth.export.manifest import Manifest
+from ecgsynth.export.onnx_file import OnnxFile, in_order
 from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.windows import Windows
 
@@ -29,24 +25,14 @@ class OnnxSampler:
     Raises ArtifactError if the file is missing, damaged, not one of ours, or of a newer contract.
     """
 
-    def __init__(self, path: Path | str, *, threads: int = 0) -> None:
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise ArtifactError(f"expected an .onnx file at {self.path}, but there is none")
+    def __init__(self, file: Path | str | OnnxFile, *, threads: int = 0) -> None:
         if threads < 0:
             raise ConfigError(f"threads must be at least 0, got {threads}")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(self.path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own errors have no common type
-            raise ArtifactError(
-                f"{self.path} is damaged or not an ONNX file; copy it again, or export it again"
-            ) from error
-        metadata = self._session.get_modelmeta().custom_metadata_map
-        self.manifest = Manifest.from_text(metadata.get(KEY), str(self.path))
-        self._threads = threads or os.cpu_count() or 1
+        opened = file if isinstance(file, OnnxFile) else OnnxFile.open(file)
+        if not isinstance(opened.manifest, Manifest):
+            raise ArtifactError(f"{opened.path} makes rows of a table, not windows; open it with ecgsynth.load")
+        self.path, self.manifest, self._session = opened.path, opened.manifest, opened.session
+        self._threads = threads
         self._shares = np.asarray([entry.share for entry in self.manifest.classes])
         self._intervals = any(output.name == "rr_s" for output in self._session.get_outputs())
         self._outputs = ["signal", "rr_s"] if self._intervals else ["signal"]
@@ -83,16 +69,8 @@ class OnnxSampler:
         return self.manifest.class_names.index(label)
 
     def _batches(self, n: int, code: int | None, seed: int, batch: int) -> Iterator[Windows]:
-        """Batches in order, each drawn by one thread: that scales better than threads within a batch."""
         pieces = (range(start, min(start + batch, n)) for start in range(0, n, batch))
-        if self._threads == 1 or n <= batch:
-            yield from (self._draw(rows, code, seed) for rows in pieces)
-            return
-        with ThreadPoolExecutor(self._threads) as pool:
-            waiting = deque(pool.submit(self._draw, rows, code, seed) for rows in islice(pieces, self._threads + 1))
-            while waiting:
-                yield waiting.popleft().result()
-                waiting.extend(pool.submit(self._draw, rows, code, seed) for rows in islice(pieces, 1))
+        return in_order(lambda rows: self._draw(rows, code, seed), pieces, self._threads if n > batch else 1)
 
     def _draw(self, rows: range, code: int | None, seed: int) -> Windows:
         noise = row_noise(seed, rows, self.manifest.noise_dim)

@@ -5,6 +5,7 @@ import logging
 import math
 import tempfile
 import warnings
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from ecgsynth.config import TimeGANConfig, WGANConfig
 from ecgsynth.errors import ArtifactError
@@ -21,12 +23,13 @@ from ecgsynth.files import atomic, check_free
 from ecgsynth.noise import row_noise
 from ecgsynth.sampling import SignalSampler
 
-__all__ = ["export_signal", "largest_difference"]
+__all__ = ["export_signal", "largest_difference", "sealed", "trace"]
 
 OPSET = 18
 PARITY_BATCHES = (1, 2, 7, 64, 257)
 TOLERANCE = 1e-4
 TIES, FEW_TIES = 0.01, 3  # share of values that rounding may take either way, and so many whatever their share
+TRACED = 2  # rows of the batch that is followed through the graph
 WORTH_HALVING = 1000  # numbers in a tensor
 
 
@@ -43,12 +46,7 @@ def export_signal(sampler: SignalSampler, about: dict[str, Any], path: Path, *, 
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         write_graph(sampler, config, draft)
-        model = onnx.load(draft)
-    forget_where_it_was_made(model)
-    halve(model)
-    onnx.helper.set_model_props(model, {KEY: manifest.to_text()})
-    onnx.checker.check_model(model, full_check=True)
-    content = model.SerializeToString()
+        content = sealed(draft, manifest.to_text())
     difference = largest_difference(sampler, config, content)
     if not difference <= TOLERANCE:
         raise ArtifactError(
@@ -59,12 +57,29 @@ def export_signal(sampler: SignalSampler, about: dict[str, Any], path: Path, *, 
         temporary.write_bytes(content)
 
 
+def sealed(draft: Path, manifest: str) -> bytes:
+    """A traced graph as it is handed over: half as large, checked, with its manifest and no trace of its maker."""
+    model = onnx.load(draft)
+    forget_where_it_was_made(model)
+    halve(model)
+    onnx.helper.set_model_props(model, {KEY: manifest})
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
 def write_graph(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, path: Path) -> None:
     """Trace the sampler with a batch axis of any size."""
-    rows = 2
-    uniform = torch.full((rows, config.noise_dim), 0.5)
-    label = torch.zeros(rows, dtype=torch.int64)
+    label = torch.zeros(TRACED, dtype=torch.int64)
+    trace(sampler, config.noise_dim, {"label": label}, output_names(sampler), path)
+
+
+def trace(module: nn.Module, noise_dim: int, asked: dict[str, Tensor], outputs: list[str], path: Path) -> None:
+    """Write the graph of forward(uniform, *asked), whose first axis is of any size; ``asked`` are rows by name."""
+    uniform = torch.full((TRACED, noise_dim), 0.5)
     batch = torch.export.Dim("n", min=1)
+    rows = {0: batch}
+    takes_any = any(kind is Parameter.VAR_POSITIONAL for kind in kinds(module))
+    shapes = (rows, (rows,) * len(asked)) if takes_any and asked else (rows,) * (1 + len(asked))
     quiet = logging.getLogger("torch.onnx")
     level = quiet.level
     quiet.setLevel(logging.ERROR)
@@ -72,12 +87,12 @@ def write_graph(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, path
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the exporter warns of its own internals
             torch.onnx.export(
-                sampler,
-                (uniform, label),
+                module,
+                (uniform, *asked.values()),
                 path,
-                input_names=["uniform", "label"],
-                output_names=output_names(sampler),
-                dynamic_shapes={"uniform": {0: batch}, "label": {0: batch}},
+                input_names=["uniform", *asked],
+                output_names=outputs,
+                dynamic_shapes=shapes,
                 opset_version=OPSET,
                 external_data=False,
                 dynamo=True,
@@ -85,6 +100,11 @@ def write_graph(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, path
             )
     finally:
         quiet.setLevel(level)
+
+
+def kinds(module: nn.Module) -> list[Any]:
+    """Of each argument of forward, how it is given."""
+    return [argument.kind for argument in signature(module.forward).parameters.values()]
 
 
 def forget_where_it_was_made(model: onnx.ModelProto) -> None:

@@ -36,7 +36,7 @@ def sample_to_file(
     label: str | None = None,
     columns: tuple[str, ...] | None = None,
     seed: int = 0,
-    file_format: str = "npz",
+    file_format: str | None = None,
     force: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> None:
@@ -44,14 +44,18 @@ def sample_to_file(
 
     npz is what Windows.load reads; CSV and Parquet have a row a window: its label, the RR intervals where the generator
     makes them, then its samples in physical units, a column each. Of a series they are the user's own table, a row a
-    step, of which ``columns`` picks some. ``on_progress(k)`` is told of each k windows written.
+    step, of which ``columns`` picks some. Without a format it is what the path ends with, or npz.
+    ``on_progress(k)`` is told of each k windows written.
     Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken,
     MissingExtraError where Parquet or WFDB need a package that is not installed.
     """
+    path = Path(path)
+    if file_format is None:
+        ending = path.suffix.lower().removeprefix(".")
+        file_format = ending if ending in FORMATS else "npz"
     if file_format not in FORMATS:
         raise ConfigError(f"a format is one of {', '.join(FORMATS)}, got {file_format!r}")
     about = series_of(sampler, columns, file_format)
-    path = Path(path)
     check_free(path, force=force)
     batches = watched(sampler.stream(n, label, seed, WRITTEN_AT_ONCE), on_progress)
     like = sampler.sample(1, label, seed)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import settings
 from numpy.typing import ArrayLike
 
+from ecgsynth.cli import main
 from ecgsynth.ecg import read_beats
 from ecgsynth.windows import Windows
 
@@ -40,6 +42,44 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., Result]:
+    """A function that runs the command line with these words."""
+
+    def invoke(*words: object) -> Result:
+        return CliRunner().invoke(main, [str(word) for word in words])
+
+    return invoke
+
+
+@pytest.fixture(scope="session")
+def works(run: Callable[..., Result]) -> Callable[..., str]:
+    """A function that gives what a command says, exit status 0."""
+
+    def say(*words: object) -> str:
+        done = run(*words)
+        assert done.exit_code == 0, f"{words}: {done.output}{done.exception!r}"
+        return done.output
+
+    return say
+
+
+@pytest.fixture(scope="session")
+def refuses(run: Callable[..., Result]) -> Callable[..., str]:
+    """A function that gives the one line that a command says, exit status 1."""
+
+    def say(*words: object) -> str:
+        done = run(*words)
+        assert isinstance(done.exception, SystemExit), f"{words}: {done.exception!r}"
+        assert done.exit_code == 1, done.output
+        (line,) = done.stderr.strip().splitlines()
+        assert line.startswith("Error: ")
+        assert "Traceback" not in done.output
+        return line.removeprefix("Error: ")
+
+    return say
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import ecgsynth
 from ecgsynth import evaluation, series, splits
@@ -23,6 +23,7 @@ from ecgsynth.models import MODELS
 from ecgsynth.series_fidelity import STEPS
 from ecgsynth.windows import PARTS, Windows
 
+Invoke, Say = Callable[..., Result], Callable[..., str]  # what the fixtures run, works and refuses are
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ROOT / "tests" / "golden" / "tiny.onnx"
 FS, SECONDS = 120, 40
@@ -42,27 +43,6 @@ def commands(group: click.Group = main, prefix: Words = ()) -> Iterator[tuple[Wo
 
 
 COMMANDS = dict(commands())
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def works(*arguments: object) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 0, f"{arguments}: {done.output}{done.exception!r}"
-    return done.output
-
-
-def refuses(*arguments: object) -> str:
-    """The one line that a command says, exit status 1."""
-    done = run(*arguments)
-    assert isinstance(done.exception, SystemExit), f"{arguments}: {done.exception!r}"
-    assert done.exit_code == 1, done.output
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("Error: ")
-    assert "Traceback" not in done.output
-    return line.removeprefix("Error: ")
 
 
 def option(words: str, name: str) -> click.Parameter:
@@ -116,7 +96,7 @@ def write_records(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def way(works: Say, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the commands were run one after the other; no test may change what they left."""
     folder = tmp_path_factory.mktemp("way")
     write_records(folder / "records")
@@ -177,7 +157,7 @@ def test_export_leaves_one_file_under_two_megabytes(way: Path) -> None:
     assert ecgsynth.load(way / "beats.onnx").manifest.class_names == ("N", "V")
 
 
-def test_export_tells_what_a_report_measured(way: Path) -> None:
+def test_export_tells_what_a_report_measured(works: Say, way: Path) -> None:
     measured = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
     told, before = (ecgsynth.load(way / name).manifest for name in ("told.onnx", "beats.onnx"))
     assert told.metrics["utility"] == measured["utility"]
@@ -187,7 +167,7 @@ def test_export_tells_what_a_report_measured(way: Path) -> None:
     works("info", way / "told.onnx")
 
 
-def test_a_report_on_other_beats_is_not_told(way: Path, tmp_path: Path) -> None:
+def test_a_report_on_other_beats_is_not_told(refuses: Say, way: Path, tmp_path: Path) -> None:
     content = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
     (tmp_path / "metrics.json").write_text(json.dumps(content | {"same_training_part": False}), encoding="utf-8")
     line = refuses("export", way / "run", "-o", tmp_path / "a.onnx", "--report", tmp_path)
@@ -196,7 +176,7 @@ def test_a_report_on_other_beats_is_not_told(way: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
-def test_sample_writes_every_format(way: Path, tmp_path: Path, file_format: str) -> None:
+def test_sample_writes_every_format(works: Say, refuses: Say, way: Path, tmp_path: Path, file_format: str) -> None:
     output = tmp_path / "out"
     said = works(
         *("sample", way / "beats.onnx", "-n", 7, "--label", "V", "--seed", 7),
@@ -209,7 +189,7 @@ def test_sample_writes_every_format(way: Path, tmp_path: Path, file_format: str)
     )  # what was drawn is compared in test_writers
 
 
-def test_sample_draws_what_python_draws(way: Path, tmp_path: Path) -> None:
+def test_sample_draws_what_python_draws(works: Say, way: Path, tmp_path: Path) -> None:
     works("sample", way / "beats.onnx", "-n", 9, "--seed", 7, "-o", tmp_path / "out.npz")
     got, wanted = Windows.load(tmp_path / "out.npz"), ecgsynth.load(way / "beats.onnx").sample(9, seed=7)
     assert np.array_equal(got.values, wanted.values)
@@ -218,7 +198,7 @@ def test_sample_draws_what_python_draws(way: Path, tmp_path: Path) -> None:
     assert np.array_equal(got.rr_s, wanted.rr_s)
 
 
-def test_sample_puts_the_intervals_after_the_label(way: Path, tmp_path: Path) -> None:
+def test_sample_puts_the_intervals_after_the_label(works: Say, way: Path, tmp_path: Path) -> None:
     works("sample", way / "beats.onnx", "-n", 9, "--seed", 7, "--format", "csv", "-o", tmp_path / "out.csv")
     header, *rows = (tmp_path / "out.csv").read_text(encoding="utf-8").splitlines()
     assert header.split(",")[:4] == ["label", "rr_before_s", "rr_after_s", "MLII_0"]
@@ -228,7 +208,7 @@ def test_sample_puts_the_intervals_after_the_label(way: Path, tmp_path: Path) ->
     assert np.array(found) == pytest.approx(wanted, rel=1e-5)
 
 
-def test_a_file_without_intervals_is_sampled_and_described(tmp_path: Path) -> None:
+def test_a_file_without_intervals_is_sampled_and_described(works: Say, tmp_path: Path) -> None:
     model = TINY.with_name("signal_only.onnx")
     works("sample", model, "-n", 9, "--format", "csv", "-o", tmp_path / "out.csv")
     assert (tmp_path / "out.csv").read_text(encoding="utf-8").startswith("label,MLII_0,V5_0,")
@@ -237,7 +217,7 @@ def test_a_file_without_intervals_is_sampled_and_described(tmp_path: Path) -> No
     assert "supraventricular ectopic beat" in works("info", model)
 
 
-def test_synthetic_records_can_be_prepared_again(way: Path, tmp_path: Path) -> None:
+def test_synthetic_records_can_be_prepared_again(works: Say, way: Path, tmp_path: Path) -> None:
     works("sample", way / "beats.onnx", "-n", 30, "--format", "wfdb", "-o", tmp_path / "records")
     works("prepare", tmp_path / "records", "-o", tmp_path / "beats.npz", *PREPARE, "--band", "none")
     again, drawn = Windows.load(tmp_path / "beats.npz"), ecgsynth.load(way / "beats.onnx").sample(30)
@@ -269,7 +249,7 @@ def test_info_says_what_a_person_wants_to_know(way: Path) -> None:
     assert "ventricular ectopic" in shown
 
 
-def test_resume_of_a_finished_run_and_of_another(way: Path, tmp_path: Path) -> None:
+def test_resume_of_a_finished_run_and_of_another(works: Say, refuses: Say, way: Path, tmp_path: Path) -> None:
     start = ["train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--classes", "N,V", "--device", "cpu"]
     works(*start, "--steps", 2)
     weights = (tmp_path / "run" / "weights.safetensors").read_bytes()
@@ -283,7 +263,9 @@ def test_resume_of_a_finished_run_and_of_another(way: Path, tmp_path: Path) -> N
     assert (tmp_path / "run" / "weights.safetensors").read_bytes() != weights
 
 
-def test_an_interrupted_training_says_how_to_go_on(way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_says_how_to_go_on(
+    refuses: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
@@ -293,7 +275,7 @@ def test_an_interrupted_training_says_how_to_go_on(way: Path, tmp_path: Path, mo
     assert str(tmp_path / "run") in line
 
 
-def test_demo_leaves_everything(tmp_path: Path) -> None:
+def test_demo_leaves_everything(works: Say, refuses: Say, tmp_path: Path) -> None:
     text = works("demo", "-o", tmp_path / "demo", "--budget", "1s")
     real = Windows.load(tmp_path / "demo" / "beats.npz")
     made = Windows.load(tmp_path / "demo" / "synthetic.npz")
@@ -314,7 +296,7 @@ def test_demo_leaves_everything(tmp_path: Path) -> None:
 # ---- what cannot be done is one line
 
 
-def test_outputs_that_exist_are_kept_without_force(way: Path, tmp_path: Path) -> None:
+def test_outputs_that_exist_are_kept_without_force(works: Say, refuses: Say, way: Path, tmp_path: Path) -> None:
     taken, full = tmp_path / "taken", tmp_path / "full"
     taken.write_bytes(b"mine")
     full.mkdir()
@@ -370,7 +352,9 @@ def test_outputs_that_exist_are_kept_without_force(way: Path, tmp_path: Path) ->
         ("info {way}/beats.npz", "damaged or not an ONNX file"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_leaves_nothing(way: Path, tmp_path: Path, arguments: str, says: str) -> None:
+def test_bad_input_is_one_clear_line_and_leaves_nothing(
+    refuses: Say, way: Path, tmp_path: Path, arguments: str, says: str
+) -> None:
     ecgsynth.load(TINY).sample(20).save(tmp_path / "drawn.npz")
     line = refuses(*(word.format(tmp=tmp_path, way=way) for word in arguments.split()))
     assert re.search(says, line), line
@@ -379,7 +363,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(way: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("file_format", ["npz", "wfdb"])
 def test_the_folder_one_stands_in_is_an_output_like_any_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
+    run: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     done = run("sample", TINY, "-n", 3, "--format", file_format, "-o", ".")
@@ -395,13 +379,13 @@ def test_the_folder_one_stands_in_is_an_output_like_any_other(
     ["prepare a -o b", "train ecg a -o b", "train series a -o b", "sample a -n 1 -o b", "evaluate a --real b -o c"],
 )
 @pytest.mark.parametrize("seed", ["-1", "18446744073709551616", "x"])
-def test_a_seed_that_cannot_be_is_refused_at_once(words: str, seed: str) -> None:
+def test_a_seed_that_cannot_be_is_refused_at_once(run: Invoke, words: str, seed: str) -> None:
     done = run(*words.split(), "--seed", seed)
     assert done.exit_code == 2
     assert "--seed" in done.stderr
 
 
-def test_the_largest_seed_trains(way: Path, tmp_path: Path) -> None:
+def test_the_largest_seed_trains(works: Say, way: Path, tmp_path: Path) -> None:
     works(
         *("train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--classes", "N,V", "--device", "cpu"),
         *("--steps", 1, "--seed", 2**64 - 1),
@@ -422,13 +406,13 @@ def test_the_largest_seed_trains(way: Path, tmp_path: Path) -> None:
         ("evaluate a --real b -o c --steps 0", "--steps"),
     ],
 )
-def test_a_wrong_call_is_told_at_once(words: str, says: str) -> None:
+def test_a_wrong_call_is_told_at_once(run: Invoke, words: str, says: str) -> None:
     done = run(*words.split())
     assert done.exit_code == 2
     assert says in done.stderr
 
 
-def test_bugs_keep_their_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bugs_keep_their_traceback(run: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(path: Path) -> None:
         raise ZeroDivisionError
 
@@ -499,7 +483,7 @@ def test_help_tells_how_much_an_evaluation_takes() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_has_help_with_an_example(words: tuple[str, ...]) -> None:
+def test_every_command_has_help_with_an_example(works: Say, words: tuple[str, ...]) -> None:
     text = works(*words, "--help")
     (example,) = re.findall(r"^ *Example: ecgsynth (.*)$", text, flags=re.MULTILINE)
     assert example.startswith(" ".join(words))
@@ -518,7 +502,9 @@ def test_every_command_is_in_the_readme(words: tuple[str, ...]) -> None:
     assert f"ecgsynth {' '.join(words)}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("words", ["prepare", "train ecg", "train series", "sample", "evaluate", "demo"])
+@pytest.mark.parametrize(
+    "words", ["prepare", "train ecg", "train series", "train table", "sample", "impute", "evaluate", "demo"]
+)
 def test_whatever_draws_takes_a_seed(words: str) -> None:
     assert option(words, "seed").default == 0
 
@@ -540,6 +526,13 @@ def test_the_commands_of_the_specification_are_understood() -> None:
         "info beats.onnx",
         "demo",
         "demo -o DIR",
+        "schema adult.csv -o schema.json",
+        "train table adult.csv -o runs/t --schema schema.json --model default --budget 15min --seed 0",
+        "train table s3://bucket/adult.csv -o runs/t --model ctgan --epochs 3 --storage-options key=a,secret=b",
+        "export runs/t -o adult.onnx",
+        "sample adult.onnx -n 32561 --seed 1 --where class=>50K -o adult-synthetic.csv",
+        "evaluate adult.onnx --real adult.csv --test adult-test.csv --target class -o report/",
+        "impute holes.csv --model runs/g -o filled.csv",
     ):
         words = line.split()
         command = main
@@ -548,7 +541,7 @@ def test_the_commands_of_the_specification_are_understood() -> None:
         command.make_context("x", words)
 
 
-def test_the_console_script_is_this_command_line() -> None:
+def test_the_console_script_is_this_command_line(works: Say) -> None:
     (script,) = importlib.metadata.entry_points(group="console_scripts", name="ecgsynth")
     assert script.load() is main
     assert works("--version").strip() == f"ecgsynth, version {ecgsynth.__version__}"
@@ -558,9 +551,11 @@ def test_help_imports_nothing_heavy(tmp_path: Path) -> None:
     code = """
 import sys
 from ecgsynth.cli import main
-for words in ("--help", "train ecg --help", "train series --help", "sample --help", "--version"):
+helped = ("", "train ecg", "train series", "train table", "schema", "impute", "sample", "evaluate")
+for words in (*(f"{words} --help" for words in helped), "--version"):
     main(words.split(), standalone_mode=False)
-heavy = sorted({name.split(".")[0] for name in sys.modules} & {"numpy", "torch", "onnxruntime", "scipy", "wfdb"})
+names = {"numpy", "torch", "onnxruntime", "scipy", "wfdb", "pandas", "sklearn"}
+heavy = sorted({name.split(".")[0] for name in sys.modules} & names)
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, capture_output=True, timeout=60)

@@ -3,40 +3,21 @@
 import csv
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 import ecgsynth
-from ecgsynth.cli import main
 from ecgsynth.config import ClassifierConfig
 from ecgsynth.windows import Windows
 
+Invoke, Say = Callable[..., Result], Callable[..., str]  # what the fixtures run, works and refuses are
 LENGTH = 8
 HEADER = ["who", "when", "flow", "pulse", "note", "age", "ward"]
 OPTIONS = ["--length", LENGTH, "--stride", 2, "--id", "who", "--time", "when", "--label", "ward", "--statics", "age"]
-
-
-def run(*arguments: object) -> Result:
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def works(*arguments: object) -> str:
-    done = run(*arguments)
-    assert done.exit_code == 0, f"{arguments}: {done.output}{done.exception!r}"
-    return done.output
-
-
-def refuses(*arguments: object) -> str:
-    """The one line that a command says, exit status 1."""
-    done = run(*arguments)
-    assert isinstance(done.exception, SystemExit), f"{arguments}: {done.exception!r}"
-    assert done.exit_code == 1, done.output
-    (line,) = done.stderr.strip().splitlines()
-    assert line.startswith("Error: ")
-    return line.removeprefix("Error: ")
 
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
@@ -67,7 +48,7 @@ def write_table(path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def way(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def way(works: Say, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the commands were run one after the other; no test may change what they left."""
     folder = tmp_path_factory.mktemp("series")
     write_table(folder / "table.csv")
@@ -137,7 +118,7 @@ def test_evaluate_takes_the_table_itself_and_leaves_figures_a_picture_and_a_page
         assert what in text, what
 
 
-def test_sample_writes_the_users_table(way: Path, tmp_path: Path) -> None:
+def test_sample_writes_the_users_table(works: Say, way: Path, tmp_path: Path) -> None:
     works("sample", way / "series.onnx", "-n", 5, "--seed", 7, "--format", "csv", "-o", tmp_path / "out.csv")
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         header, *rows = csv.reader(file)
@@ -149,7 +130,7 @@ def test_sample_writes_the_users_table(way: Path, tmp_path: Path) -> None:
     assert [float(row[4]) for row in rows] == pytest.approx(wanted.values[:, :, 0].ravel().tolist(), rel=1e-6)
 
 
-def test_sample_picks_columns_and_a_label(way: Path, tmp_path: Path) -> None:
+def test_sample_picks_columns_and_a_label(works: Say, way: Path, tmp_path: Path) -> None:
     works(
         *("sample", way / "series.onnx", "-n", 3, "--label", "B", "--columns", "ward, pulse"),
         *("--format", "csv", "-o", tmp_path / "out.csv"),
@@ -160,14 +141,14 @@ def test_sample_picks_columns_and_a_label(way: Path, tmp_path: Path) -> None:
     assert {row[2] for row in rows} == {"B"}
 
 
-def test_sample_draws_what_python_draws(way: Path, tmp_path: Path) -> None:
+def test_sample_draws_what_python_draws(works: Say, way: Path, tmp_path: Path) -> None:
     works("sample", way / "series.onnx", "-n", 9, "--seed", 7, "-o", tmp_path / "out.npz")
     got, wanted = Windows.load(tmp_path / "out.npz"), ecgsynth.load(way / "series.onnx").sample(9, seed=7)
     assert got.values.tobytes() == wanted.values.tobytes()
     works("sample", way / "series.onnx", "-n", 9, "--format", "parquet", "-o", tmp_path / "out.parquet")
 
 
-def test_resume_of_a_finished_run_and_of_another(way: Path, tmp_path: Path) -> None:
+def test_resume_of_a_finished_run_and_of_another(works: Say, refuses: Say, way: Path, tmp_path: Path) -> None:
     start = ["train", "series", way / "table.csv", "-o", tmp_path / "run", *OPTIONS, "--device", "cpu"]
     start += ["--model", "timegan", "--steps", 2]
     works(*start)
@@ -182,7 +163,7 @@ def test_resume_of_a_finished_run_and_of_another(way: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["table.parquet", "table.npz", "table.csv.gz"])
-def test_other_files_are_trained_on_as_well(tmp_path: Path, name: str) -> None:
+def test_other_files_are_trained_on_as_well(works: Say, tmp_path: Path, name: str) -> None:
     pandas = pytest.importorskip("pandas")
     path = tmp_path / name
     frame = pandas.DataFrame({"a": np.sin(np.arange(300) / 5), "b": np.arange(300) % 7})
@@ -236,7 +217,9 @@ SHORT = "x,y\n1,2\n2,1\n3,3\n4,2\n5,1\n"
     ],
     ids=lambda text: " ".join(re.findall(r"[\w-]+", text))[:40],
 )
-def test_a_bad_table_is_one_clear_line_and_leaves_nothing(tmp_path: Path, text: str, options: str, says: str) -> None:
+def test_a_bad_table_is_one_clear_line_and_leaves_nothing(
+    refuses: Say, tmp_path: Path, text: str, options: str, says: str
+) -> None:
     (tmp_path / "table.csv").write_text(text, encoding="utf-8")
     line = refuses("train", "series", tmp_path / "table.csv", "-o", tmp_path / "run", "--length", 4, *options.split())
     assert re.search(says, line), line
@@ -261,13 +244,15 @@ def test_a_bad_table_is_one_clear_line_and_leaves_nothing(tmp_path: Path, text: 
         ("evaluate {way}/series.onnx --real {way}/said.json -o {tmp}/o", "expected a table named"),
     ],
 )
-def test_bad_input_is_one_clear_line_and_leaves_nothing(way: Path, tmp_path: Path, arguments: str, says: str) -> None:
+def test_bad_input_is_one_clear_line_and_leaves_nothing(
+    refuses: Say, way: Path, tmp_path: Path, arguments: str, says: str
+) -> None:
     line = refuses(*(word.format(tmp=tmp_path, way=way) for word in arguments.split()))
     assert re.search(says, line), line
     assert not list(tmp_path.iterdir())
 
 
-def test_what_is_there_is_kept_without_force(way: Path, tmp_path: Path) -> None:
+def test_what_is_there_is_kept_without_force(refuses: Say, way: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
     (full / "notes.txt").write_bytes(b"mine")
@@ -285,7 +270,9 @@ def test_what_is_there_is_kept_without_force(way: Path, tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in (way / "run").rglob("*") if path.is_file()} == before
 
 
-def test_an_interrupted_training_says_how_to_go_on(way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_training_says_how_to_go_on(
+    refuses: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 

@@ -169,4 +169,4 @@ def test_short_numbers_are_those_that_seven_digits_give(number):
 
 def test_it_needs_numpy_only():
     code = "import sys; sys.modules.update(pandas=None, torch=None, pyarrow=None); import ecgsynth.long_table"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-P", "-c", code], check=True)

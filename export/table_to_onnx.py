@@ -1,0 +1,95 @@
+"""Writing a generator of table rows as one self-contained ONNX file, and proving that it does what torch does."""
+
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgsynth.errors import ArtifactError
+from ecgsynth.export.manifest import TableManifest
+from ecgsynth.export.to_onnx import PARITY_BATCHES, TOLERANCE, sealed, trace
+from ecgsynth.files import atomic, check_free
+from ecgsynth.noise import row_noise
+
+__all__ = ["differing_rows", "export_table"]
+
+FEW = 0.01  # share of rows that may differ: where a uniform number falls between two codes to the last bit
+FLIPS = 2  # and so many, whatever their share
+
+
+class Rows(Protocol):
+    """A module whose forward(uniform, *asked) gives the values of rows, a tensor a column."""
+
+    noise_dim: int
+
+    def __call__(self, uniform: Tensor, *asked: Tensor) -> tuple[Tensor, ...]: ...
+
+
+def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, force: bool = False) -> None:
+    """Write ``sampler`` (tabular.row_sampler) to ``path`` with its manifest, after comparing onnxruntime with torch.
+
+    Raises ArtifactError if the path is taken, or if the two differ at any of several batch sizes; then nothing is
+    written.
+    """
+    check_free(path, force=force)
+    sampler = sampler.cpu().eval()
+    outputs = [column["output"] for column in manifest.columns if column.get("output")]
+    asked = [column for column in manifest.columns if column.get("asked")]
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.onnx"
+        nothing = {column["asked"]: torch.full((2,), -1, dtype=torch.int64) for column in asked}
+        trace(sampler, manifest.noise_dim, nothing, outputs, draft)
+        content = sealed(draft, manifest.to_text())
+    different = differing_rows(sampler, manifest.noise_dim, asked, outputs, content)
+    if different:
+        raise ArtifactError(
+            f"the exported graph differs from torch in {different} rows; nothing was written, please report this with "
+            "the versions of torch and onnx"
+        )
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def differing_rows(
+    sampler: Any, noise_dim: int, asked: list[dict[str, Any]], outputs: list[str], content: bytes
+) -> int:
+    """How many rows onnxruntime makes in another way than torch, over several batch sizes, with and without asking.
+
+    A few that fall to the other side of a boundary between two codes are not counted.
+    """
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    worst = 0
+    for rows in PARITY_BATCHES:
+        uniform = row_noise(rows, range(rows), noise_dim).uniform
+        rng = np.random.default_rng(rows)
+        wanted = {
+            column["asked"]: rng.integers(-1, len(column["categories"]), rows) * (rng.random(rows) < 0.3)
+            - (rng.random(rows) < 0.7)
+            for column in asked
+        }
+        wanted = {name: np.maximum(codes, -1) for name, codes in wanted.items()}
+        with torch.inference_mode():
+            tensors = [torch.from_numpy(uniform), *(torch.from_numpy(codes) for codes in wanted.values())]
+            expected = [made.numpy() for made in sampler(*tensors)]
+        got = session.run(outputs, {"uniform": uniform, **wanted})
+        other = np.zeros(rows, dtype=bool)
+        for mine, its in zip(got, expected, strict=True):
+            if mine.shape != its.shape:
+                return rows
+            other |= ~alike(mine, its)
+        if other.sum() > max(FLIPS, FEW * rows):
+            worst = max(worst, int(other.sum()))
+    return worst
+
+
+def alike(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.bool_]:
+    """(n,) whether each value is the same, numbers to within TOLERANCE of the largest."""
+    if got.dtype.kind != "f":
+        return np.asarray(got == wanted)
+    scale = max(float(np.nanmax(np.abs(wanted), initial=0.0)), 1e-30)
+    return np.asarray((np.abs(got - wanted) <= TOLERANCE * scale) | (np.isnan(got) & np.isnan(wanted)))

@@ -1,0 +1,1 @@
+"""Tables of mixed types: schema, encoding, models, measures."""

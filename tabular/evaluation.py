@@ -1,0 +1,272 @@
+"""Everything that is measured of a generator of tables, in one folder: metrics.json, pictures, a report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.files import check_free, write_json
+from ecgsynth.table_files import read_table
+from ecgsynth.tabular.metrics import DETECTORS, FOLDS, correlation_difference, detection, impossible, statistics
+from ecgsynth.tabular.plain import fingerprint, some
+from ecgsynth.tabular.plots import save_columns, save_correlations, save_maps, save_pairs
+from ecgsynth.tabular.privacy import MOST as NEAR
+from ecgsynth.tabular.privacy import privacy
+from ecgsynth.tabular.quality import MOST, quality
+from ecgsynth.tabular.report import write_report
+from ecgsynth.tabular.schema import Column, Schema
+from ecgsynth.tabular.utility import utility
+
+__all__ = ["RANGES", "Sampler", "Split", "evaluate_table", "fidelity"]
+
+REPEATS = 3  # of the utility test
+TOLD = 20_000  # rows of each kind that a detector sees
+# The best value of each measure, the lowest and the highest.
+RANGES = {
+    "quality": (1.0, 0.0, 1.0),
+    "column_shapes": (1.0, 0.0, 1.0),
+    "column_pair_trends": (1.0, 0.0, 1.0),
+    "column_pair_trends_all": (1.0, 0.0, 1.0),
+    "diagnostic": (1.0, 0.0, 1.0),
+    "data_validity": (1.0, 0.0, 1.0),
+    "data_structure": (1.0, 0.0, 1.0),
+    "correlation_difference": (0.0, 0.0, 2.0),
+    "logistic": (0.5, 0.0, 1.0),
+    "boosting": (0.5, 0.0, 1.0),
+}
+
+Split = Callable[[int, int, float], tuple[NDArray[np.int64], NDArray[np.int64]]]
+Tell = Callable[[str, float], None]
+
+
+class Sampler(Protocol):
+    """What a generator of tables offers: rows, and what it says of itself.
+
+    manifest: columns (each a mapping of what its schema.Column has, and more), data (rows, split_seed,
+    validation_share, plain_sha256: ``plain.fingerprint`` of the table), training, metrics.
+    """
+
+    @property
+    def manifest(self) -> Any: ...
+
+    def frame(self, n: int, *, seed: int) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Real:
+    """The real rows: all of them, those learnt from, those held out, and those of a test table if there is one."""
+
+    whole: pd.DataFrame
+    learn: pd.DataFrame
+    unseen: pd.DataFrame
+    test: pd.DataFrame | None
+    same_table: bool  # that the generator was given, as far as it says
+
+
+def evaluate_table(
+    sampler: Sampler,
+    real: Path | str | pd.DataFrame,
+    output: Path | str,
+    *,
+    test: Path | str | pd.DataFrame | None = None,
+    target: str | None = None,
+    repeats: int | None = None,
+    seed: int = 0,
+    force: bool = False,
+    split: Split | None = None,
+    on_progress: Tell | None = None,
+) -> dict[str, Any]:
+    """Measure likeness, privacy and, with a ``target``, utility of ``sampler`` against the table it was given.
+
+    ``real``: that table, of which the generator held some rows out; ``split(n, seed, share)`` says which (unless told,
+    synthesizer.split_rows). ``test``: a table of other rows for the utility test; without it, the held-out rows serve.
+    ``repeats``: times that the utility test is made, 3 unless told. ``on_progress(stage, done)`` is told of the share
+    done, 0 to 1.
+    Writes metrics.json, report.html and pictures to the folder ``output``. Raises DataError for a table of other
+    columns, ArtifactError for a folder in the way, ConfigError for fewer repeats than one.
+    """
+    output, tell = Path(output), on_progress or (lambda stage, done: None)
+    check_free(output, force=force)
+    repeats = REPEATS if repeats is None else repeats
+    if repeats < 1:
+        raise ConfigError(f"the utility test must be repeated at least once, got {repeats}")
+    schema = schema_of(sampler.manifest.columns)
+    rows = real_rows(sampler, schema, real, test, split)
+    tell("likeness", 0.02)
+    synthetic = sampler.frame(min(len(rows.whole), MOST), seed=seed)
+    measured: dict[str, Any] = {
+        "model": Path(getattr(sampler, "path", "model")).name,
+        "kind": "table",
+        "seed": seed,
+        "rows": {
+            "real": len(rows.whole),
+            "learnt": len(rows.learn),
+            "held_out": len(rows.unseen),
+            "synthetic": len(synthetic),
+            "test": None if rows.test is None else len(rows.test),
+        },
+        "caps": {"quality": MOST, "detection": TOLD, "distances": NEAR},
+        "same_table": rows.same_table,
+    } | fidelity(rows.whole, synthetic, schema, seed=seed, on_progress=within(tell, 0.02, 0.45))
+    if target is not None:
+        measured["utility"] = utility(
+            rows.learn,
+            rows.unseen if rows.test is None else rows.test,
+            lambda n, number: sampler.frame(n, seed=number),
+            schema,
+            target,
+            repeats=repeats,
+            seed=seed + 1,  # rows of the likeness' seed are not drawn again
+            on_step=lambda arm, done, total: tell(arm, 0.45 + 0.3 * done / total),
+        ) | {"test": "held-out rows" if rows.test is None else "test table"}
+    tell("distances", 0.75)
+    measured["privacy"] = privacy(some(synthetic, NEAR, generator(seed)), rows.learn, rows.unseen, schema, seed=seed)
+    tell("pictures", 0.88)
+    pictures = draw(output, some(rows.whole, MOST, generator(seed)), synthetic, schema, seed)
+    write_json(output / "metrics.json", measured)
+    write_report(output / "report.html", measured, sampler.manifest, pictures)
+    tell("done", 1.0)
+    return measured
+
+
+def generator(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def within(tell: Tell, low: float, high: float) -> Tell:
+    """Progress of a part as that of the whole."""
+    return lambda stage, done: tell(stage, low + (high - low) * done)
+
+
+def schema_of(columns: Sequence[Mapping[str, Any]]) -> Schema:
+    """The schema that a manifest's columns tell; its bounds and categories are those that were told."""
+    known = [field.name for field in fields(Column)]
+    told: list[dict[str, Any]] = [
+        {name: tuple(value) if isinstance(value, list) else value for name, value in column.items() if name in known}
+        for column in columns
+    ]
+    return Schema(columns=tuple(Column(**column) for column in told))
+
+
+def real_rows(
+    sampler: Sampler,
+    schema: Schema,
+    real: Path | str | pd.DataFrame,
+    test: Path | str | pd.DataFrame | None,
+    split: Split | None,
+) -> Real:
+    """The rows of the real table that the generator was given, split as they were when it learnt from them."""
+    if split is None:
+        from ecgsynth.tabular.synthesizer import split_rows  # here, for it needs torch
+
+        split = split_rows
+    whole, data = table_of(real), sampler.manifest.data
+    where = data.get("source", {}).get("where")
+    if where:
+        from ecgsynth.tabular.synthesizer import asked_rows
+
+        whole = asked_rows(whole, where).reset_index(drop=True)
+    learn, check = split(len(whole), int(data["split_seed"]), float(data["validation_share"]))
+    if min(len(learn), len(check)) < FOLDS:
+        raise DataError(
+            f"the table has {len(learn)} rows to learn from and {len(check)} held out; both need at least {FOLDS}"
+        )
+    return Real(
+        whole=whole,
+        learn=whole.iloc[learn].reset_index(drop=True),
+        unseen=whole.iloc[check].reset_index(drop=True),
+        test=None if test is None else table_of(test),
+        same_table=data.get("rows") == len(whole) and data.get("plain_sha256") in (None, fingerprint(whole, schema)),
+    )
+
+
+def table_of(table: Path | str | pd.DataFrame) -> pd.DataFrame:
+    """The data frame itself, or that of a file."""
+    if isinstance(table, pd.DataFrame):
+        return table.reset_index(drop=True)
+    frame: pd.DataFrame = read_table(table)[0]
+    return frame
+
+
+def fidelity(
+    real: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    schema: Schema,
+    *,
+    seed: int = 0,
+    on_progress: Tell | None = None,
+) -> dict[str, Any]:
+    """Every measure of likeness of ``synthetic`` to ``real``, beside that of one random half of ``real`` to the other.
+
+    quality: SDMetrics' scores, the difference of correlations, and how many values cannot be. detection: the areas of
+    both detectors. Each with its value, baseline, best and range. columns: both tables' statistics and the shape score
+    of each column. pairs: the trend score of each pair of columns.
+    """
+    tell = on_progress or (lambda stage, done: None)
+    rng = generator(seed)
+    order = rng.permutation(len(real))
+    halves = [real.iloc[np.sort(order[start::2][:MOST])].reset_index(drop=True) for start in (0, 1)]
+    sides = [(some(real, MOST, rng), some(synthetic, MOST, rng)), (halves[0], halves[1])]
+    reports, figures = [], []
+    for number, (a, b) in enumerate(sides):
+        tell("likeness", number / 2)
+        reports.append(quality(a, b, schema))
+        seen = [some(frame, TOLD, rng) for frame in (a, b)]
+        figures.append(
+            {name: reports[-1][name] for name in RANGES if name in reports[-1]}
+            | {"correlation_difference": correlation_difference(a, b, schema)}
+            | {model: detection(seen[0], seen[1], schema, model, seed=seed) for model in DETECTORS}
+        )
+    wrong = impossible(synthetic, schema)
+    measures = {
+        name: {"value": figures[0][name], "baseline": figures[1][name], "best": best, "range": [low, high]}
+        for name, (best, low, high) in RANGES.items()
+    }
+    return {
+        "quality": {
+            "sdmetrics": reports[0]["sdmetrics"],
+            "pairs": reports[0]["pairs"],
+            "pairs_all": reports[0]["pairs_all"],
+            "impossible": sum(wrong.values()),
+            **{name: entry for name, entry in measures.items() if name not in DETECTORS},
+        },
+        "detection": {model: measures[model] for model in DETECTORS},
+        "columns": [
+            entry
+            | {
+                "shape": reports[0]["shapes"].get(entry["column"]),
+                "shape_baseline": reports[1]["shapes"].get(entry["column"]),
+                "impossible": wrong[entry["column"]],
+            }
+            for entry in statistics(sides[0][0], sides[0][1], schema)
+        ],
+        "pairs": [
+            pair | {"baseline": other["score"]}
+            for pair, other in zip(reports[0]["trends"], reports[1]["trends"], strict=True)
+        ],
+    }
+
+
+def draw(
+    output: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, seed: int
+) -> list[tuple[str, Path]]:
+    """The pictures, each with what it shows."""
+    found = []
+    drawn = save_columns(output / "columns.png", real, synthetic, schema)
+    total = sum(column.kind != "identifier" for column in schema.columns)
+    of_all = "" if drawn == total else f", the first {drawn} of {total}"
+    found.append((f"Columns: share of rows{of_all}", output / "columns.png"))
+    save_correlations(output / "correlations.png", real, synthetic, schema)
+    found.append(
+        ("Pairs of columns: Pearson, correlation ratio, Cramér's V", output / "correlations.png"),
+    )
+    if save_pairs(output / "pairs.png", real, synthetic, schema, seed=seed):
+        found.append(("Pairs of numbers", output / "pairs.png"))
+    save_maps(output / "maps.png", real, synthetic, schema, seed=seed)
+    found.append(("Maps of rows: principal components and t-SNE, at most 1,000 rows of each kind", output / "maps.png"))
+    return found

@@ -1,0 +1,315 @@
+"""What a column is, found from what it holds: its kind, bounds, decimals, spikes, categories, or format."""
+
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import DataError
+from ecgsynth.export.dates import format_times, parse_times, reader, unit_of
+from ecgsynth.tabular.columns import DECIMALS, UNITS, Category, Column
+from ecgsynth.tabular.patterns import number_pattern, pattern_of
+from ecgsynth.tabular.reading import Held, hold
+
+__all__ = ["complete_column", "infer_column"]
+
+Floats = NDArray[np.float64]
+
+CODES = 20  # whole numbers with so many different values or fewer may be codes of categories
+SPIKE = 0.05  # of the rows: a single value that so many have is a spike
+UNIQUE = 0.95  # of the rows: text of which so many are different tells single rows apart
+FEW = 5  # rows: of fewer, nothing is said about whether they are all different
+COUNTED = 50  # rows: of fewer, consecutive numbers are no sign of an identifier
+ID_NAME = re.compile(r"(^|[_\-. ])(id|ids|uid|uuid|key|nr|index)$|(^|[_\-. a-z])(ID|Id)$|^(id|ID|Id)[_\-. ]", re.ASCII)
+NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
+COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*", re.ASCII)
+DIGIT = re.compile(r"\d", re.ASCII)
+
+DATES = (
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d"),
+    *("%d/%m/%Y", "%-d/%-m/%Y", "%m/%d/%Y", "%-m/%-d/%Y"),
+    *("%d-%m-%Y", "%-d-%-m-%Y", "%m-%d-%Y", "%-m-%-d-%Y"),
+    *("%d.%m.%Y", "%-d.%-m.%Y", "%d/%m/%y", "%-d/%-m/%y", "%m/%d/%y", "%-m/%-d/%y", "%d.%m.%y", "%-d.%-m.%y"),
+    *("%d %b %Y", "%-d %b %Y", "%d-%b-%Y", "%-d-%b-%Y", "%d %B %Y", "%-d %B %Y"),
+    *("%b %d, %Y", "%b %-d, %Y", "%B %d, %Y", "%B %-d, %Y", "%d%b%Y", "%d-%b-%y"),
+)
+TIMES = (
+    "%H:%M:%S",
+    "%H:%M",
+    "%H:%M:%S.%f",
+    "%-H:%M",
+    "%-H:%M:%S",
+    "%I:%M %p",
+    "%I:%M:%S %p",
+    "%-I:%M %p",
+    "%-I:%M:%S %p",
+)
+ZONES = ("", "Z", "+00:00")
+DAY_FIRST = re.compile(r"%-?d([/\-.])%-?m\1")
+
+
+def infer_column(series: Any, name: str) -> tuple[Column, str]:
+    """A column from a pandas Series of two rows or more, and a note on what was not certain, or "".
+
+    Raises DataError for a column all missing, of mixed types, with infinities, or of unique text without one format.
+    """
+    held = hold(series, name)
+    if held.missing.all():
+        raise DataError(f"column {name!r} has no value in any row; leave it out")
+    if held.dtype == "bool":
+        return Column(name=name, kind="boolean", dtype="bool", missing=gaps(held), categories=(False, True)), ""
+    if held.dtype == "datetime64":
+        return infer_times(held, name), ""
+    if held.dtype == "string":
+        return infer_text(held, name)
+    return infer_number(held, name), ""
+
+
+def gaps(held: Held) -> bool:
+    return bool(held.missing.any())
+
+
+# ---- numbers
+
+
+def infer_number(held: Held, name: str) -> Column:
+    values = held.known()
+    distinct, counts = np.unique(values, return_counts=True)
+    if (values != np.round(values)).any():
+        return number_column(held, name, "continuous")
+    if held.dtype == "int64":
+        if is_numbering(name, distinct, len(values)):
+            form = number_pattern(held.texts())
+            return Column(name=name, kind="identifier", dtype="int64", missing=gaps(held), format=form)
+        times = coded_dates(held)
+        if times is not None:
+            low, high = float(times.min()), float(times.max())
+            return Column(
+                name=name, kind="datetime", dtype="int64", missing=gaps(held),
+                minimum=low, maximum=high, unit="D", format="%Y%m%d",
+            )  # fmt: skip
+    many = np.clip(len(values) / 100, 3, 10)  # rows that share each code
+    if len(distinct) <= 2 or (len(distinct) <= CODES and counts.min() >= many):
+        return category_column(held, name)
+    return number_column(held, name, "integer")
+
+
+def is_numbering(name: str, distinct: Floats, rows: int) -> bool:
+    """Whether whole numbers only tell rows apart: all different, and consecutive or named so."""
+    if len(distinct) < rows or rows < FEW or distinct[0] < 0:
+        return False
+    consecutive = distinct[-1] - distinct[0] == rows - 1
+    return bool(ID_NAME.search(name)) or (consecutive and rows >= COUNTED)
+
+
+def coded_dates(held: Held) -> Floats | None:
+    """Days of dates written as whole numbers, 20240131; None where a value is none from 1900 to 2100."""
+    values = held.known()
+    if values.min() < 19_000_101 or values.max() > 21_001_231:
+        return None
+    times = parse_times([f"{value:08.0f}" for value in np.unique(values)], "%Y%m%d")
+    return None if np.isnan(times).any() else times
+
+
+def number_column(held: Held, name: str, kind: str) -> Column:
+    values = held.known()
+    return Column(
+        name=name,
+        kind=kind,
+        dtype=held.dtype,
+        missing=gaps(held),
+        minimum=float(values.min()),
+        maximum=float(values.max()),
+        decimals=decimals_of(values) if kind == "continuous" else None,
+        spikes=spikes_of(values, len(held.missing)),
+    )
+
+
+def decimals_of(values: Floats) -> int | None:
+    """The digits behind the point that all values need, six at most; None where one needs more."""
+    with np.errstate(over="ignore", invalid="ignore"):  # the largest numbers, times a million, are not the same again
+        return next((digits for digits in range(DECIMALS + 1) if (np.round(values, digits) == values).all()), None)
+
+
+def spikes_of(values: Floats, rows: int) -> tuple[float, ...]:
+    """Single values that SPIKE of all the rows have, in rising order; none where it is the only value."""
+    distinct, counts = np.unique(values, return_counts=True)
+    return tuple(distinct[counts >= max(2.0, SPIKE * rows)].tolist()) if len(distinct) > 1 else ()
+
+
+def category_column(held: Held, name: str) -> Column:
+    """Categories as the table holds them, in rising order."""
+    values = held.known()
+    found: list[Category]
+    if held.dtype == "string":
+        found = sorted(set(values.tolist()))
+    else:
+        found = np.unique(values).astype(held.dtype).tolist()
+    return Column(name=name, kind="categorical", dtype=held.dtype, missing=gaps(held), categories=tuple(found))
+
+
+# ---- times
+
+
+def infer_times(held: Held, name: str) -> Column:
+    seconds = held.known().astype(np.int64)
+    unit = "D" if (seconds % UNITS["D"] == 0).all() else "s"
+    low, high = int(seconds.min()) // UNITS[unit], int(seconds.max()) // UNITS[unit]
+    return Column(
+        name=name, kind="datetime", dtype="datetime64", missing=gaps(held),
+        minimum=float(low), maximum=float(high), unit=unit,
+    )  # fmt: skip
+
+
+def time_format(texts: list[str]) -> tuple[str, bool] | None:
+    """The format that all of the different texts have, and whether day and month could change places; None if none.
+
+    Of several, the first that also writes them as they are. Dates that can be read day first are.
+    """
+    fits = [form for form in candidates(texts[0]) if not np.isnan(parse_times(texts[:50], form)).any()]
+    found = [(form, values) for form in fits if not np.isnan(values := parse_times(texts, form)).any()]
+    if not found:
+        return None
+    exact = [(form, values) for form, values in found if writes(form, values, texts)]
+    form, values = (exact or found)[0]
+    swapped = DAY_FIRST.search(form) and any(
+        not DAY_FIRST.search(other) and not np.array_equal(others, values) for other, others in found
+    )
+    return form, bool(swapped)
+
+
+def candidates(text: str) -> list[str]:
+    """The formats that one text has."""
+    lead = text[: len(text) - len(text.lstrip())]
+    if not DIGIT.search(text) or len(text) > 60:
+        return []
+    found = []
+    for day in DATES:
+        begins = reader(lead + day).match(text)
+        if begins is None:
+            continue
+        timed = begins.end() < len(text)
+        times = [f"{gap}{time}{zone}" for gap in " T" for time in TIMES for zone in ZONES] if timed else [""]
+        forms = [f"{lead}{day}{time}" for time in times]
+        found += [form for form in forms if not np.isnan(parse_times([text], form)).any()]
+    return found
+
+
+def writes(form: str, values: Floats, texts: list[str]) -> bool:
+    """Whether a format gives the texts back; parts of a second, which are dropped, do not count."""
+    if "%f" in form:
+        return True
+    return list(format_times(values, unit_of(form), form)) == texts
+
+
+# ---- text
+
+
+def infer_text(held: Held, name: str) -> tuple[Column, str]:
+    known = held.known()
+    distinct = sorted(set(known.tolist()))
+    found = time_format(distinct)
+    if found is not None:
+        form, swapped = found
+        values = parse_times(distinct, form)
+        note = f"column {name!r}: dates such as {distinct[0]!r} are read with the day first; " if swapped else ""
+        column = Column(
+            name=name, kind="datetime", dtype="string", missing=gaps(held),
+            minimum=float(values.min()), maximum=float(values.max()), unit=unit_of(form), format=form,
+        )  # fmt: skip
+        return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
+    check_mixed(known, name)
+    if len(known) >= FEW and len(distinct) >= UNIQUE * len(known):
+        return identifier_column(held, name), ""
+    return category_column(held, name), ""
+
+
+def check_mixed(known: NDArray[Any], name: str) -> None:
+    """Raise DataError for numbers among words, and for numbers with a decimal comma."""
+    numbers = [text for text in known.tolist() if NUMBER.fullmatch(text)]
+    words = [text for text in known.tolist() if not DIGIT.search(text)]
+    if numbers and words:
+        raise DataError(
+            f"column {name!r} has mixed types: {len(numbers)} numbers such as {numbers[0].strip()!r} and {len(words)} "
+            f"words such as {words[0][:30]!r}; make them all numbers or all words, and empty a cell without a value"
+        )
+    commas = [text for text in known.tolist() if COMMA.fullmatch(text)]
+    if commas and len(commas) + len(numbers) == len(known):
+        raise DataError(
+            f"column {name!r} has numbers with a decimal comma, such as {commas[0].strip()!r}; write them with a point"
+        )
+
+
+def identifier_column(held: Held, name: str) -> Column:
+    form = pattern_of(held.texts())
+    if form is None:
+        known = held.known()
+        raise DataError(
+            f"column {name!r} holds {len(set(known.tolist()))} different texts in {len(known)} rows, such as "
+            f"{str(known[0])[:40]!r}, without one format: it is no category and cannot be made anew; leave it out"
+        )
+    dtype = "int64" if held.dtype in ("int64", "float64") else "string"
+    return Column(name=name, kind="identifier", dtype=dtype, missing=gaps(held), format=form)
+
+
+# ---- what a user left open
+
+
+def complete_column(column: Column, series: Any) -> Column:
+    """A column with what the schema does not give found in the data: categories, bounds, a unit or a format.
+
+    Spikes and decimals that are not given stay so: no spikes, and as many decimals as there are.
+    """
+    held = hold(series, column.name)
+    given = {name: getattr(column, name) for name in column.__slots__}
+    if column.kind in ("categorical", "boolean") and not column.categories:
+        if held.dtype == "string" and column.dtype != "string":
+            held.numbers(column.name, f"the schema says {column.dtype}")  # raises, naming a value
+        if column.dtype == "string":
+            found: list[Category] = sorted(set(held.texts().tolist()))
+        else:
+            found = np.unique(held.known()).astype(column.dtype).tolist()
+        return Column(**given | {"categories": (False, True) if column.kind == "boolean" else tuple(found)})
+    if column.kind == "identifier" and column.format is None:
+        texts = held.texts()
+        form = number_pattern(texts) if column.dtype == "int64" else pattern_of(texts)
+        if form is None:
+            raise DataError(
+                f"column {column.name!r} has no one format; give it one, such as PX-[0-9]{{5}}, or leave it out"
+            )
+        return Column(**given | {"format": form})
+    if column.kind == "datetime":
+        return complete_times(column, held)
+    if column.kind in ("continuous", "integer") and (column.minimum is None or column.maximum is None):
+        return with_bounds(column, column.encode(held, strict=False))
+    return column
+
+
+def complete_times(column: Column, held: Held) -> Column:
+    given = {name: getattr(column, name) for name in column.__slots__}
+    if column.format is None and held.dtype != "datetime64":
+        texts = held.texts()
+        found = time_format(sorted(set(texts.tolist()))) if len(texts) else None
+        if found is None:
+            raise DataError(
+                f"column {column.name!r} has no time format that is known, such as in {str(texts[:1])}; give it one, "
+                "such as %d/%m/%Y, or another kind"
+            )
+        given["format"] = found[0]
+    if column.unit is None:
+        given["unit"] = unit_of(given["format"]) if given["format"] else infer_times(held, column.name).unit
+    filled = Column(**given)
+    if filled.minimum is None or filled.maximum is None:
+        return with_bounds(filled, filled.encode(held, strict=False))
+    return filled
+
+
+def with_bounds(column: Column, values: Floats) -> Column:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        raise DataError(f"column {column.name!r} has no value in any row; leave it out")
+    given = {name: getattr(column, name) for name in column.__slots__}
+    low = float(known.min()) if column.minimum is None else column.minimum
+    high = float(known.max()) if column.maximum is None else column.maximum
+    return Column(**given | {"minimum": low, "maximum": max(low, high)})

@@ -1,0 +1,137 @@
+"""What a table holds of a column, whatever way pandas holds it: numbers, truth, text or times, and what is missing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import DataError, require
+
+__all__ = ["Held", "hold"]
+
+Floats = NDArray[np.float64]
+
+EXACT = 1 << 53  # beyond it, float64 does not hold every whole number
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a table holds of a column, read once.
+
+    dtype: one of DTYPES
+    values: (rows,) float64, bool, object (text) or datetime64[s]; anything where missing
+    missing: (rows,)
+    """
+
+    dtype: str
+    values: NDArray[Any]
+    missing: NDArray[np.bool_]
+
+    def known(self) -> NDArray[Any]:
+        """The values that are not missing."""
+        return np.asarray(self.values[~self.missing])
+
+    def said(self, row: int | np.integer[Any]) -> str:
+        """A value as a person reads it: text in quotes, whole numbers without a point."""
+        value = self.values[row]
+        if self.dtype == "int64":
+            return str(int(value))
+        return repr(value.item() if isinstance(value, np.generic) and self.dtype != "datetime64" else str(value))
+
+    def numbers(self, name: str, said: str) -> Floats:
+        """(rows,) numbers, NaN where missing; DataError that names the column and a value where there are none."""
+        if self.dtype in ("string", "datetime64"):
+            first = int((~self.missing).argmax())
+            raise DataError(
+                f"column {name!r} has {str(self.values[first])!r} in row {first + 1}, which is no number, but {said}; "
+                "correct the values or the schema"
+            )
+        return np.where(self.missing, np.nan, self.values.astype(np.float64))
+
+    def texts(self) -> NDArray[Any]:
+        """The values that are not missing as text; whole numbers without a point."""
+        known = self.known()
+        if self.dtype == "string":
+            return known
+        if self.dtype == "int64" or (self.dtype == "float64" and (known == np.round(known)).all()):
+            return known.astype(np.int64).astype(str).astype(object)
+        return known.astype(str).astype(object)
+
+
+def hold(series: Any, name: str) -> Held:
+    """What a pandas Series holds; DataError for mixed types, infinities, and what no table of text can hold.
+
+    Numbers of 32 bits are taken as they are written, 0.1 and not 0.10000000149; whole numbers beyond 2**53, which
+    float64 does not hold exactly, as text; times with a zone as times in UTC.
+    """
+    pandas = require("pandas", "reading a table")
+    types = pandas.api.types
+    if isinstance(series.dtype, pandas.CategoricalDtype):
+        series = series.astype(series.dtype.categories.dtype if not series.isna().any() else object)
+    missing = np.asarray(series.isna(), dtype=np.bool_)
+    dtype = series.dtype
+    if types.is_bool_dtype(dtype):
+        return Held("bool", filled(series, missing, False).astype(np.bool_), missing)
+    if types.is_datetime64_any_dtype(dtype):
+        if getattr(dtype, "tz", None) is not None:
+            series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+        return Held("datetime64", series.to_numpy().astype("datetime64[s]"), missing)
+    if types.is_complex_dtype(dtype) or types.is_timedelta64_dtype(dtype):
+        raise DataError(f"column {name!r} holds {dtype}, which is no number or time of day; change or leave it out")
+    if types.is_numeric_dtype(dtype):
+        return hold_numbers(series, missing, name)
+    if types.is_object_dtype(dtype) or types.is_string_dtype(dtype):
+        return hold_objects(series, missing, name)
+    raise DataError(f"column {name!r} holds {dtype}, which is not supported; make it numbers, text or times")
+
+
+def filled(series: Any, missing: NDArray[np.bool_], value: Any) -> NDArray[Any]:
+    return np.asarray((series.fillna(value) if missing.any() else series).to_numpy())
+
+
+def hold_numbers(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
+    pandas = require("pandas", "reading a table")
+    whole = pandas.api.types.is_integer_dtype(series.dtype)
+    values = filled(series, missing, 0)
+    if values.dtype == np.float32:
+        values = values.astype(str)  # 0.1 of 32 bits is meant as 0.1, not as 0.10000000149
+    values = values.astype(np.float64)
+    missing = missing | np.isnan(values)  # pandas' Float64 may hold either
+    wild = np.isinf(values) & ~missing
+    if wild.any():
+        raise DataError(
+            f"column {name!r} has {int(wild.sum())} infinite values, the first in row {wild.argmax() + 1}; "
+            "correct them or leave their cells empty"
+        )
+    if whole and (np.abs(values[~missing]) > EXACT).any():
+        texts = np.asarray(series.astype("string").to_numpy(dtype=object, na_value=None))
+        return Held("string", texts, missing)
+    return Held("int64" if whole else "float64", values, missing)
+
+
+def hold_objects(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
+    """Python's own values, all of one type."""
+    pandas = require("pandas", "reading a table")
+    values = np.asarray(series.to_numpy(dtype=object, na_value=None))
+    found = pandas.api.types.infer_dtype(values, skipna=True)
+    known = values[~missing]
+    if found in ("string", "empty"):
+        return Held("string", values, missing)
+    if found == "boolean":
+        return Held("bool", np.where(missing, False, values).astype(np.bool_), missing)
+    if found in ("integer", "floating", "mixed-integer-float", "decimal"):
+        numbers = pandas.Series([None if gap else value for gap, value in zip(missing, values, strict=True)])
+        whole = found == "integer"
+        return hold_numbers(numbers.astype("Int64" if whole else "Float64"), missing, name)
+    if found in ("datetime", "datetime64", "date"):
+        times = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[s]")
+        times[~missing] = [np.datetime64(value, "s") for value in known]
+        return Held("datetime64", times, missing)
+    kinds: dict[str, list[Any]] = {}
+    for value in known.tolist():
+        kinds.setdefault(type(value).__name__, []).append(value)
+    counts = ", ".join(f"{len(held)} {kind} such as {str(held[0])[:30]!r}" for kind, held in kinds.items())
+    if len(kinds) > 1:
+        raise DataError(f"column {name!r} has mixed types: {counts}; make them all of one type")
+    raise DataError(f"column {name!r} holds {counts}, which no table of numbers and text has; change or leave it out")

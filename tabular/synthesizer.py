@@ -1,0 +1,243 @@
+"""The generator of table rows as its users hold it: fit, sample, save, load, export."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import ecgsynth
+from ecgsynth.checkpoint import RunFolder
+from ecgsynth.devices import pick_device
+from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.export.manifest import TableManifest
+from ecgsynth.export.table_sampler import Rows, check_rows, restore
+from ecgsynth.files import check_free, read_json, write_json
+from ecgsynth.noise import row_noise
+from ecgsynth.tabular.encoding import CategoryCodes, Encoding
+from ecgsynth.tabular.models import DEFAULT, fit, generator_of, plan, score_of, training_of
+from ecgsynth.tabular.plain import fingerprint
+from ecgsynth.tabular.row_sampler import RowSampler
+from ecgsynth.tabular.schema import Schema
+from ecgsynth.training import Progress
+
+__all__ = ["CHECK_SHARE", "TableSynthesizer", "asked_rows", "split_rows"]
+
+CHECK_SHARE = 0.1  # of the rows, kept apart to choose the best step by, and to measure privacy against
+MIN_ROWS = 20  # below which there is nothing to learn and nothing to check
+
+
+class TableSynthesizer:
+    """A generator of rows, its encoding, and what is known of its training."""
+
+    def __init__(self, schema: Schema, sampler: RowSampler, about: dict[str, Any]) -> None:
+        self.schema = schema
+        self.sampler = sampler.eval()
+        self.about = about  # {"data": ..., "training": ..., "metrics": ...}, all plain JSON
+
+    @classmethod
+    def fit(
+        cls,
+        frame: Any,
+        run: Path | str,
+        *,
+        schema: Schema | None = None,
+        model: str = DEFAULT,
+        epochs: int | None = None,
+        budget_s: float | None = None,
+        seed: int = 0,
+        networks: dict[str, Any] | None = None,
+        training: dict[str, Any] | None = None,
+        label: str | None = None,
+        source: dict[str, Any] | None = None,
+        device: str = "auto",
+        resume: bool = False,
+        force: bool = False,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> Self:
+        """Train on nine tenths of the rows of ``frame``, choose the best step on the others, keep it in ``run``.
+
+        frame: a pandas data frame. schema: of its columns; inferred where there is none.
+        model: a preset of tabular.models; networks, training: settings of them that differ from the preset's.
+        It is trained for so many epochs or, where there is a budget, for so many seconds.
+        label: the column that a conditional GAN is told; without it the last categorical one.
+        source: what the manifest says of where the rows are from.
+        With ``resume``, a run that was stopped goes on; its settings must be the same.
+        Raises DataError for rows that cannot be learnt from, ConfigError for settings that cannot be or differ from
+        those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a non-finite loss.
+        """
+        folder = RunFolder(Path(run))
+        if not resume:
+            check_free(folder.path, force=force)
+        if len(frame) < MIN_ROWS:
+            raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
+        schema = Schema.infer(frame) if schema is None else schema.completed(frame)
+        arrays = schema.arrays(frame)
+        learn, check = split_rows(len(frame), seed)
+        rng = np.random.default_rng(seed)
+        planned = plan(model, schema, picked(arrays, learn), networks or {}, label, rng)
+        pack = getattr(planned.config, "pack", 1)
+        config = training_of(model, training or {}, len(learn), epochs=epochs, budget_s=budget_s, seed=seed, pack=pack)
+        about: dict[str, dict[str, Any]] = {
+            "data": {
+                "kind": "table",
+                "source": source or {"name": "unnamed"},
+                "rows": len(frame),
+                "training_rows": len(learn),
+                "split_seed": seed,
+                "validation_share": CHECK_SHARE,
+                "untold": untold(schema, planned.encoding),
+                "plain_sha256": fingerprint(frame, schema),
+            },
+            "training": {"model": model, "label": label, "config": config.to_json()},
+        }
+        chosen = pick_device(device)
+        versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
+        told = {**about["training"], "versions": versions}
+        content = {"config": planned.config.to_json(), "data": about["data"], "training": told}
+        folder.begin(content, resume=resume, force=force)  # the last to refuse, the first to write
+        schema.save(folder.path / "schema.json", force=True)
+        planned.encoding.save(folder.path / "encoding.json")
+        codes, positions = planned.encoding.encode(picked(arrays, learn), rng)
+        reached = fit(
+            planned,
+            config,
+            torch.from_numpy(codes.astype(np.int16)).to(chosen),
+            torch.from_numpy(positions.astype(np.float32)).to(chosen),
+            score=score_of(planned, picked(arrays, check), chosen),
+            run=folder,
+            on_progress=on_progress,
+        )
+        write_json(folder.metrics, reached)
+        return cls.load(folder.path)
+
+    @classmethod
+    def load(cls, run: Path | str) -> Self:
+        """The best generator of a run folder, finished or not."""
+        folder = RunFolder(Path(run))
+        content = folder.read_config()
+        schema = Schema.load(folder.path / "schema.json")
+        encoding = Encoding.load(folder.path / "encoding.json")
+        try:
+            data, training = content["data"], content["training"]
+            generator = generator_of(training["model"], content["config"], encoding)
+        except (KeyError, TypeError) as error:
+            raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
+        tensors, counters = folder.read_tensors(folder.weights)
+        try:
+            generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
+        except RuntimeError as error:
+            raise ArtifactError(
+                f"{folder.weights} does not fit {folder.config}; one of them is of another run"
+            ) from error
+        reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
+        about = {"data": data, "training": training, "metrics": reached}
+        return cls(schema, RowSampler(generator, encoding), about)
+
+    def sample(self, n: int, seed: int = 0, batch: int = 4096) -> Rows:
+        """``n`` synthetic rows, a column (n,) each; row for row those of the exported file, but for the last bit."""
+        columns = self.manifest().columns
+        check_rows(columns, n)
+        pieces = []
+        with torch.inference_mode():
+            for start in range(0, n, batch):
+                rows = range(start, min(start + batch, n))
+                uniform = torch.from_numpy(row_noise(seed, rows, self.sampler.noise_dim).uniform)
+                nothing = torch.full((len(rows),), -1, dtype=torch.int64)
+                made = self.sampler(uniform, *(nothing for _ in self.sampler.answers))
+                names = [column["name"] for column in columns if column.get("output")]
+                values = {name: column.numpy() for name, column in zip(names, made, strict=True)}
+                pieces.append(restore(columns, values, rows, seed))
+        return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
+
+    def manifest(self) -> TableManifest:
+        """What an exported file says of itself: no identifier, no category and no bound that is one person's own."""
+        return TableManifest(
+            noise_dim=self.sampler.noise_dim,
+            columns=tuple(described(self.schema, self.sampler)),
+            data=self.about["data"],
+            training={**self.about["training"], "sizes": self.sampler.generator.config.to_json()},  # type: ignore[union-attr,operator]
+            metrics=self.about["metrics"],
+        )
+
+    def export(self, path: Path | str, *, force: bool = False) -> None:
+        """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
+        from ecgsynth.export.table_to_onnx import export_table
+
+        export_table(self.sampler, self.manifest(), Path(path), force=force)
+
+    def tell_measured(self, measured: dict[str, Any]) -> None:
+        """Add what ``evaluate`` measured to what is known of the generator, and so to the manifest of its file.
+
+        Raises ConfigError if the generator was measured against another table than it was trained on.
+        """
+        if not measured.get("same_table"):
+            raise ConfigError("the report compares the generator with another table than it learnt from; use its own")
+        kept = ("quality", "utility", "detection", "privacy")
+        self.about["metrics"] = {**self.about["metrics"], **{name: measured[name] for name in kept if name in measured}}
+
+
+def split_rows(n: int, seed: int, share: float = CHECK_SHARE) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that are learnt from and those that are kept apart, at random by ``seed``, each in order."""
+    order = np.random.default_rng(seed).permutation(n)
+    cut = max(1, round(share * n))
+    return np.sort(order[cut:]), np.sort(order[:cut])
+
+
+def asked_rows(frame: Any, where: dict[str, str]) -> Any:
+    """The rows of a data frame that have these values, given as text: 1 is 1.0 too.
+
+    Raises ConfigError for a column that there is not, DataError for a value that no row has.
+    """
+    for name, value in where.items():
+        if name not in frame.columns:
+            raise ConfigError(f"there is no column {name!r} to choose rows by; there are {', '.join(frame.columns)}")
+        column = frame[name]
+        kept = column.astype("string").str.strip() == value.strip()
+        try:
+            kept |= column.astype("Float64") == float(value)
+        except (TypeError, ValueError):  # one of them is no number
+            pass
+        frame = frame[kept.fillna(False).to_numpy(dtype=bool)]
+        if not len(frame):
+            raise DataError(f"no row has {name}={value}; look at its values with 'ecgsynth schema'")
+    return frame
+
+
+def picked(arrays: dict[str, Any], rows: NDArray[np.int64]) -> dict[str, Any]:
+    return {name: values[rows] for name, values in arrays.items()}
+
+
+def untold(schema: Schema, encoding: Encoding) -> dict[str, int]:
+    """Of each column, how many categories fewer than ten rows have: they are taken as other ones."""
+    sizes = {column.name: len(column.categories) for column in schema.columns}
+    return {
+        column.name: sizes[column.name] - len(column.categories)
+        for column in encoding.columns
+        if isinstance(column, CategoryCodes) and sizes[column.name] > len(column.categories)
+    }
+
+
+def described(schema: Schema, sampler: RowSampler) -> list[dict[str, Any]]:
+    """The columns as a manifest has them."""
+    places = {column.name: place for place, column in enumerate(sampler.encoding.columns)}
+    entries = []
+    for column in schema.columns:
+        entry: dict[str, Any] = {"name": column.name, "kind": column.kind, "dtype": column.dtype}
+        if column.kind in ("identifier", "datetime"):
+            entry["format"] = column.format
+        if column.kind == "datetime":
+            entry["unit"] = column.unit
+        if column.name in places:
+            place = places[column.name]
+            known = sampler.encoding.columns[place]
+            entry |= {"output": f"column_{place}", "missing": known.gaps}
+            if isinstance(known, CategoryCodes):
+                entry["categories"] = list(known.categories)
+                entry["asked"] = f"asked_{place}" if place in sampler.answers else None
+            else:
+                entry |= {"minimum": known.low, "maximum": known.high, "decimals": known.decimals}
+        entries.append(entry)
+    return entries
