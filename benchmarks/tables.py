@@ -50,7 +50,7 @@ def ecgsynth(*arguments: Any) -> float:
     words = [str(argument) for argument in arguments]
     click.echo(f"$ ecgsynth {' '.join(words)}")
     started = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", "from ecgsynth.cli import main; main()", *words], check=False)
+    done = subprocess.run([sys.executable, "-P", "-c", "from ecgsynth.cli import main; main()", *words], check=False)
     if done.returncode:
         raise click.ClickException(f"'ecgsynth {words[0]}' failed; what was done before it is kept")
     return time.monotonic() - started

@@ -282,9 +282,7 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
 @main.command()
 @click.argument("model")
 @click.option("-n", "--number", required=True, type=int, help="How many windows, or rows of a table.")
-@click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="File (for wfdb: folder) to write."
-)
+@click.option("-o", "--output", required=True, help="File (for wfdb: folder) to write: a path, or a URL.")
 @click.option("--label", help="Draw this class only; without it, every class in its training share.")
 @WHERE
 @click.option("--columns", type=Names(), help="Of a series or a table, write these columns only.")
@@ -294,16 +292,18 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
     type=click.Choice(["npz", "csv", "parquet", "wfdb"]),
     help="Without it, what the output is named; else npz, or csv of a table. Parquet and WFDB need ecgsynth[train].",
 )
+@STORAGE
 @SEED
 @FORCE
 def sample(
     model: str,
     number: int,
-    output: Path,
+    output: str,
     label: str | None,
     where: tuple[str, ...],
     columns: tuple[str, ...] | None,
     file_format: str | None,
+    storage_options: dict[str, Any] | None,
     seed: int,
     *,
     force: bool,
@@ -321,6 +321,7 @@ def sample(
     from ecgsynth.export.table_sampler import TableSampler
     from ecgsynth.export.table_writers import rows_to_file
     from ecgsynth.export.writers import sample_to_file
+    from ecgsynth.storage import delivered, is_url
 
     sampler = load(model)
     wanted: dict[str, Any] = {"columns": columns, "seed": seed, "file_format": file_format, "force": force}
@@ -329,7 +330,9 @@ def sample(
         raise ConfigError(f"{model} makes rows of a table; ask for them with --where, such as --where 'class=>50K'")
     if not of_table and where:
         raise ConfigError(f"{model} makes windows; ask for a class of them with --label")
-    with bar("Sampling", max(number, 1)) as show:
+    if is_url(output) and file_format == "wfdb":
+        raise ConfigError(f"WFDB records are a folder, and {output} is the address of a file; write them to a path")
+    with delivered(output, storage_options, force=force) as path, bar("Sampling", max(number, 1)) as show:
         done = 0
 
         def on_progress(more: int) -> None:
@@ -338,9 +341,9 @@ def sample(
             show(done, f"{done:,}")
 
         if isinstance(sampler, TableSampler):
-            rows_to_file(sampler, output, number, where=conditions(where), on_progress=on_progress, **wanted)
+            rows_to_file(sampler, path, number, where=conditions(where), on_progress=on_progress, **wanted)
         else:
-            sample_to_file(sampler, output, number, label=label, on_progress=on_progress, **wanted)
+            sample_to_file(sampler, path, number, label=label, on_progress=on_progress, **wanted)
     click.echo(f"wrote {number:,} synthetic {'rows' if of_table else 'windows'} to {output}")
 
 

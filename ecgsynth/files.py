@@ -7,6 +7,7 @@ a killed process leaves what was there before. An existing file is replaced only
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,12 @@ __all__ = ["atomic", "check_free", "read_json", "write_json"]
 
 
 def check_free(path: Path, *, force: bool = False) -> None:
-    """Raise ArtifactError if ``path`` exists (a folder: if it holds anything) and ``force`` is not set."""
+    """Raise ArtifactError if ``path`` exists (a folder: if it holds anything) and ``force`` is not set.
+
+    Also if it is an address that was taken for a path: s3://bucket/a would become a folder 's3:'.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:/", str(path)):
+        raise ArtifactError(f"{path} is an address, and this is written to a path; name one, and bring it there")
     taken = any(path.iterdir()) if path.is_dir() else path.exists()
     if taken and not force:
         raise ArtifactError(f"{path} exists already; choose another name or add --force to replace it")

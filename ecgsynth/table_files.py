@@ -4,24 +4,24 @@ A file lies in a folder or behind any address that fsspec knows, such as s3://bu
 """
 
 import io
-import re
 import tempfile
 import warnings
 import zlib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import ArtifactError, ConfigError, DataError, MissingExtraError, require
+from ecgsynth.errors import ArtifactError, DataError, require
 from ecgsynth.files import atomic, check_free
+from ecgsynth.storage import check_options, fetch, is_url, name_of
 from ecgsynth.windows import read_npz
 
-__all__ = ["is_url", "read_table", "stem", "write_table"]
+__all__ = ["read_table", "stem", "write_table"]
 
 SUFFIXES = (".csv.gz", ".csv", ".parquet", ".npz")
 # What plain pandas.read_csv takes as a missing value.
@@ -29,12 +29,6 @@ MISSING_TEXT = (
     *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
     *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
-URL = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]+://")  # more than the one letter of a Windows drive
-
-
-def is_url(where: Path | str) -> bool:
-    """Whether a place is an address for fsspec rather than a path."""
-    return isinstance(where, str) and URL.match(where) is not None
 
 
 def stem(where: Path | str) -> str:
@@ -42,10 +36,6 @@ def stem(where: Path | str) -> str:
     name = name_of(where)
     ending = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
     return name[: len(name) - len(ending)]
-
-
-def name_of(where: Path | str) -> str:
-    return PurePosixPath(str(where).split("?")[0]).name if is_url(where) else Path(where).name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,48 +57,12 @@ def source_of(where: Path | str, storage_options: dict[str, Any] | None) -> Sour
     if is_url(where):
         return Source(str(where), name_of(where), None, fetch(str(where), storage_options or {}))
     path = Path(where)
-    if storage_options:
-        raise ConfigError(f"storage options are for an address such as s3://bucket/table.csv, but {path} is a path")
+    check_options(path, storage_options)
     if not path.exists():
         raise ArtifactError(f"expected a table at {path}, but there is none")
     if path.is_dir():
         raise ArtifactError(f"expected a table at {path}, but it is a folder; name a file in it")
     return Source(str(path), path.name, path)
-
-
-def fetch(url: str, storage_options: dict[str, Any]) -> bytes:
-    """The bytes at an address; ArtifactError or MissingExtraError where they cannot be had.
-
-    Each of fsspec's stores raises errors of a tree of its own, so whatever comes is said in one sentence.
-    """
-    fsspec = require("fsspec", "reading from an address")
-    protocol = url.split("://")[0]
-    try:
-        store = fsspec.filesystem(protocol, **storage_options)
-    except ImportError as error:
-        package = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}.get(protocol)
-        hint = f"pip install {package}" if package else str(error).rstrip(".")
-        raise MissingExtraError(f"reading {url} needs a package that is not installed: {hint}") from error
-    except ValueError as error:
-        raise ConfigError(f"{url} cannot be read: {one_line(error)}; use an address that fsspec knows") from error
-    except Exception as error:
-        raise ArtifactError(f"{url} cannot be read ({one_line(error)}); check the storage options") from error
-    try:
-        with store.open(url, "rb") as file:
-            return bytes(file.read())
-    except FileNotFoundError as error:
-        raise ArtifactError(f"expected a table at {url}, but there is none; check the bucket and the key") from error
-    except PermissionError as error:
-        raise ArtifactError(f"{url} may not be read ({one_line(error)}); check the rights and the keys") from error
-    except Exception as error:
-        raise ArtifactError(
-            f"{url} cannot be read ({one_line(error)}); check the address and the storage options"
-        ) from error
-
-
-def one_line(error: Exception) -> str:
-    said = " ".join(str(error).split()).rstrip(".")
-    return said[:200] or type(error).__name__
 
 
 def read_table(

@@ -156,12 +156,12 @@ def settings_of(options: dict[str, Any]) -> dict[str, Any]:
 @click.command("impute")
 @click.argument("file")
 @click.option("--model", "run", required=True, type=click.Path(path_type=Path), help="A run of --model gain.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The CSV or Parquet to write.")
+@click.option("-o", "--output", required=True, help="The CSV or Parquet to write: a path, or a URL.")
 @STORAGE
 @SEED
 @FORCE
 def impute(
-    file: str, run: Path, output: Path, storage_options: dict[str, Any] | None, seed: int, *, force: bool
+    file: str, run: Path, output: str, storage_options: dict[str, Any] | None, seed: int, *, force: bool
 ) -> None:
     """Fill the holes of FILE with what a run of 'train table --model gain' takes for likely; what is there stays.
 
@@ -170,16 +170,19 @@ def impute(
              after: ecgsynth train table holes.csv --model gain -o runs/g
     """
     from ecgsynth.files import check_free
+    from ecgsynth.storage import delivered, is_url
     from ecgsynth.table_files import read_table, write_table
     from ecgsynth.tabular.imputer import Imputer
 
-    check_free(output, force=force)
+    if not is_url(output):
+        check_free(Path(output), force=force)
     frame = read_table(file, storage_options=storage_options)[0]
     holes = int(frame.isna().sum().sum())
     if not holes:
         raise DataError(f"{file} has no missing value, so there is nothing to fill")
     filled = Imputer.load(run).impute(frame, seed=seed)
-    write_table(filled, output, force=force)
+    with delivered(output, storage_options if is_url(output) else None, force=force) as path:
+        write_table(filled, path, force=force)
     click.echo(f"wrote {output}: {holes:,} values filled in {len(frame):,} rows")
 
 

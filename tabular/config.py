@@ -8,7 +8,7 @@ from ecgsynth.errors import ConfigError
 
 __all__ = ["CONDITIONS", "OBJECTIVES", "PRESETS", "Preset", "TableConfig"]
 
-OBJECTIVES = ("vanilla", "clip", "gp", "dragan", "cramer", "likelihood")  # the last is the chain's, and no network here
+OBJECTIVES = ("vanilla", "clip", "gp", "dragan", "cramer")
 CONDITIONS = ("none", "label", "sampled")
 OPTIMIZERS = ("adam", "rmsprop")
 

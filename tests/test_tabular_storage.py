@@ -5,12 +5,16 @@ import importlib.util
 import os
 import sys
 import warnings
+from pathlib import Path
 
+import click
 import numpy as np
 import pandas as pd
 import pytest
 
+from ecgsynth.cli import main
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, MissingExtraError
+from ecgsynth.storage import delivered
 from ecgsynth.table_files import read_table, stem, write_table
 from ecgsynth.tabular.schema import Schema
 
@@ -95,6 +99,27 @@ def test_a_server_that_does_not_answer(s3):
         read_table("s3://lab/a.csv", storage_options=options)
 
 
+@quiet
+def test_a_table_is_brought_to_a_bucket(s3):
+    frame = pd.DataFrame(ANN)
+    with delivered("s3://lab/out/made.parquet", s3) as path:
+        write_table(frame, path)
+    assert lists(read_table("s3://lab/out/made.parquet", storage_options=s3)[0]) == ANN
+    with (
+        pytest.raises(ArtifactError, match="s3://lab/out/made.parquet exists already; .* --force"),
+        delivered("s3://lab/out/made.parquet", s3) as path,
+    ):
+        pytest.fail("what was there is not written anew")
+    with delivered("s3://lab/out/made.parquet", s3, force=True) as path:
+        write_table(frame[:1], path)
+    assert len(read_table("s3://lab/out/made.parquet", storage_options=s3)[0]) == 1
+    with (
+        pytest.raises(ArtifactError, match="s3://no-such-bucket/a.csv cannot be written .*; check the address"),
+        delivered("s3://no-such-bucket/a.csv", s3) as path,
+    ):
+        write_table(frame, path)
+
+
 # ---- other addresses
 
 
@@ -120,11 +145,35 @@ def test_any_address_of_fsspec(memory, tmp_path):
     assert read_table("memory://lab/a.npz")[0].iloc[0].tolist() == [1.0, 2.0]
 
 
+def test_nothing_is_brought_where_making_it_fails(memory):
+    def half():
+        with delivered("memory://lab/out.csv", None) as path:
+            path.write_text("half")
+            raise DataError("spoilt")
+
+    with pytest.raises(DataError, match="spoilt"):
+        half()
+    assert not memory.exists("/lab/out.csv")
+
+
+def test_rows_are_drawn_to_an_address(memory, tmp_path):
+    tiny = str(Path(__file__).parent / "golden" / "tiny_table.onnx")
+    for where in ("memory://lab/rows.csv", str(tmp_path / "rows.csv")):
+        main(["sample", tiny, "-n", "7", "--seed", "2", "-o", where], standalone_mode=False)
+    assert memory.cat("/lab/rows.csv") == (tmp_path / "rows.csv").read_bytes()
+    with pytest.raises(click.ClickException, match="memory://lab/rows.csv exists already"):
+        main(["sample", tiny, "-n", "7", "-o", "memory://lab/rows.csv"], standalone_mode=False)
+    with pytest.raises(click.ClickException, match="storage options are for an address .* rows.csv is a path"):
+        main(["sample", tiny, "-n", "7", "--storage-options", "key=a", "-o", "rows.csv"], standalone_mode=False)
+    with pytest.raises(click.ClickException, match="memory:/lab/run is an address, and this is written to a path"):
+        main(["train", "table", "memory://lab/table.csv", "-o", "memory://lab/run"], standalone_mode=False)
+
+
 def test_addresses_that_cannot_be(tmp_path, monkeypatch, memory):
     with pytest.raises(ArtifactError, match="expected a table at memory://lab/none.csv, but there is none"):
         read_table("memory://lab/none.csv")
     with pytest.raises(
-        ConfigError, match="nowhere://a.csv cannot be read: Protocol not known: nowhere; use an address"
+        ConfigError, match="nowhere://a.csv cannot be opened: Protocol not known: nowhere; use an address"
     ):
         read_table("nowhere://a.csv")
     with pytest.raises(
