@@ -4,6 +4,7 @@ A file lies in a folder or behind any address that fsspec knows, such as s3://bu
 """
 
 import io
+import re
 import tempfile
 import warnings
 import zlib
@@ -29,6 +30,7 @@ MISSING_TEXT = (
     *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
     *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
+CHUNK = 50_000  # rows that are looked through at a time
 
 
 def stem(where: Path | str) -> str:
@@ -78,7 +80,8 @@ def read_table(
     (also .csv.gz) begins with a line of column names. An .npz has ``values``: (rows,), (rows, columns), or many
     sequences (sequences, time, columns); and may have ``columns``, their names. ``text``: columns of a CSV file that
     are read as they stand, 007 and not 7. Names and values of a CSV file are those that plain pandas.read_csv gives,
-    also the spaces behind a comma; with ``trim`` these are left out.
+    also the spaces behind a comma, but for whole numbers written with a zero before them, which are codes and stay as
+    they are; with ``trim``, for series, 007 is 7, and the spaces are left out.
     Raises ArtifactError for a file that is missing or broken, DataError for one that is no table or has no rows.
     """
     source = source_of(where, storage_options)
@@ -112,21 +115,28 @@ def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
         header = [str(name) if not trim and str(name).strip() else str(name).strip() for name in head.iloc[0]]
         check_header(header, source.name)
         places = [name or f"unnamed:{place}" for place, name in enumerate(header)]
-        with source.open() as file, warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            frame = pandas.read_csv(
-                file,
-                header=0,
-                names=places,
-                index_col=False,
-                dtype={name: str for name in text if name in header},
-                na_values={name: [""] if name in text else list(MISSING_TEXT) for name in places},
-                skip_blank_lines=not trim
-                or len(header) > 1,  # in a series of one column, a blank line is a missing value
-                low_memory=False,
-                dtype_backend="numpy_nullable",  # whole numbers stay so beside a missing one
-                **how,
-            )
+        how |= {"header": 0, "names": places, "index_col": False}
+        missing = {name: [""] if name in text else list(MISSING_TEXT) for name in places}
+        blank = trim and len(header) == 1  # in a series of one column, a blank line is a missing value
+        how |= {"na_values": missing, "skip_blank_lines": not blank}
+
+        def read(as_text: list[str]) -> Any:
+            with source.open() as file, warnings.catch_warnings():
+                warnings.simplefilter("error", pandas.errors.ParserWarning)
+                return pandas.read_csv(
+                    file,
+                    dtype=dict.fromkeys(as_text, str),
+                    low_memory=False,
+                    dtype_backend="numpy_nullable",  # whole numbers stay so beside a missing one
+                    **how,
+                )
+
+        as_text = [name for name in text if name in header]
+        frame = read(as_text)
+        if not trim:
+            whole = [name for name in places if pandas.api.types.is_integer_dtype(frame[name])]
+            codes = zero_led(source, whole, how)
+            frame = read([*as_text, *codes]) if codes else frame
     except UnicodeDecodeError as error:
         raise DataError(f"expected {source.name} in UTF-8, got another encoding ({error}); save it as UTF-8") from error
     except pandas.errors.EmptyDataError as error:
@@ -138,6 +148,20 @@ def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
     except (OSError, EOFError, zlib.error) as error:
         raise ArtifactError(f"{source.where} cannot be read ({error}); make it again") from error
     return frame[[name for name, given in zip(places, header, strict=True) if given]]
+
+
+def zero_led(source: Source, names: list[str], how: dict[str, Any]) -> list[str]:
+    """Those of the columns of whole numbers in which a value is written with a zero before it: codes, such as 00123."""
+    pandas = require("pandas", "reading a table")
+    found: set[str] = set()
+    if not names:
+        return []
+    with source.open() as file, pandas.read_csv(file, usecols=names, dtype=str, chunksize=CHUNK, **how) as chunks:
+        for chunk in chunks:
+            for name in set(names) - found:
+                if any(re.match(r" *0[0-9]", value) for value in chunk[name].dropna().unique()):
+                    found.add(name)
+    return [name for name in names if name in found]
 
 
 def shape_error(source: Source, said: str) -> DataError:

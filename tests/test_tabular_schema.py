@@ -547,6 +547,20 @@ def test_other_data_than_the_schema_was_made_from():
 # ---- files
 
 
+def test_numbers_with_a_zero_before_them_are_codes(tmp_path):
+    rows = "".join(f"{5 * place % 40:05d},{place % 7},{'' if place % 10 == 0 else '03'},0\n" for place in range(400))
+    path = tmp_path / "a.csv"
+    path.write_text("zip,visits,ward,none\n" + rows)
+    frame = read_table(path)[0]
+    assert sorted(frame["zip"].unique()) == [f"{code:05d}" for code in range(0, 40, 5)]
+    schema = Schema.infer(frame)
+    assert {column.kind for column in schema.columns} == {"categorical"}
+    assert [column.dtype for column in schema.columns] == ["string", "int64", "string", "int64"]
+    assert schema["zip"].categories[:2] == ("00000", "00005")
+    assert frame["ward"].isna().sum() == 40  # what is missing is so in a column of codes as well
+    assert read_table(path, trim=True)[0]["zip"].tolist()[:2] == [0, 5]  # series are numbers
+
+
 def test_a_table_is_what_plain_pandas_reads(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(
