@@ -406,6 +406,8 @@ def evaluate(
 
     sampler = load(model)
     if isinstance(sampler, TableSampler):
+        if steps is not None or rhythm or part != "test":
+            raise ConfigError(f"{model} makes rows of a table; --steps, --part and --rhythm are for windows")
         asked = {"test": test, "target": target, "repeats": repeats, "seed": seed, "force": force}
         evaluate_rows(sampler, real, output, storage=storage_options, **asked)
         return

@@ -79,7 +79,8 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
     per_mode = SERIES_PER_MODE if overlap_of(learn) else PER_MODE
     rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
     found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
-    bent = Scores.find(learn.values, found.numbers)
+    repeats = repeats_of(learn)
+    bent = Scores.find(learn.values, found.numbers, repeats)
     if bent.stepped.any():
         rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, bent=bent)
         found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
@@ -87,18 +88,31 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
         learn.values, components=components, most=SERIES_COMPONENTS, weigh=True, clusters=found.numbers, bent=bent
     )
     modes = describe_modes(scaler.transform(learn.values), found.numbers, found.shares, robust=False)
-    scaler = meet(scaler, learn.values, modes)
+    scaler = meet(scaler, learn.values, modes, repeats)
     return scaler, modes, max(0, len(scaler.axes) - SERIES_LEARNT)
 
 
-def meet(scaler: PrincipalScaler, values: NDArray[np.float32], modes: Modes) -> PrincipalScaler:
+def repeats_of(learn: Windows) -> NDArray[np.int64]:
+    """(channels,) in how many places of the windows a row's value stands; a static's in all of its sequence's."""
+    time, channels = learn.values.shape[1:]
+    repeats = np.full(channels, max(1, overlap_of(learn)), dtype=np.int64)
+    statics = len(learn.meta["series"]["options"]["statics"])
+    if statics:
+        windows = 1 if learn.groups is None else int(np.unique(learn.groups, return_counts=True)[1].max())
+        repeats[channels - statics :] = windows * time
+    return repeats
+
+
+def meet(
+    scaler: PrincipalScaler, values: NDArray[np.float32], modes: Modes, repeats: NDArray[np.int64]
+) -> PrincipalScaler:
     """The scaler with scores such that a normal distribution for each mode makes the values as often as they are."""
     basis, mean = scaler.basis()
     shape = (len(modes.centres), scaler.time, scaler.channels)
     means = (modes.centres @ basis + mean).astype(np.float64).reshape(shape)
     spreads = np.sqrt(np.square(modes.spreads) @ np.square(basis)).astype(np.float64).reshape(shape)
     shares = np.bincount(modes.numbers, minlength=len(means)) / len(modes.numbers)
-    return replace(scaler, scores=scaler.bent.fitted(values, means, spreads, shares).scores)
+    return replace(scaler, scores=scaler.bent.fitted(values, means, spreads, shares, repeats).scores)
 
 
 def plan_timegan(learn: Windows, sizes: dict[str, Any]) -> Plan:

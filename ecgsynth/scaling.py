@@ -5,7 +5,7 @@ components, scaled so that weak ones still count, adversarial training is both c
 different units are weighed so that each counts alike.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -26,6 +26,7 @@ FARTHEST_SCORE = 2.75  # normal score of the outermost knots: three values in a 
 ODD = 0.05  # a channel further than this from a mixture of normal distributions (Kolmogorov-Smirnov) is taken as scores
 POINTS = 1001  # at which a mixture's distribution is known
 FARTHEST = 4.0  # standard deviations of a mode, within which they lie
+LEAST_KNOTS = 8  # times as many values as a knot stands for, below which there is no distribution to tell
 LEAST_RISE = 1e-5  # of scores, from one knot to the next
 MARGIN = 0.05  # of the range, left at either end
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
@@ -54,9 +55,13 @@ class Scores:
         return cls(np.zeros(channels), *np.zeros((2, channels, KNOTS)))
 
     @classmethod
-    def find(cls, values: NDArray[np.float32], clusters: NDArray[np.int64]) -> Self:
+    def find(cls, values: NDArray[np.float32], clusters: NDArray[np.int64], repeats: NDArray[np.int64]) -> Self:
         """Normal scores of the channels of windows (n, time, channels) that are far from a mixture with a normal
         distribution at each step for each cluster (n,).
+
+        repeats: (channels,), in how many places of the windows one row of the table stands, or of a static one person's
+        value. An exported file tells the knots, so each is a value that ENDS rows have, or else a mean over so many; a
+        channel with too few rows for that is taken as it is.
         """
         normal = np.linspace(-FARTHEST, FARTHEST, POINTS)
         below = mixture(normal, np.zeros((1, 1)), np.ones((1, 1)), np.ones(1))
@@ -66,14 +71,14 @@ class Scores:
             np.stack([moment(group, axis=0, dtype=np.float64) for group in groups]) for moment in (np.mean, np.std)
         )
         shares = np.bincount(clusters) / len(clusters)
-        for channel in range(values.shape[2]):
+        for channel in np.flatnonzero(LEAST_KNOTS * ENDS * repeats <= values[:, :, 0].size):
             ranked = np.sort(values[:, :, channel].reshape(-1).astype(np.float64))
             points = np.unique(ranked[np.linspace(0, len(ranked) - 1, POINTS).astype(np.int64)])
             made = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
             off = [np.searchsorted(ranked, points, side=side) / len(ranked) - made for side in ("left", "right")]
             if np.abs(off).max() > ODD:
                 found.stepped[channel] = 1
-                found.knots[channel], found.scores[channel] = place(ranked, normal, below)
+                found.knots[channel], found.scores[channel] = place(ranked, normal, below, ENDS * repeats[channel])
         return found
 
     def fitted(
@@ -82,17 +87,18 @@ class Scores:
         means: NDArray[np.float64],
         spreads: NDArray[np.float64],
         shares: NDArray[np.float64],
+        repeats: NDArray[np.int64],
     ) -> Self:
         """The same channels of the same windows, with scores such that this mixture of them (see ``mixture``; means and
         spreads are (modes, time, channels)) makes each value as often as the windows have it.
         """
-        found = type(self)(self.stepped, self.knots.copy(), self.scores.copy())
+        found = replace(self, knots=self.knots.copy(), scores=self.scores.copy())
         for channel in np.flatnonzero(self.stepped):
             ends = (means[:, :, channel] + side * FARTHEST * spreads[:, :, channel] for side in (-1, 1))
             points = np.linspace(next(ends).min(), next(ends).max(), POINTS)
             below = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
             ranked = np.sort(values[:, :, channel].reshape(-1).astype(np.float64))
-            found.knots[channel], found.scores[channel] = place(ranked, points, below)
+            found.knots[channel], found.scores[channel] = place(ranked, points, below, ENDS * repeats[channel])
         return found
 
     def of(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -317,19 +323,27 @@ def read_fields(kind: type[S], path: Path) -> S:
 
 
 def place(
-    ranked: NDArray[np.float64], points: NDArray[np.float64], below: NDArray[np.float64]
+    ranked: NDArray[np.float64], points: NDArray[np.float64], below: NDArray[np.float64], shared: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(KNOTS,) values out of those of a channel (in order), and (KNOTS,) their scores: each value twice, with the
     scores at which its ranks begin and end, where the share ``below`` of the scores lies below ``points``.
 
-    The knots are values at quantiles, and beyond these the means of what lies there. The first value goes on down and
-    the last goes on up for ever, so that each has its outer end as far from the middle of its ranks as its inner one.
+    The knots are values at quantiles, and beyond these the means of what lies there. A value that stands in fewer than
+    ``shared`` places gives way to the mean of so many around it; of fewer there is no mean. The first value goes on
+    down and the last goes on up for ever, so that each has its outer end as far from the middle of its ranks as its
+    inner one.
     """
     special = require("scipy.special", "scaling series")
     wanted = special.ndtr(np.linspace(-FARTHEST_SCORE, FARTHEST_SCORE, KNOTS // 2 - 2))
-    knots = np.unique(ranked[np.minimum((wanted * len(ranked)).astype(np.int64), len(ranked) - 1)])
+    at = np.minimum((wanted * len(ranked)).astype(np.int64), len(ranked) - 1)
+    begin = np.clip(at - shared // 2, 0, max(len(ranked) - shared, 0))
+    sums = np.concatenate([[0.0], np.cumsum(ranked - ranked[0])])
+    means = (sums[np.minimum(begin + shared, len(ranked))] - sums[begin]) / min(shared, len(ranked)) + ranked[0]
+    own = ranked[at]
+    counts = np.searchsorted(ranked, own, side="right") - np.searchsorted(ranked, own, side="left")
+    knots = np.unique(np.where(counts >= shared, own, means))
     beyond = (ranked[ranked < knots[0]], ranked[ranked > knots[-1]])
-    knots = np.unique([*knots, *(values.mean() for values in beyond if len(values))])
+    knots = np.unique([*knots, *(values.mean() for values in beyond if len(values) >= shared)])
     first, last = (np.searchsorted(ranked, knots, side=side) / len(ranked) for side in ("left", "right"))
     starts, middle, ends = (np.interp(share, below, points) for share in (first, (first + last) / 2, last))
     starts[0], ends[-1] = 2 * middle[0] - ends[0], 2 * middle[-1] - starts[-1]

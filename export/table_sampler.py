@@ -148,7 +148,8 @@ def restored(column: dict[str, Any], values: NDArray[Any]) -> NDArray[Any]:
     if kind in ("categorical", "boolean"):
         return chosen(column["categories"], values, dtype)
     if kind == "continuous":
-        return rounded(values.astype(np.float64), column)
+        found = rounded(values.astype(np.float64), column)
+        return found.astype(np.int64) if dtype == "int64" and not column.get("missing") else found
     missing = values == MISSING_WHOLE
     if kind == "datetime":
         if dtype in ("string", "int64"):

@@ -64,7 +64,7 @@ def schema(file: str, output: Path, storage_options: dict[str, Any] | None, *, f
     help="A preset; default is the one that measures best, gain fills holes.",
 )
 @click.option("--budget", type=Duration(), help="Train for this long, such as 15min.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Train until every row was seen so many times.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Train for so many times as many rows as there are.")
 @click.option("--label", help="The column that cgan and cwgan-gp are told; without it, the last categorical one.")
 @click.option("--n-critic", type=click.IntRange(min=1), help="Critic updates for each one of the generator.")
 @click.option("--batch", type=click.IntRange(min=1), help="Rows in a batch.")
@@ -183,7 +183,9 @@ def impute(
     filled = Imputer.load(run).impute(frame, seed=seed)
     with delivered(output, storage_options if is_url(output) else None, force=force) as path:
         write_table(filled, path, force=force)
-    click.echo(f"wrote {output}: {holes:,} values filled in {len(frame):,} rows")
+    left = int(filled.isna().sum().sum())
+    beside = f"; {left:,} in columns that the run does not fill are left" if left else ""
+    click.echo(f"wrote {output}: {holes - left:,} values filled in {len(frame):,} rows{beside}")
 
 
 def evaluate_rows(

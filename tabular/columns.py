@@ -90,6 +90,11 @@ class Column:
                 check_format(self.format)
         self.check_categories(where)
 
+    @property
+    def rounding(self) -> int | None:
+        """Digits behind the point to which what is made is rounded; None for none."""
+        return self.decimals if self.kind == "continuous" and self.dtype != "int64" else 0
+
     def check_numbers(self, where: str) -> None:
         for name, value in (
             ("minimum", self.minimum),

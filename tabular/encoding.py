@@ -32,6 +32,7 @@ Category = str | float | int | bool
 STYLES = {"modes": find_modes, "cells": find_cells}  # how the stretches of a number are found
 RARE_SHARE = 0.001  # of the rows: categories that fewer have are one code together
 CHUNK = 20_000  # rows encoded at a time
+SINGLE = 2**23  # steps of a number, as many as single precision tells apart with a digit to spare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,12 @@ class NumberCodes:
     def positioned(self) -> bool:
         """Whether a code leaves anything open."""
         return bool((self.widths > 0).any())
+
+    @property
+    def long(self) -> bool:
+        """Whether its numbers with their decimals have more digits than single precision tells apart."""
+        largest = max(abs(self.low), abs(self.high))
+        return self.decimals is not None and largest * 10.0**self.decimals >= SINGLE
 
     def encode(self, values: Floats, rng: np.random.Generator, *, strict: bool = True) -> tuple[Codes, Floats]:
         """(n,) values, NaN where missing -> codes and positions; what lies beyond the bounds is taken as the bound.
@@ -245,7 +252,7 @@ def fit_number(
     known = values[~missing]
     if len(known) < SHARED:
         raise DataError(f"column {column.name!r} has {len(known)} values; {SHARED} or more are needed to learn it")
-    decimals = column.decimals if column.kind == "continuous" else 0
+    decimals = column.rounding
     low, high = shared_bounds(known, decimals)
     centers, widths = find(known.clip(low, high), column, rng)
     codes = NumberCodes(

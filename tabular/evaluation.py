@@ -121,7 +121,7 @@ def evaluate_table(
             schema,
             target,
             repeats=repeats,
-            seed=seed + 1,  # rows of the likeness' seed are not drawn again
+            seed=(seed + 1) % 2**64,  # rows of the likeness' seed are not drawn again
             on_step=lambda arm, done, total: tell(arm, 0.45 + 0.3 * done / total),
         ) | {"test": "held-out rows" if rows.test is None else "test table"}
     tell("distances", 0.75)

@@ -58,7 +58,7 @@ class GainSpace:
                 spread=float(known.std()) or 1.0,
                 low=float(known.min()),
                 high=float(known.max()),
-                decimals=column.decimals if column.kind == "continuous" else 0,
+                decimals=column.rounding,
             )
             numbers.append(scale)
         return cls(numbers=tuple(numbers), categories=tuple(categories))

@@ -1,6 +1,7 @@
 """The imputer of tables as its users hold it: fit, load, impute."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self
 
@@ -65,6 +66,9 @@ class Imputer:
         learn, check = split_rows(len(frame), seed)
         config_of_training = training_of(model, training or {}, len(learn), epochs=epochs, budget_s=budget_s, seed=seed)
         space = GainSpace.fit(schema, {name: values[learn] for name, values in arrays.items()})
+        unknown = set(networks or {}) - {field.name for field in fields(GainConfig)}
+        if unknown:
+            raise ConfigError(f"gain has no {', '.join(sorted(unknown))}; leave it out")
         config = space.config(**(networks or {}))
         versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
         data = {"kind": "table", "source": source or {"name": "unnamed"}, "rows": len(frame), "space": space.to_json()}

@@ -45,7 +45,7 @@ TIMES = (
     "%-I:%M %p",
     "%-I:%M:%S %p",
 )
-ZONES = ("", "Z", "+00:00")
+OFFSET = re.compile(r"(?:Z| ?[+-]\d{2}:?\d{2})$", re.ASCII)  # from UTC, the same in all rows of a column
 DAY_FIRST = re.compile(r"%-?d([/\-.])%-?m\1")
 
 
@@ -184,13 +184,15 @@ def candidates(text: str) -> list[str]:
     lead = text[: len(text) - len(text.lstrip())]
     if not DIGIT.search(text) or len(text) > 60:
         return []
+    offset = OFFSET.search(text)
+    zones = ("",) if offset is None else (offset[0],)
     found = []
     for day in DATES:
         begins = reader(lead + day).match(text)
         if begins is None:
             continue
         timed = begins.end() < len(text)
-        times = [f"{gap}{time}{zone}" for gap in " T" for time in TIMES for zone in ZONES] if timed else [""]
+        times = [f"{gap}{time}{zone}" for gap in " T" for time in TIMES for zone in zones] if timed else [""]
         forms = [f"{lead}{day}{time}" for time in times]
         found += [form for form in forms if not np.isnan(parse_times([text], form)).any()]
     return found
@@ -220,9 +222,20 @@ def infer_text(held: Held, name: str) -> tuple[Column, str]:
         )  # fmt: skip
         return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
     check_mixed(known, name)
+    check_offsets(distinct, name)
     if len(known) >= FEW and len(distinct) >= UNIQUE * len(known):
         return identifier_column(held, name), ""
     return category_column(held, name), ""
+
+
+def check_offsets(texts: list[str], name: str) -> None:
+    """Raise DataError for times of several offsets from UTC."""
+    found = {offset[0].strip() for text in texts if (offset := OFFSET.search(text))}
+    if len(found) > 1 and time_format(sorted({OFFSET.sub("", text) for text in texts})) is not None:
+        raise DataError(
+            f"column {name!r} has times of several offsets from UTC, such as {' and '.join(sorted(found)[:2])}; "
+            "write all of them in one"
+        )
 
 
 def check_mixed(known: NDArray[Any], name: str) -> None:

@@ -58,8 +58,9 @@ def statistics(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> l
 
 def spikes_of(real: pd.Series, column: Column) -> list[float]:
     """The commonest spikes of the schema, or single values that a large share of the real rows has; SPIKES at most."""
-    shares = real.value_counts() / max(len(real), 1)
-    known = shares.index.isin(column.spikes) if column.spikes else shares >= SPIKE_SHARE
+    counts = real.value_counts()
+    shares = counts / max(len(real), 1)
+    known = shares.index.isin(column.spikes) if column.spikes else (shares >= SPIKE_SHARE) & (counts >= SHARED)
     return [float(value) for value in shares.index[known][:SPIKES]]
 
 
@@ -208,10 +209,10 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model
         parts, categorical = codes(frames, numbers_of(schema))
         matrix = np.concatenate(parts)
         classifier = require("sklearn.ensemble", "measuring tables").HistGradientBoostingClassifier(
-            categorical_features=categorical, random_state=seed
+            categorical_features=categorical, random_state=seed % 2**32
         )
     labels = np.repeat([0, 1], n)
-    folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
         # A regression that has not converged after STEPS steps tells the tables apart well enough.
         warnings.simplefilter("ignore", require("sklearn.exceptions", "measuring tables").ConvergenceWarning)

@@ -61,7 +61,8 @@ def training_of(
 ) -> TrainConfig:
     """How a preset is trained on so many rows: its own settings, but for those that are given.
 
-    A batch is no larger than the table, and of whole packs.
+    In an epoch the model learns from, or its generator makes, as many rows as there are; a critic that is updated more
+    often sees more. A batch is no larger than the table, and of whole packs.
     """
     if model != IMPUTER:
         check_model(model)
@@ -70,7 +71,7 @@ def training_of(
     own = OWN_TRAINING[model] if model in OWN_TRAINING else PRESETS[model].training
     found = {**own, **settings}
     if "batch" not in settings:
-        found["batch"] = min(found["batch"], max(1, rows // pack) * pack)
+        found["batch"] = max(1, min(found["batch"], rows) // pack) * pack
     if budget_s is not None:
         return TrainConfig(budget_s=budget_s, seed=seed, **found)
     if epochs is None:
@@ -97,6 +98,8 @@ def plan(
     networks = dict(networks)
     if model == DEFAULT and set(networks) - {"hidden"}:
         raise ConfigError(f"the default model has no critic, and no {', '.join(sorted(set(networks) - {'hidden'}))}")
+    if label is not None and (model == DEFAULT or PRESETS[model].networks.get("condition") != "label"):
+        raise ConfigError(f"the model {model} is told no label; leave it out, or choose cgan or cwgan-gp")
     encoding = Encoding.fit(schema, arrays, "cells" if model == DEFAULT else "modes", rng)
     sizes: dict[str, Any] = {"sizes": encoding.sizes, "positioned": encoding.positioned, "askable": encoding.askable}
     if model == DEFAULT:

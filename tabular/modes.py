@@ -23,13 +23,14 @@ MIXTURE_ROWS = 10_000  # rows that the mixture is found in
 
 
 def shared_bounds(values: Floats, decimals: int | None) -> tuple[float, float]:
-    """The range of (n,) values as it may be told: an end that SHARED rows have, else the mean of so many outermost.
+    """The range of (n,) values as it may be told: an end that SHARED rows have, else the mean of so many outermost, or
+    where fewer lie beyond a value that SHARED rows have, that value: their mean with it would tell them.
 
     Where values have so many decimals, so have the bounds, rounded inwards.
     """
     ranked = np.sort(values)
     low, high = (
-        float(edge[0]) if (edge == edge[0]).all() else float(edge.mean())
+        float(edge[-1]) if np.count_nonzero(values == edge[-1]) >= SHARED else float(edge.mean())
         for edge in (ranked[:SHARED], ranked[::-1][:SHARED])
     )
     if decimals is None:
@@ -53,7 +54,7 @@ def find_cells(values: Floats, column: Column, rng: np.random.Generator) -> tupl
     rest = np.sort(values[~np.isin(values, spikes)])
     if len(rest) < SHARED and len(spikes):
         return spikes, np.zeros(len(spikes))
-    decimals = column.decimals if column.kind == "continuous" else 0
+    decimals = column.rounding
     least_told, most_told = shared_bounds(rest, decimals)
     if rest[0] > numbers[0]:  # beside a spike at the end, the next value may be one row's own
         rest = np.maximum(rest, least_told)
@@ -65,7 +66,8 @@ def find_cells(values: Floats, column: Column, rng: np.random.Generator) -> tupl
             grid = np.concatenate([[0, grid[1] / 2], grid[1:-1], [1 - grid[1] / 2, 1]])
     inner = (grid[1:-1] * len(rest)).astype(np.int64)
     half = 0.0 if decimals is None else 10.0**-decimals / 2
-    middle = (rest[inner - 1] + rest[inner]) / 2
+    around = np.arange(-(SHARED // 2), SHARED - SHARED // 2)  # an edge is nobody's own value, nor that of two
+    middle = rest[np.clip(inner[:, None] + around, 0, len(rest) - 1)].mean(axis=1)
     if half:  # an edge between numbers of so many decimals, so that rounding gives each its share
         middle = (np.floor(middle / (2 * half)) + 0.5) * 2 * half
     edges = np.unique(np.concatenate([[rest[0] - half], middle, [rest[-1] + half]]))
@@ -78,8 +80,8 @@ def find_cells(values: Floats, column: Column, rng: np.random.Generator) -> tupl
 def find_modes(values: Floats, column: Column, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Centers and half widths (codes,) of the schema's spikes and of a variational Gaussian mixture of what is left.
 
-    Spikes are those of the schema, or all there is where there are no more values than modes. Where a value lies
-    beyond every mode, the nearest is widened to reach it.
+    Spikes are those of the schema, or all there is where there are no more values than modes. Where values lie beyond
+    every mode, the nearest is widened to the mean of its SHARED outermost, if it has so many.
     """
     mixture = require("sklearn.mixture", "training on a table")
     errors = require("sklearn.exceptions", "training on a table")
@@ -106,6 +108,7 @@ def find_modes(values: Floats, column: Column, rng: np.random.Generator) -> tupl
     apart = np.abs(rest[:, None] - centers) / widths
     owner = apart.argmin(axis=1)
     for code in range(len(centers)):
-        own = np.abs(rest[owner == code] - centers[code])
-        widths[code] = max(widths[code], 1.05 * own.max(initial=0.0))  # the end is nobody's own value
+        own = np.sort(np.abs(rest[owner == code] - centers[code]))[-SHARED:]
+        if len(own) == SHARED:
+            widths[code] = max(widths[code], own.mean())
     return np.append(spikes, centers), np.append(np.zeros(len(spikes)), widths)

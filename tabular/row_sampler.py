@@ -78,7 +78,7 @@ class RowSampler(nn.Module):
             if column.decimals is not None:
                 unit = 10.0**column.decimals
                 values = (torch.round(values * unit) / unit).clamp(column.low, column.high)
-            values = values.float()
+            values = values if column.long else values.float()
             return torch.where(missing, torch.nan, values) if column.gaps else values
         whole = torch.round(values).long()
         return torch.where(missing, MISSING_WHOLE, whole) if column.gaps else whole

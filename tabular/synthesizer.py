@@ -17,7 +17,7 @@ from ecgsynth.export.table_sampler import Rows, check_rows, restore
 from ecgsynth.files import check_free, read_json, write_json
 from ecgsynth.noise import row_noise
 from ecgsynth.tabular.encoding import CategoryCodes, Encoding
-from ecgsynth.tabular.models import DEFAULT, fit, generator_of, plan, score_of, training_of
+from ecgsynth.tabular.models import DEFAULT, IMPUTER, fit, generator_of, plan, score_of, training_of
 from ecgsynth.tabular.plain import fingerprint
 from ecgsynth.tabular.row_sampler import RowSampler
 from ecgsynth.tabular.schema import Schema
@@ -118,6 +118,10 @@ class TableSynthesizer:
         """The best generator of a run folder, finished or not."""
         folder = RunFolder(Path(run))
         content = folder.read_config()
+        if content.get("training", {}).get("model") == IMPUTER:
+            raise ArtifactError(
+                f"{folder.path} is a run of gain, which fills holes and makes no rows; use it to impute"
+            )
         schema = Schema.load(folder.path / "schema.json")
         encoding = Encoding.load(folder.path / "encoding.json")
         try:
@@ -176,7 +180,15 @@ class TableSynthesizer:
         if not measured.get("same_table"):
             raise ConfigError("the report compares the generator with another table than it learnt from; use its own")
         kept = ("quality", "utility", "detection", "privacy")
-        self.about["metrics"] = {**self.about["metrics"], **{name: measured[name] for name in kept if name in measured}}
+        found = {name: measured[name] for name in kept if name in measured}
+        if "utility" in found and not self.tells(found["utility"]["target"], found["utility"].get("positive")):
+            found["utility"] = {**found["utility"], "positive": None}
+        self.about["metrics"] = {**self.about["metrics"], **found}
+
+    def tells(self, name: str, category: Any) -> bool:
+        """Whether a category stands in the manifest: one that too few rows have does not."""
+        told = [column.get("categories", ()) for column in self.manifest().columns if column["name"] == name]
+        return any(category in {str(value) for value in categories} for categories in told)
 
 
 def split_rows(n: int, seed: int, share: float = CHECK_SHARE) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

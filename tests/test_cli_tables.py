@@ -154,6 +154,12 @@ def test_holes_are_filled_and_the_rest_stays(works: Say, refuses: Say, way: Path
     assert "has no missing value, so there is nothing to fill" in refuses(*full)
     other = ("impute", way / "adult.csv", "--model", way / "t", "-o", tmp_path / "again.csv")
     assert "only one of 'gain' fills holes" in refuses(*other)
+    assert "fills holes and makes no rows; use it to impute" in refuses(
+        "export", tmp_path / "g", "-o", tmp_path / "g.onnx"
+    )
+    real.assign(note=np.where(real.index < 5, "x", None)).to_csv(tmp_path / "more.csv", index=False)
+    text = works("impute", tmp_path / "more.csv", "--model", tmp_path / "g", "-o", tmp_path / "more-filled.csv")
+    assert f"{holes.sum()} values filled in 400 rows; 395 in columns that the run does not fill are left" in text
     assert "exists already" in refuses(*full[:-1], tmp_path / "filled.csv")
     assert not (tmp_path / "again.csv").exists()
 
@@ -286,6 +292,10 @@ def test_a_schema_that_contradicts_the_data(
         ("train table {way}/adult.csv -o {tmp}/o --where sex=Male --where sex=Female", "'sex' has two conditions"),
         ("train table {way}/adult.csv -o {tmp}/o --model cgan --label age", "the label is a categorical column"),
         ("train table {way}/adult.csv -o {tmp}/o --n-critic 3", "the default model has no critic"),
+        ("train table {way}/adult.csv -o {tmp}/o --label class", "the model default is told no label; leave it out"),
+        ("train table {way}/adult.csv -o {tmp}/o --model gan --label class", "the model gan is told no label"),
+        ("train table {way}/adult.csv -o {tmp}/o --model gain --pack 2", "gain has no pack; leave it out"),
+        ("evaluate {way}/adult.onnx --real {way}/adult.csv --rhythm -o {tmp}/o", "--rhythm are for windows"),
         ("train table {way}/adult.csv -o {tmp}/o --rate -1", "rate"),
         ("sample {way}/adult.onnx -n 1 -o {tmp}/o --where class=rich", "'class' has no category 'rich' in this"),
         ("sample {way}/adult.onnx -n 1 -o {tmp}/o --where age=30", "cannot be asked for rows by 'age'; rows can be"),

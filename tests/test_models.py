@@ -29,7 +29,7 @@ def windows(values: NDArray[np.float64], labels: NDArray[np.int64] | None = None
         channel_names=tuple("abcdef"[: values.shape[2]]),
         classes=tuple("NSV"[: labels.max() + 1]),
         labels=labels,
-        meta={"kind": kind, "series": {"options": {"length": 2, "stride": 1}}},
+        meta={"kind": kind, "series": {"options": {"length": 2, "stride": 1, "statics": []}}},
     )
 
 
@@ -128,7 +128,9 @@ def test_a_series_has_a_mode_for_every_so_many_windows_of_a_class() -> None:
 def test_windows_that_do_not_overlap_have_more_modes() -> None:
     some = windows(walks(10 * SERIES_PER_MODE))
     alone = dataclasses.replace(some, groups=np.arange(len(some)).astype(np.str_))
-    apart = dataclasses.replace(some, meta={"kind": "series", "series": {"options": {"length": 2, "stride": 2}}})
+    apart = dataclasses.replace(
+        some, meta={"kind": "series", "series": {"options": {"length": 2, "stride": 2, "statics": []}}}
+    )
     counts = [sum(find_space(each, None, seed=0)[1].counts) for each in (some, alone, apart)]
     assert counts[0] <= 10 < 20 < counts[1] == counts[2]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ecgsynth.config import WGANConfig
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.sampling import SignalSampler
-from ecgsynth.scaling import LOST, MOST, POWER, ChannelScaler, PrincipalScaler, Scores, mixture
+from ecgsynth.scaling import ENDS, LOST, MOST, POWER, ChannelScaler, PrincipalScaler, Scores, mixture
 from ecgsynth.wgan import Generator
 
 
@@ -405,10 +405,13 @@ def test_a_channel_scaler_is_saved_to_the_bit(tmp_path):
 # ---- channels that are taken as scores
 
 
+ONCE = np.ones(1, dtype=np.int64)  # a row stands in one window only
+
+
 def one_cluster(*columns):
     """Windows of one step with these columns, in which only the first is asked about, all of one cluster."""
     values = np.stack(columns, axis=-1)[:, None].astype(np.float32)
-    return values, Scores.find(values, np.zeros(len(values), dtype=np.int64))
+    return values, Scores.find(values, np.zeros(len(values), dtype=np.int64), np.ones(values.shape[2], dtype=np.int64))
 
 
 def back(scores, made):
@@ -432,8 +435,8 @@ def test_what_the_clusters_account_for_is_not():
     # Two regimes far apart are nothing like one normal distribution, and exactly a mixture of two.
     far = np.repeat([0, 1], 2000)
     values = (np.random.default_rng(1).normal(size=4000) + 50 * far)[:, None, None].astype(np.float32)
-    assert Scores.find(values, np.zeros(4000, dtype=np.int64)).stepped.tolist() == [1]
-    assert Scores.find(values, far).stepped.tolist() == [0]
+    assert Scores.find(values, np.zeros(4000, dtype=np.int64), ONCE).stepped.tolist() == [1]
+    assert Scores.find(values, far, ONCE).stepped.tolist() == [0]
 
 
 def test_a_value_stands_at_the_middle_of_its_ranks():
@@ -482,7 +485,7 @@ def test_scores_meet_the_mixture_that_they_are_told_of():
     rng = np.random.default_rng(3)
     values, found = one_cluster(rng.uniform(3, 8, size=5000))
     means, spreads, shares = np.array([-1.0, 2.0]), np.array([0.1, 1.5]), np.array([0.25, 0.75])
-    found = found.fitted(values, means[:, None, None], spreads[:, None, None], shares)
+    found = found.fitted(values, means[:, None, None], spreads[:, None, None], shares, ONCE)
     mode = rng.choice(2, 20_000, p=shares)
     made = back(found, (means[mode] + spreads[mode] * rng.normal(size=20_000))[:, None, None]).flatten()
     assert made.min() == pytest.approx(3, abs=0.02)
@@ -504,7 +507,33 @@ def test_a_mixture_s_distribution_is_that_of_its_draws():
 
 
 def test_a_column_of_hardly_anything_but_one_value_keeps_both():
-    values, found = one_cluster(np.where(np.arange(5000) < 4990, 0.0, 7.0))
+    values, found = one_cluster(np.where(np.arange(5000) < 4950, 0.0, 7.0))
     if found.stepped.any():
         low, high = back(found, np.array([0.0, 9.0])[:, None, None]).flatten()
         assert (low, high) == pytest.approx((0, 7), abs=1e-3)
+
+
+@pytest.mark.parametrize("repeats", [1, 6])
+def test_no_knot_is_the_value_of_fewer_rows_than_may_tell(repeats):
+    rng = np.random.default_rng(5)
+    rows = np.where(rng.random(4000) < 0.6, 0.0, rng.exponential(size=4000))
+    values = np.repeat(rows, repeats)[:, None, None]  # each row stands in so many windows
+    places = np.array([repeats])
+    found = Scores.find(values, np.zeros(len(values), dtype=np.int64), places)
+    assert found.stepped.all()
+    one = np.ones((1, 1, 1))
+    for scores in (found, found.fitted(values, 0 * one, one, np.ones(1), places)):
+        knots = np.unique(scores.knots)
+        assert 0 in knots
+        assert len(knots) > 8
+        assert not np.isin(knots[knots != 0], rows).any()
+        assert np.abs(rows[:, None] - knots[knots > 0]).min() > 0
+        assert (np.sort(rows)[-ENDS:] >= knots[-1]).any()
+        assert (rows > knots[-1]).sum() >= ENDS / 4  # the last is a mean of ENDS rows or more
+
+
+def test_a_channel_of_too_few_persons_is_taken_as_it_is():
+    values = np.repeat(np.random.default_rng(6).uniform(size=40), 100)[:, None, None]  # 40 persons, a static each
+    nowhere = np.zeros(len(values), dtype=np.int64)
+    assert Scores.find(values, nowhere, np.array([1])).stepped.all()
+    assert not Scores.find(values, nowhere, np.array([100])).stepped.any()

@@ -271,6 +271,43 @@ def test_modes_are_the_components_of_the_mixture() -> None:
     assert set(found[:2000]).isdisjoint(found[2000:])
 
 
+def test_no_end_of_a_mode_is_one_rows_own_value() -> None:
+    values = np.concatenate([rng(0).normal(0, 1, 2000), rng(1).normal(30, 1, 2000), [40.123456789]])
+    for few in (values, np.concatenate([values, np.linspace(34, 35, 12)])):
+        codes = fitted(continuous(minimum=-9, maximum=99), few, "modes")
+        for margin in (1, 1.05):
+            ends = np.concatenate([codes.centers + side * codes.widths / margin for side in (-1, 1)])
+            assert np.abs(ends[:, None] - few).min() > 1e-9
+
+
+def test_a_bound_beyond_a_shared_value_does_not_tell_the_few_that_lie_there() -> None:
+    for few in (1, 3, 9):
+        values = np.concatenate([np.zeros(3000), np.full(few, 98765.4)])
+        assert shared_bounds(values, None) == (0, 0)
+        assert shared_bounds(-values, None) == (0, 0)
+    assert shared_bounds(np.concatenate([np.zeros(3000), np.full(10, 98765.4)]), None) == (0, 98765.4)
+    assert shared_bounds(np.arange(100.0), None) == (4.5, 94.5)
+
+
+def test_no_edge_of_a_cell_is_the_value_of_few_rows() -> None:
+    for each in (1, 2, 5, 9):
+        values = np.repeat(rng().normal(size=700), each)
+        codes = fitted(continuous(minimum=-9, maximum=9), values)
+        edges = np.concatenate([codes.centers - codes.widths, codes.centers + codes.widths])
+        pairs = (np.unique(values)[1:] + np.unique(values)[:-1]) / 2  # whoever knows one row would know the next
+        assert np.abs(edges[:, None] - values).min() > 1e-9
+        assert each >= 5 or np.abs(edges[:, None] - pairs).min() > 1e-9  # two of five rows are ten rows
+
+
+def test_a_number_that_the_table_holds_whole_is_made_whole() -> None:
+    values = rng().integers(18, 90, 2000).astype(float)
+    column = Column(name="age", kind="continuous", dtype="int64", minimum=0, maximum=99)
+    for style in STYLES:
+        codes = fitted(column, values, style)
+        made = codes.decode(rng().integers(0, len(codes.centers), 500), rng(1).uniform(-1, 1, 500))
+        assert (made == np.round(made)).all()
+
+
 def test_cells_have_equal_mass_but_for_the_halved_tails() -> None:
     values = rng().normal(size=10_000)
     codes = fitted(continuous(minimum=-9, maximum=9), values)

@@ -152,6 +152,16 @@ def test_dates_that_can_be_read_two_ways_are_read_day_first_and_it_is_said():
     assert Schema.infer(pd.DataFrame({"seen": ["05/05/2024", "07/07/2024"]})).notes == ()  # the same either way
 
 
+@pytest.mark.parametrize("offset", ["+02:00", "-0500", " +01:00", "Z", "+00:00"])
+def test_times_with_an_offset_are_times(offset):
+    texts = [f"2020-0{1 + place % 9}-11T0{place % 7}:30:0{place % 5}{offset}" for place in range(300)]
+    column = Schema.infer(pd.DataFrame({"at": texts}))["at"]
+    assert (column.kind, column.unit) == ("datetime", "s")
+    assert column.format.endswith(offset)
+    with pytest.raises(DataError, match="'at' has times of several offsets from UTC, such as .* write all of them in"):
+        Schema.infer(pd.DataFrame({"at": [*texts, *(f"2020-01-{day}T00:00:00+09:30" for day in range(10, 29))]}))
+
+
 def test_dates_as_pandas_and_python_hold_them():
     days = pd.to_datetime(["1970-01-02", "2024-02-29"])
     assert of(days) == Column(name="x", kind="datetime", dtype="datetime64", minimum=1.0, maximum=19_782.0, unit="D")

@@ -154,6 +154,9 @@ def test_what_was_measured_is_told_of_its_own_table_only(made: TableSynthesizer)
     own.tell_measured({"same_table": True, "quality": {"score": 0.9}, "seed": 3})
     assert own.manifest().metrics["quality"] == {"score": 0.9}
     assert "seed" not in own.manifest().metrics
+    for category, told in (("Atlantis", None), ("east", "east")):  # two people are in the first
+        own.tell_measured({"same_table": True, "utility": {"target": "ward", "positive": category}})
+        assert own.manifest().metrics["utility"] == {"target": "ward", "positive": told}
     with pytest.raises(ConfigError, match="another table than it learnt from"):
         own.tell_measured({"same_table": False, "quality": {}})
 
@@ -400,6 +403,8 @@ def test_settings_of_a_training() -> None:
     assert training_of("default", {}, 200_000, epochs=None, budget_s=None, seed=0).steps == 6000
     assert training_of("default", {}, 30_000, epochs=2, budget_s=None, seed=0).steps == 120
     assert training_of("default", {"batch": 100}, 1000, epochs=1, budget_s=None, seed=0).steps == 10
+    assert training_of("ctgan", {}, 30_000, epochs=1, budget_s=None, seed=0, pack=3).batch == 498
+    assert training_of("ctgan", {}, 88, epochs=1, budget_s=None, seed=0, pack=10).batch == 80
     timed = training_of("ctgan", {}, 30_000, epochs=None, budget_s=60.0, seed=0)
     assert (timed.steps, timed.budget_s) == (None, 60.0)
     assert training_of("ctgan", {}, 88, epochs=1, budget_s=None, seed=0, pack=10).batch == 80
