@@ -18,7 +18,6 @@ Floats = NDArray[np.float64]
 Category = str | float | int | bool
 
 KINDS = ("continuous", "integer", "categorical", "boolean", "datetime", "identifier")
-DTYPES = ("int64", "float64", "string", "bool", "datetime64")
 UNITS = {"D": 86_400, "s": 1}  # seconds
 DECIMALS = 6  # digits behind the point, at most, that are taken for the way a column is written
 

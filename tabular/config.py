@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from ecgsynth.config import JsonConfig, TrainConfig, at_least
+from ecgsynth.config import JsonConfig, at_least
 from ecgsynth.errors import ConfigError
 
 __all__ = ["CONDITIONS", "OBJECTIVES", "PRESETS", "Preset", "TableConfig"]
@@ -115,10 +115,6 @@ class Preset:
 
     networks: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
-
-    def train_config(self, **settings: Any) -> TrainConfig:
-        """The preset's training with what is set by hand; ConfigError for what cannot be."""
-        return TrainConfig(**{**self.training, **settings})
 
 
 VANILLA = {"objective": "vanilla", "betas": (0.5, 0.999)}

@@ -19,7 +19,6 @@ __all__ = ["MOST", "quality"]
 
 MOST = 50_000  # rows: as many as SDMetrics itself takes; it would draw them with numpy's global generator
 TABLE = "table"  # SDMetrics' reports are of several tables, each with a name
-UNITS = {"D": "D", "s": "s"}
 
 
 def quality(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> dict[str, Any]:
@@ -81,7 +80,7 @@ def told(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     found = plain(frame, schema)
     for column in schema.columns:
         if column.kind == "datetime":
-            unit = UNITS[column.unit or "s"]
+            unit = column.unit or "s"
             found[column.name] = pd.to_datetime(found[column.name], unit=unit).astype("datetime64[ns]")
         elif column.kind == "identifier" and column.name in frame:
             found[column.name] = frame[column.name].astype(object).to_numpy()

@@ -19,7 +19,7 @@ EXACT = 1 << 53  # beyond it, float64 does not hold every whole number
 class Held:
     """What a table holds of a column, read once.
 
-    dtype: one of DTYPES
+    dtype: "int64", "float64", "string", "bool" or "datetime64"
     values: (rows,) float64, bool, object (text) or datetime64[s]; anything where missing
     missing: (rows,)
     """

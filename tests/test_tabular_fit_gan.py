@@ -76,13 +76,9 @@ def nets_of(config: TableConfig, batch: int = 60) -> tuple[Nets, RowBatches]:
 def test_every_preset_learns_how_columns_go_together(preset: str, tmp_path: Path) -> None:
     codes, positions, shares = table()
     one = PRESETS[preset].training["critic_steps"] == 1
-    training = PRESETS[preset].train_config(
-        steps=200 if one else 120,
-        batch=100,
-        rate=1e-3 if preset == "dragan" else 3e-3,
-        ema=0.9,
-        validations=1,
-    )
+    shorter = {"steps": 200 if one else 120, "batch": 100, "ema": 0.9, "validations": 1}
+    rate = 1e-3 if preset == "dragan" else 3e-3
+    training = TrainConfig(**{**PRESETS[preset].training, **shorter, "rate": rate})
     made: list[JointGenerator] = []
 
     def keep(generator: JointGenerator) -> float:
@@ -114,7 +110,7 @@ def test_a_broken_run_ends_with_the_bytes_of_an_unbroken_one(tmp_path: Path) -> 
     weights = []
     for name, stops in (("whole", (6,)), ("broken", (3, 6))):
         for steps in stops:
-            training = PRESETS["ctgan"].train_config(steps=6, batch=40, validations=1)
+            training = TrainConfig(**{**PRESETS["ctgan"].training, "steps": 6, "batch": 40, "validations": 1})
             fit_until(config, training, codes, positions, shares, tmp_path / name, steps)
         weights.append((tmp_path / name / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]

@@ -149,6 +149,18 @@ def test_the_run_folder_tells_how(made: TableSynthesizer, run: Path) -> None:
     assert again.about["metrics"]["best_step"] == made.about["metrics"]["best_step"]
 
 
+def test_numbers_of_more_than_seven_digits_keep_them(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    cost = np.where(rng.random(300) < 0.4, 1234567.89, np.round(rng.normal(1.2e6, 1e5, 300), 2))
+    frame = pd.DataFrame({"cost": cost, "share": rng.random(300)})
+    made = TableSynthesizer.fit(frame, tmp_path / "run", epochs=1, **TINY)
+    made.export(tmp_path / "cost.onnx")
+    for rows in (made.sample(500, seed=1), TableSampler(tmp_path / "cost.onnx").sample(500, seed=1)):
+        assert (rows["cost"] == 1234567.89).mean() == pytest.approx(0.4, abs=0.1)
+        assert np.array_equal(np.round(rows["cost"], 2), rows["cost"])
+        assert len(np.unique(np.round(rows["cost"] * 100) % 8)) == 8  # single precision is of eighths there
+
+
 def test_what_was_measured_is_told_of_its_own_table_only(made: TableSynthesizer) -> None:
     own = TableSynthesizer(made.schema, made.sampler, dict(made.about))
     own.tell_measured({"same_table": True, "quality": {"score": 0.9}, "seed": 3})

@@ -23,6 +23,7 @@ import torch
 
 import ecgsynth
 from ecgsynth.checkpoint import RunFolder
+from ecgsynth.config import TrainConfig
 from ecgsynth.table_files import read_table
 from ecgsynth.tabular.config import PRESETS, TableConfig
 from ecgsynth.tabular.encoding import Encoding
@@ -108,7 +109,7 @@ def ours(table: Path, epochs: int) -> list[float]:
         sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **PRESETS["ctgan"].networks
     )
     steps = len(frame) // 500
-    training = PRESETS["ctgan"].train_config(steps=epochs * steps, validations=1)
+    training = TrainConfig(**PRESETS["ctgan"].training, steps=epochs * steps, validations=1)
     marks = []
 
     def watch(progress: Progress) -> None:
