@@ -187,7 +187,24 @@ def table(case: str) -> str:
     """What is done of a case, as Markdown."""
     head = HEADS[case]
     lines = [f"| {' | '.join(cells)} |" for cells in rows_of(case)]
-    return "\n".join([f"{case}:", "", head, "|" + "---|" * (head.count("|") - 1), *lines, ""])
+    first = FOLDER / f"{case}-{PRESETS[0]}" / "row.json"
+    sides = side_by_side(read_json(first)["columns"]) if case == "diabetes" and first.exists() else []
+    return "\n".join([f"{case}:", "", head, "|" + "---|" * (head.count("|") - 1), *lines, "", *sides])
+
+
+def side_by_side(columns: list[dict[str, Any]]) -> list[str]:
+    """The distributions of some columns of the first preset: real / synthetic."""
+    shares = ("0.05", "0.25", "0.5", "0.75", "0.95")
+    heads = ["column", "mean", "deviation", *(f"{float(share):.0%}" for share in shares), "commonest value"]
+    lines = [f"| {' | '.join(heads)} |", "|" + "---|" * len(heads)]
+    for entry in columns:
+        sides = [entry["real"], entry["synthetic"]]
+        cells = [" / ".join(f"{side[name]:.2f}" for side in sides) for name in ("mean", "sd")]
+        cells += [" / ".join(f"{side['quantiles'][share]:g}" for side in sides) for share in shares]
+        value = next(iter(sides[0]["spikes"]), None)
+        often = " / ".join(f"{side['spikes'][value]:.1%}" for side in sides) if value is not None else "-"
+        lines.append(f"| {' | '.join([entry['column'], *cells, f'{value}: {often}'])} |")
+    return [*lines, ""]
 
 
 @click.command()
