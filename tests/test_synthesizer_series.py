@@ -157,7 +157,10 @@ def test_values_come_in_the_steps_of_their_column_and_within_its_bounds(run: Pat
     low = copy.deepcopy(Synthesizer.load(run).sampler)
     low.mean -= 100
     values, _ = draw(low, np.zeros(50, dtype=np.int64), 1)
-    assert values[:, :, [0, 2]] == pytest.approx(np.broadcast_to(np.take(lowest, [0, 2]), (50, values.shape[1], 2)))
+    least, told = values[0, 0, [0, 2]], np.take(lowest, [0, 2])
+    assert (values[:, :, [0, 2]] == least).all()
+    assert (least >= told - 1e-6).all()
+    assert least == pytest.approx(told, abs=0.1)  # where a channel is taken as scores, the mean of more rows
 
 
 def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:
