@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.files import atomic, check_free, read_json, write_json
@@ -118,6 +118,19 @@ class RunFolder:
                 return {name: file.get_tensor(name) for name in file.keys()}, counters
         except (SafetensorError, KeyError, json.JSONDecodeError) as error:
             raise ArtifactError(f"{path} is damaged ({error}); train again") from error
+
+    def load_best(self, generator: nn.Module) -> dict[str, Any]:
+        """Give a generator the best weights so far; what the training reached, or how far it has come.
+
+        Raises ArtifactError for weights that are missing, damaged, or of another generator.
+        """
+        tensors, counters = self.read_tensors(self.weights)
+        try:
+            generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
+        except RuntimeError as error:
+            raise ArtifactError(f"{self.weights} does not fit {self.config}; one of them is of another run") from error
+        reached: dict[str, Any] = read_json(self.metrics) if self.metrics.exists() else {"unfinished": True, **counters}
+        return reached
 
     def append_history(self, record: dict[str, Any]) -> None:
         """One more line of history.jsonl."""

@@ -13,7 +13,7 @@ from ecgsynth.config import TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.devices import pick_device
 from ecgsynth.ecg import AAMI_MEANINGS
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
-from ecgsynth.files import check_free, read_json, write_json
+from ecgsynth.files import check_free, write_json
 from ecgsynth.models import MODELS, Plan, fit, generator_of, plan
 from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.sampling import Limits, SignalSampler, draw
@@ -103,15 +103,8 @@ class Synthesizer:
             data, training = content["data"], content["training"]
         except (KeyError, TypeError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        tensors, counters = folder.read_tensors(folder.weights)
         scaler = (ChannelScaler if model == "timegan" else PrincipalScaler).load(folder.scaler)
-        try:
-            generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
-        except RuntimeError as error:
-            raise ArtifactError(
-                f"{folder.weights} does not fit {folder.config}; one of them is of another run"
-            ) from error
-        reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
+        reached = folder.load_best(generator)
         about = {"data": data, "training": training, "metrics": reached}
         return cls(scaler, generator, about)
 

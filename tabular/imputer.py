@@ -11,7 +11,7 @@ import ecgsynth
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.devices import pick_device
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
-from ecgsynth.files import check_free, read_json, write_json
+from ecgsynth.files import check_free, write_json
 from ecgsynth.tabular.fit_gain import filled, fit_gain, found_again
 from ecgsynth.tabular.gain import GainConfig, GainGenerator
 from ecgsynth.tabular.gain_space import GainSpace
@@ -102,14 +102,7 @@ class Imputer:
             data, training = content["data"], content["training"]
         except (KeyError, TypeError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        tensors, counters = folder.read_tensors(folder.weights)
-        try:
-            generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
-        except RuntimeError as error:
-            raise ArtifactError(
-                f"{folder.weights} does not fit {folder.config}; one of them is of another run"
-            ) from error
-        reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
+        reached = folder.load_best(generator)
         schema = Schema.load(folder.path / "schema.json")
         return cls(schema, space, generator, {"data": data, "training": training, "metrics": reached})
 

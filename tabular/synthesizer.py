@@ -14,7 +14,7 @@ from ecgsynth.devices import pick_device
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.table_sampler import Rows, check_rows, restore
-from ecgsynth.files import check_free, read_json, write_json
+from ecgsynth.files import check_free, write_json
 from ecgsynth.noise import row_noise
 from ecgsynth.tabular.encoding import CategoryCodes, Encoding
 from ecgsynth.tabular.models import DEFAULT, IMPUTER, fit, generator_of, plan, score_of, training_of
@@ -129,14 +129,7 @@ class TableSynthesizer:
             generator = generator_of(training["model"], content["config"], encoding)
         except (KeyError, TypeError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        tensors, counters = folder.read_tensors(folder.weights)
-        try:
-            generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
-        except RuntimeError as error:
-            raise ArtifactError(
-                f"{folder.weights} does not fit {folder.config}; one of them is of another run"
-            ) from error
-        reached = read_json(folder.metrics) if folder.metrics.exists() else {"unfinished": True, **counters}
+        reached = folder.load_best(generator)
         about = {"data": data, "training": training, "metrics": reached}
         return cls(schema, RowSampler(generator, encoding), about)
 
