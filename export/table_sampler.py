@@ -14,10 +14,10 @@ from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.onnx_file import OnnxFile, in_order
 from ecgsynth.noise import row_noise
 
-__all__ = ["Rows", "TableSampler", "check_rows", "restore"]
+__all__ = ["MISSING_WHOLE", "Rows", "TableSampler", "check_rows", "restore"]
 
 BLOCK = 1024  # rows that go through the graph at a time, always as many: so each is computed in the same way
-MISSING_WHOLE = np.iinfo(np.int64).min
+MISSING_WHOLE = np.iinfo(np.int64).min  # stands for a missing whole number, as NumPy's NaT does; -1 may be a value
 DIGITS = 7  # that a float32 has
 
 Rows = dict[str, NDArray[Any]]

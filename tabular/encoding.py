@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.files import read_json, write_json
+from ecgsynth.tabular.columns import Category
 from ecgsynth.tabular.modes import SHARED, find_cells, find_modes, shared_bounds
 from ecgsynth.tabular.schema import Column, Schema
 
@@ -27,7 +28,6 @@ __all__ = ["STYLES", "CategoryCodes", "Encoding", "NumberCodes"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-Category = str | float | int | bool
 
 STYLES = {"modes": find_modes, "cells": find_cells}  # how the stretches of a number are found
 RARE_SHARE = 0.001  # of the rows: categories that fewer have are one code together

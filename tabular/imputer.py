@@ -10,14 +10,14 @@ import torch
 import ecgsynth
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.devices import pick_device
-from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.files import check_free, write_json
 from ecgsynth.tabular.fit_gain import filled, fit_gain, found_again
 from ecgsynth.tabular.gain import GainConfig, GainGenerator
 from ecgsynth.tabular.gain_space import GainSpace
 from ecgsynth.tabular.models import IMPUTER, training_of
 from ecgsynth.tabular.schema import Schema
-from ecgsynth.tabular.synthesizer import MIN_ROWS, split_rows
+from ecgsynth.tabular.synthesizer import prepared
 from ecgsynth.training import Progress
 
 __all__ = ["Imputer"]
@@ -59,11 +59,7 @@ class Imputer:
         folder = RunFolder(Path(run))
         if not resume:
             check_free(folder.path, force=force)
-        if len(frame) < MIN_ROWS:
-            raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
-        schema = Schema.infer(frame) if schema is None else schema.completed(frame)
-        arrays = schema.arrays(frame)
-        learn, check = split_rows(len(frame), seed)
+        schema, arrays, learn, check = prepared(frame, schema, seed)
         config_of_training = training_of(model, training or {}, len(learn), epochs=epochs, budget_s=budget_s, seed=seed)
         space = GainSpace.fit(schema, {name: values[learn] for name, values in arrays.items()})
         unknown = set(networks or {}) - {field.name for field in fields(GainConfig)}

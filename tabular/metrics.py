@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError, DataError, require
+from ecgsynth.tabular.modes import SHARED
 from ecgsynth.tabular.plain import NUMBERS, codes, numbers_of, plain, points, value_text
 from ecgsynth.tabular.schema import Column, Schema
 
@@ -21,7 +22,6 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 TOP = 5  # most frequent categories that are named
 SPIKE_SHARE = 0.05  # of the real rows that have one value: shown as a spike
 SPIKES = 3  # that are shown
-SHARED = 10  # rows that a category must have in the real table to be named
 DETECTORS = ("logistic", "boosting")
 FOLDS = 5
 STEPS = 500  # of the logistic regression's solver, at most

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
+from ecgsynth.tabular.columns import UNITS
 from ecgsynth.tabular.schema import Column, Schema
 
 __all__ = ["codes", "date_text", "fingerprint", "numbers_of", "plain", "points", "some", "value_text"]
 
 NUMBERS = ("continuous", "integer", "datetime")
-SECONDS = {"D": 86_400.0, "s": 1.0}
 MOST_CODES = 250  # categories that gradient boosting is told apart; scikit-learn's takes at most 255
 MOST_COLUMNS = 100  # categories of one column that are columns of their own among points
 
@@ -80,7 +80,7 @@ def value_text(value: Any) -> str:
 
 def date_text(value: float, unit: str) -> str:
     """A time in its unit since 1970 as text: the day, and the time of the day where the unit is a second."""
-    told = datetime(1970, 1, 1) + timedelta(seconds=value * SECONDS[unit])
+    told = datetime(1970, 1, 1) + timedelta(seconds=value * UNITS[unit])
     return f"{told:%Y-%m-%d}" if unit == "D" else f"{told:%Y-%m-%d %H:%M:%S}"
 
 

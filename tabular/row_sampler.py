@@ -2,15 +2,13 @@
 
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ecgsynth.export.table_sampler import MISSING_WHOLE
 from ecgsynth.tabular.encoding import CategoryCodes, Encoding, NumberCodes
 
-__all__ = ["MISSING_WHOLE", "RowGenerator", "RowSampler"]
-
-MISSING_WHOLE = np.iinfo(np.int64).min  # stands for a missing whole number, as NumPy's NaT does; -1 may be a value
+__all__ = ["RowGenerator", "RowSampler"]
 
 
 class RowGenerator(Protocol):

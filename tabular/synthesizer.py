@@ -23,7 +23,7 @@ from ecgsynth.tabular.row_sampler import RowSampler
 from ecgsynth.tabular.schema import Schema
 from ecgsynth.training import Progress
 
-__all__ = ["CHECK_SHARE", "TableSynthesizer", "asked_rows", "split_rows"]
+__all__ = ["CHECK_SHARE", "TableSynthesizer", "asked_rows", "prepared", "split_rows"]
 
 CHECK_SHARE = 0.1  # of the rows, kept apart to choose the best step by, and to measure privacy against
 MIN_ROWS = 20  # below which there is nothing to learn and nothing to check
@@ -71,11 +71,7 @@ class TableSynthesizer:
         folder = RunFolder(Path(run))
         if not resume:
             check_free(folder.path, force=force)
-        if len(frame) < MIN_ROWS:
-            raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
-        schema = Schema.infer(frame) if schema is None else schema.completed(frame)
-        arrays = schema.arrays(frame)
-        learn, check = split_rows(len(frame), seed)
+        schema, arrays, learn, check = prepared(frame, schema, seed)
         rng = np.random.default_rng(seed)
         planned = plan(model, schema, picked(arrays, learn), networks or {}, label, rng)
         pack = getattr(planned.config, "pack", 1)
@@ -182,6 +178,18 @@ class TableSynthesizer:
         """Whether a category stands in the manifest: one that too few rows have does not."""
         told = [column.get("categories", ()) for column in self.manifest().columns if column["name"] == name]
         return any(category in {str(value) for value in categories} for categories in told)
+
+
+def prepared(frame: Any, schema: Schema | None, seed: int) -> tuple[Schema, Rows, NDArray[np.int64], NDArray[np.int64]]:
+    """The whole schema of a data frame, its columns as arrays, and which rows are learnt from and which kept apart.
+
+    Raises DataError for too few rows, or columns that cannot be learnt from.
+    """
+    if len(frame) < MIN_ROWS:
+        raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
+    schema = Schema.infer(frame) if schema is None else schema.completed(frame)
+    arrays = schema.arrays(frame)
+    return schema, arrays, *split_rows(len(frame), seed)
 
 
 def split_rows(n: int, seed: int, share: float = CHECK_SHARE) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
