@@ -79,8 +79,8 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
     per_mode = SERIES_PER_MODE if overlap_of(learn) else PER_MODE
     rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
     found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
-    repeats = repeats_of(learn)
-    bent = Scores.find(learn.values, found.numbers, repeats)
+    owners, repeats = learn.owners, max(1, overlap_of(learn))
+    bent = Scores.find(learn.values, found.numbers, owners, repeats)
     if bent.stepped.any():
         rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, bent=bent)
         found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
@@ -88,23 +88,16 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
         learn.values, components=components, most=SERIES_COMPONENTS, weigh=True, clusters=found.numbers, bent=bent
     )
     modes = describe_modes(scaler.transform(learn.values), found.numbers, found.shares, robust=False)
-    scaler = meet(scaler, learn.values, modes, repeats)
+    scaler = meet(scaler, learn.values, modes, owners, repeats)
     return scaler, modes, max(0, len(scaler.axes) - SERIES_LEARNT)
 
 
-def repeats_of(learn: Windows) -> NDArray[np.int64]:
-    """(channels,) in how many places of the windows a row's value stands; a static's in all of its sequence's."""
-    time, channels = learn.values.shape[1:]
-    repeats = np.full(channels, max(1, overlap_of(learn)), dtype=np.int64)
-    statics = len(learn.meta["series"]["options"]["statics"])
-    if statics:
-        windows = 1 if learn.groups is None else int(np.unique(learn.groups, return_counts=True)[1].max())
-        repeats[channels - statics :] = windows * time
-    return repeats
-
-
 def meet(
-    scaler: PrincipalScaler, values: NDArray[np.float32], modes: Modes, repeats: NDArray[np.int64]
+    scaler: PrincipalScaler,
+    values: NDArray[np.float32],
+    modes: Modes,
+    owners: NDArray[np.int64] | None,
+    repeats: int,
 ) -> PrincipalScaler:
     """The scaler with scores such that a normal distribution for each mode makes the values as often as they are."""
     basis, mean = scaler.basis()
@@ -112,7 +105,7 @@ def meet(
     means = (modes.centres @ basis + mean).astype(np.float64).reshape(shape)
     spreads = np.sqrt(np.square(modes.spreads) @ np.square(basis)).astype(np.float64).reshape(shape)
     shares = np.bincount(modes.numbers, minlength=len(means)) / len(modes.numbers)
-    return replace(scaler, scores=scaler.bent.fitted(values, means, spreads, shares, repeats).scores)
+    return replace(scaler, scores=scaler.bent.fitted(values, means, spreads, shares, owners, repeats).scores)
 
 
 def plan_timegan(learn: Windows, sizes: dict[str, Any]) -> Plan:
@@ -120,7 +113,8 @@ def plan_timegan(learn: Windows, sizes: dict[str, Any]) -> Plan:
     time, channels = learn.values.shape[1:]
     settings = {"time": time, "channels": channels, "classes": len(learn.classes), "frame": plan_frame(time)}
     config = TimeGANConfig(**settings | {"hidden": UNITS} | sizes)
-    return Plan(model="timegan", config=config, scaler=ChannelScaler.fit(learn.values), modes=None)
+    scaler = ChannelScaler.fit(learn.values, learn.owners, max(1, overlap_of(learn)))
+    return Plan(model="timegan", config=config, scaler=scaler, modes=None)
 
 
 def plan_frame(time: int) -> int:
@@ -138,15 +132,20 @@ def fit(
     score: Callable[[Any], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Train what was planned on its training windows; see training.train for what comes back and what is raised."""
     real: NDArray[np.float32] = planned.scaler.transform(learn.values, learn.rr_s)
     x, labels = torch.from_numpy(real).to(device), torch.from_numpy(learn.labels).to(device)
     if isinstance(planned.config, TimeGANConfig):
-        return fit_timegan(planned.config, training, x, labels, score=score, run=run, on_progress=on_progress)
+        return fit_timegan(
+            planned.config, training, x, labels, score=score, run=run, on_progress=on_progress, began=began
+        )
     if planned.modes is None:
         raise ConfigError("a recurrent WGAN-GP needs the modes of its windows; make its plan with ecgsynth.models.plan")
-    return fit_wgan(planned.config, training, x, labels, planned.modes, score=score, run=run, on_progress=on_progress)
+    return fit_wgan(
+        planned.config, training, x, labels, planned.modes, score=score, run=run, on_progress=on_progress, began=began
+    )
 
 
 def generator_of(model: str, config: dict[str, Any]) -> Generator | TimeGANGenerator:

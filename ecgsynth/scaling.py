@@ -12,6 +12,7 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.disclosure import PERSONS, coarse, common_values, neighbour_means, shared_range
 from ecgsynth.errors import ArtifactError, DataError, require
 from ecgsynth.files import read_json, write_json
 
@@ -20,13 +21,14 @@ __all__ = ["RR_RANGE_S", "ChannelScaler", "PrincipalScaler"]
 POWER = 0.7  # components are divided by their standard deviation to this power; 1 would be whitening
 LOST = 1e-5  # share of the variance that may be left out: what is left out gives a synthetic window away
 MOST = 192  # components, where that is not enough
-ENDS = 20  # values whose mean stands for the end of a channel's range
+BEHIND = 2 * PERSONS  # persons whose values, or the mean of them, a knot is
 KNOTS = 64  # of a channel that is taken as scores: half as many values, each with the ends of its scores
 FARTHEST_SCORE = 2.75  # normal score of the outermost knots: three values in a thousand lie beyond each
 ODD = 0.05  # a channel further than this from a mixture of normal distributions (Kolmogorov-Smirnov) is taken as scores
 POINTS = 1001  # at which a mixture's distribution is known
 FARTHEST = 4.0  # standard deviations of a mode, within which they lie
-LEAST_KNOTS = 8  # times as many values as a knot stands for, below which there is no distribution to tell
+LEAST_KNOTS = 8  # times as many different values as a knot stands for, below which there is no distribution to tell
+FEW_SPREADS = 4.0  # standard deviations to either end of a channel's range, where persons are too few to tell it
 LEAST_RISE = 1e-5  # of scores, from one knot to the next
 MARGIN = 0.05  # of the range, left at either end
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
@@ -55,13 +57,19 @@ class Scores:
         return cls(np.zeros(channels), *np.zeros((2, channels, KNOTS)))
 
     @classmethod
-    def find(cls, values: NDArray[np.float32], clusters: NDArray[np.int64], repeats: NDArray[np.int64]) -> Self:
+    def find(
+        cls,
+        values: NDArray[np.float32],
+        clusters: NDArray[np.int64],
+        owners: NDArray[np.int64] | None = None,
+        repeats: int = 1,
+    ) -> Self:
         """Normal scores of the channels of windows (n, time, channels) that are far from a mixture with a normal
         distribution at each step for each cluster (n,).
 
-        repeats: (channels,), in how many places of the windows one row of the table stands, or of a static one person's
-        value. An exported file tells the knots, so each is a value that ENDS rows have, or else a mean over so many; a
-        channel with too few rows for that is taken as it is.
+        owners, repeats: (n,) whose window each is, or in how many windows one row stands (see ecgsynth.disclosure). An
+        exported file tells the knots, so each is a value that BEHIND persons have, or else a mean over so many; a
+        channel with too few for that is taken as it is.
         """
         normal = np.linspace(-FARTHEST, FARTHEST, POINTS)
         below = mixture(normal, np.zeros((1, 1)), np.ones((1, 1)), np.ones(1))
@@ -71,14 +79,16 @@ class Scores:
             np.stack([moment(group, axis=0, dtype=np.float64) for group in groups]) for moment in (np.mean, np.std)
         )
         shares = np.bincount(clusters) / len(clusters)
-        for channel in np.flatnonzero(LEAST_KNOTS * ENDS * repeats <= values[:, :, 0].size):
-            ranked = np.sort(values[:, :, channel].reshape(-1).astype(np.float64))
+        for channel in range(values.shape[2]):
+            ranked, whose = ranked_values(values[:, :, channel], owners)
+            if not enough_behind(ranked, whose, repeats):
+                continue
             points = np.unique(ranked[np.linspace(0, len(ranked) - 1, POINTS).astype(np.int64)])
             made = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
             off = [np.searchsorted(ranked, points, side=side) / len(ranked) - made for side in ("left", "right")]
             if np.abs(off).max() > ODD:
                 found.stepped[channel] = 1
-                found.knots[channel], found.scores[channel] = place(ranked, normal, below, ENDS * repeats[channel])
+                found.knots[channel], found.scores[channel] = place(ranked, whose, normal, below, repeats)
         return found
 
     def fitted(
@@ -87,7 +97,8 @@ class Scores:
         means: NDArray[np.float64],
         spreads: NDArray[np.float64],
         shares: NDArray[np.float64],
-        repeats: NDArray[np.int64],
+        owners: NDArray[np.int64] | None = None,
+        repeats: int = 1,
     ) -> Self:
         """The same channels of the same windows, with scores such that this mixture of them (see ``mixture``; means and
         spreads are (modes, time, channels)) makes each value as often as the windows have it.
@@ -97,8 +108,8 @@ class Scores:
             ends = (means[:, :, channel] + side * FARTHEST * spreads[:, :, channel] for side in (-1, 1))
             points = np.linspace(next(ends).min(), next(ends).max(), POINTS)
             below = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
-            ranked = np.sort(values[:, :, channel].reshape(-1).astype(np.float64))
-            found.knots[channel], found.scores[channel] = place(ranked, points, below, ENDS * repeats[channel])
+            ranked, whose = ranked_values(values[:, :, channel], owners)
+            found.knots[channel], found.scores[channel] = place(ranked, whose, points, below, repeats)
         return found
 
     def of(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -257,13 +268,19 @@ class ChannelScaler:
     highs: NDArray[np.float64]
 
     @classmethod
-    def fit(cls, values: NDArray[np.float32]) -> Self:
+    def fit(cls, values: NDArray[np.float32], owners: NDArray[np.int64] | None = None, repeats: int = 1) -> Self:
         """The range of each channel of windows (n, time, channels), and a margin.
 
-        An exported file tells these numbers, so its ends are means of ENDS values, and nobody's own.
+        owners, repeats: (n,) whose window each is, or in how many windows one row stands (see ecgsynth.disclosure). An
+        exported file tells these numbers, so the range is a shared one; of fewer persons it is that of a normal
+        distribution, to two digits.
         """
-        ranked = np.sort(values.reshape(-1, values.shape[2]).astype(np.float64), axis=0)
-        lows, highs = ranked[:ENDS].mean(axis=0), ranked[-ENDS:].mean(axis=0)
+        whose = None if owners is None else np.repeat(owners, values.shape[1])
+        ends = []
+        for channel in range(values.shape[2]):
+            column = values[:, :, channel].reshape(-1).astype(np.float64)
+            ends.append(shared_range(column, whose, repeats=repeats) or normal_range(column))
+        lows, highs = np.asarray(ends).T
         margin = MARGIN * (highs - lows) + 1e-9
         return cls(time=values.shape[1], channels=values.shape[2], lows=lows - margin, highs=highs + margin)
 
@@ -322,38 +339,73 @@ def read_fields(kind: type[S], path: Path) -> S:
         raise ArtifactError(f"{path} is not a scaler of this version ({error}); train again") from error
 
 
-def place(
-    ranked: NDArray[np.float64], points: NDArray[np.float64], below: NDArray[np.float64], shared: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(KNOTS,) values out of those of a channel (in order), and (KNOTS,) their scores: each value twice, with the
-    scores at which its ranks begin and end, where the share ``below`` of the scores lies below ``points``.
+def normal_range(values: NDArray[np.float64]) -> tuple[float, float]:
+    """FEW_SPREADS standard deviations to either side of the mean, each of these numbers coarse."""
+    middle, spread = coarse(float(values.mean())), coarse(float(values.std()))
+    return middle - FEW_SPREADS * spread, middle + FEW_SPREADS * spread
 
-    The knots are values at quantiles, and beyond these the means of what lies there. A value that stands in fewer than
-    ``shared`` places gives way to the mean of so many around it; of fewer there is no mean. The first value goes on
-    down and the last goes on up for ever, so that each has its outer end as far from the middle of its ranks as its
-    inner one.
+
+def ranked_values(
+    values: NDArray[np.float32], owners: NDArray[np.int64] | None
+) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
+    """The values of a channel (n, time) in order, (n * time,), and whose they are."""
+    flat = values.reshape(-1).astype(np.float64)
+    if owners is None:
+        return np.sort(flat), None
+    order = np.argsort(flat, kind="stable")
+    return flat[order], np.repeat(owners, values.shape[1])[order]
+
+
+def enough_behind(ranked: NDArray[np.float64], owners: NDArray[np.int64] | None, repeats: int) -> bool:
+    """Whether a channel has so many persons, and different values of them, that its distribution may be told."""
+    least = LEAST_KNOTS * BEHIND
+    if owners is None:
+        return len(ranked) >= least * repeats
+    return len(np.unique(owners)) >= BEHIND and len(np.unique(np.stack([ranked, owners]), axis=1).T) >= least
+
+
+def place(
+    ranked: NDArray[np.float64],
+    owners: NDArray[np.int64] | None,
+    points: NDArray[np.float64],
+    below: NDArray[np.float64],
+    repeats: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(KNOTS,) values out of those of a channel (in order, with whose they are), and (KNOTS,) their scores: each value
+    twice, with the scores at which its ranks begin and end, where the share ``below`` of the scores lies below
+    ``points``.
+
+    The knots are values at quantiles, and beyond these the means of what lies there. A value that fewer than BEHIND
+    persons have gives way to the mean over so many around it. The first value goes on down and the last goes on up for
+    ever, so that each has its outer end as far from the middle of its ranks as its inner one.
     """
     special = require("scipy.special", "scaling series")
+    ends = shared_range(ranked, owners, repeats=repeats, persons=BEHIND)
+    ranked = ranked if ends is None else np.clip(ranked, *ends)
     wanted = special.ndtr(np.linspace(-FARTHEST_SCORE, FARTHEST_SCORE, KNOTS // 2 - 2))
     at = np.minimum((wanted * len(ranked)).astype(np.int64), len(ranked) - 1)
-    begin = np.clip(at - shared // 2, 0, max(len(ranked) - shared, 0))
-    sums = np.concatenate([[0.0], np.cumsum(ranked - ranked[0])])
-    means = (sums[np.minimum(begin + shared, len(ranked))] - sums[begin]) / min(shared, len(ranked)) + ranked[0]
-    own = ranked[at]
-    counts = np.searchsorted(ranked, own, side="right") - np.searchsorted(ranked, own, side="left")
-    knots = np.unique(np.where(counts >= shared, own, means))
-    beyond = (ranked[ranked < knots[0]], ranked[ranked > knots[-1]])
-    knots = np.unique([*knots, *(values.mean() for values in beyond if len(values) >= shared)])
+    means = neighbour_means(ranked, at, owners, repeats=repeats, persons=BEHIND)
+    common = common_values(ranked, owners, repeats=repeats, persons=BEHIND)
+    knots = np.unique(np.where(np.isin(ranked[at], common), ranked[at], means))
+    beyond = (ranked < knots[0], ranked > knots[-1])
+    knots = np.unique([*knots, *(ranked[out].mean() for out in beyond if told_together(out, owners, repeats))])
     first, last = (np.searchsorted(ranked, knots, side=side) / len(ranked) for side in ("left", "right"))
-    starts, middle, ends = (np.interp(share, below, points) for share in (first, (first + last) / 2, last))
-    starts[0], ends[-1] = 2 * middle[0] - ends[0], 2 * middle[-1] - starts[-1]
-    scores = np.stack([starts, ends], axis=1).reshape(-1)
+    starts, middle, upper = (np.interp(share, below, points) for share in (first, (first + last) / 2, last))
+    starts[0], upper[-1] = 2 * middle[0] - upper[0], 2 * middle[-1] - starts[-1]
+    scores = np.stack([starts, upper], axis=1).reshape(-1)
     scores = np.maximum.accumulate(scores) + LEAST_RISE * np.arange(len(scores))
     more = KNOTS - len(scores)
     return (
         np.concatenate([np.repeat(knots, 2), np.repeat(knots[-1], more)]),
         np.concatenate([scores, np.repeat(scores[-1], more)]),
     )
+
+
+def told_together(picked: NDArray[np.bool_], owners: NDArray[np.int64] | None, repeats: int) -> bool:
+    """Whether some values are of BEHIND persons."""
+    if owners is None:
+        return bool(picked.sum() >= BEHIND * repeats)
+    return len(np.unique(owners[picked])) >= BEHIND
 
 
 def mixture(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.config import JsonConfig
+from ecgsynth.disclosure import shared_range
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.table_files import read_table, stem
 from ecgsynth.windows import Windows
@@ -19,7 +20,6 @@ MISSING = ("reject", "interpolate", "drop")
 BLOCK = 10  # windows' lengths, or strides if these are longer, that a block of a single series has
 FEW, LEAST = 10, 3  # blocks: of a shorter series, of this many lengths each
 MOST = 100  # blocks
-ENDS = 20  # values whose mean stands for the end of a column
 QUANTA = (1e4, 1e3, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 FINEST = 1e-3  # of a column's standard deviation: what comes in finer steps is taken as continuous
 EVEN = 0.01  # a step may differ by this share from the median, and this share of the steps by more
@@ -74,6 +74,11 @@ class Sequences:
         return np.diff(self.bounds)
 
     @property
+    def owners(self) -> NDArray[np.int64]:
+        """(rows,) the sequence of each row, as a number from 0."""
+        return np.repeat(np.arange(len(self.lengths)), self.lengths)
+
+    @property
     def inner(self) -> NDArray[np.bool_]:
         """(rows - 1,) whether a row and the next are of one sequence."""
         inner = np.ones(len(self.rows) - 1, dtype=np.bool_)
@@ -116,9 +121,11 @@ def read_series(path: Path | str, options: SeriesOptions | None = None) -> Windo
     values = given if options.missing != "interpolate" else interpolated(given, clock.ticks, sequences)
     starts, owners = cut(sequences, options)
     gappy = check_missing(values, starts, names, options)
-    groups = sequences.names[owners] if sequences_known(options, ids) else blocks(starts, len(values), options)
+    known = sequences_known(options, ids)
+    groups = sequences.names[owners] if known else blocks(starts, len(values), options)
     starts, owners, groups = starts[~gappy], owners[~gappy], groups[~gappy]
-    used = given[rows_used(starts, len(values), options.length)]
+    held = rows_used(starts, len(values), options.length)
+    used = given[held]
     check_varies(used, names, options)
     classes, codes = encode(labels, owners, options)
     return Windows(
@@ -132,7 +139,8 @@ def read_series(path: Path | str, options: SeriesOptions | None = None) -> Windo
         meta={
             "kind": "series",
             "source": {"name": stem(path)},
-            "series": describe_table(frame, used, given[sequences.bounds[np.unique(owners)]], names, clock, options),
+            "groups": "sequences" if known else "blocks",
+            "series": describe_table(frame, used, sequences.owners[held] if known else None, names, clock, options),
             "dropped": {"missing values": int(gappy.sum())} if gappy.any() else {},
             "filled": int((np.isnan(given) & ~np.isnan(values)).sum()),
             "short": int((sequences.lengths < options.length).sum()),
@@ -462,43 +470,52 @@ def windows_at(values: NDArray[np.float64], starts: NDArray[np.int64], length: i
 def describe_table(
     frame: Any,
     values: NDArray[np.float64],
-    firsts: NDArray[np.float64],
+    owners: NDArray[np.int64] | None,
     names: list[str],
     clock: Clock,
     options: SeriesOptions,
 ) -> dict[str, Any]:
     """All that a generator's file has to say of the table, so that its like can be written.
 
-    Of a static each sequence counts once, by its first row: all its rows are one person's value.
+    owners: (rows,) the sequence of each row, or None for a single series, each of whose rows counts by itself
     """
     split_at = len(names) - len(options.statics)
+    about = [describe(name, frame[name], values[:, place], owners) for place, name in enumerate(names)]
     return {
         "options": options.to_json(),
-        "columns": [describe(names[i], frame[names[i]], values[:, i]) for i in range(split_at)],
-        "statics": [describe(names[i], frame[names[i]], firsts[:, i]) for i in range(split_at, len(names))],
+        "columns": about[:split_at],
+        "statics": about[split_at:],
         "time": clock.about,
     }
 
 
-def describe(name: str, column: Any, values: NDArray[np.float64]) -> dict[str, Any]:
-    """What it takes to write a column as it came: its type, the step of its values and their bound."""
+def describe(
+    name: str, column: Any, values: NDArray[np.float64], owners: NDArray[np.int64] | None = None
+) -> dict[str, Any]:
+    """What it takes to write a column as it came: its type, the step of its values and their bounds."""
     types = require("pandas", "reading a table").api.types
-    known = values[~np.isnan(values)]
+    there = ~np.isnan(values)
+    known = values[there]
     kind = "bool" if types.is_bool_dtype(column) else "int64" if types.is_integer_dtype(column) else "float64"
     step = quantum(known, whole=kind != "float64")
     return {
         "name": name,
         "dtype": kind,
         "quantum": step,
-        **ends(known, step),
+        **ends(known, None if owners is None else owners[there], step),
     }
 
 
-def ends(values: NDArray[np.float64], step: float | None) -> dict[str, float]:
-    """From where to where values go: means of the lowest and of the highest, as a bound must not be anyone's own."""
-    ranked, some = np.sort(values), min(ENDS, max(2, len(values) // 50))
-    bounds = {"lowest": ranked[:some].mean(), "highest": ranked[-some:].mean()}
-    return {name: float(np.round(bound / step) * step if step else bound) for name, bound in bounds.items()}
+def ends(values: NDArray[np.float64], owners: NDArray[np.int64] | None, step: float | None) -> dict[str, float | None]:
+    """From where to where values go, as it may be told; None where there are too few persons to tell it."""
+    found = shared_range(values, owners)
+    if found is None:
+        return {"lowest": None, "highest": None}
+    low, high = found
+    if step:  # no further out
+        low, high = np.ceil(low / step - 1e-6) * step, np.floor(high / step + 1e-6) * step
+        low, high = min(low, high), max(low, high)
+    return {"lowest": float(low), "highest": float(high)}
 
 
 def quantum(values: NDArray[np.float64], *, whole: bool) -> float | None:

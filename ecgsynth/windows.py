@@ -68,6 +68,13 @@ class Windows:
         """Whether these are windows of a user's series, each channel in a unit of its own, rather than of a signal."""
         return bool(self.meta.get("kind") == "series")
 
+    @property
+    def owners(self) -> NDArray[np.int64] | None:
+        """(n,) the person of each window as a code, or None where none is known: a block of time is nobody."""
+        if self.groups is None or self.meta.get("groups") == "blocks":
+            return None
+        return np.asarray(np.unique(self.groups, return_inverse=True)[1], dtype=np.int64)
+
     def __len__(self) -> int:
         return len(self.values)
 

@@ -6,8 +6,8 @@ ways to find the stretches: the components of a Gaussian mixture, within which a
 (mode-specific normalisation; Xu, Skoularidou, Cuesta-Infante and Veeramachaneni, "Modeling tabular data using
 conditional GAN", NeurIPS 2019, section 4.2), and narrow cells of equal mass, within which positions are uniform.
 
-What an encoding holds is published with a generator. So it tells of no category that fewer than SHARED rows have, and
-no bound, spike or edge of it is one row's own value.
+What an encoding holds is published with a generator, so ecgsynth.disclosure decides which categories, bounds, spikes
+and edges are in it: none that fewer than PERSONS persons have.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.disclosure import PERSONS, rounded_inwards, shared_codes, shared_range
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.files import read_json, write_json
 from ecgsynth.tabular.columns import Category
-from ecgsynth.tabular.modes import SHARED, find_cells, find_modes, shared_bounds
+from ecgsynth.tabular.modes import find_cells, find_modes
 from ecgsynth.tabular.schema import Column, Schema
 
 __all__ = ["STYLES", "CategoryCodes", "Encoding", "NumberCodes"]
@@ -29,7 +30,8 @@ __all__ = ["STYLES", "CategoryCodes", "Encoding", "NumberCodes"]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
-STYLES = {"modes": find_modes, "cells": find_cells}  # how the stretches of a number are found
+Finder = Callable[[Floats, Column, np.random.Generator, Codes | None], tuple[Floats, Floats]]
+STYLES: dict[str, Finder] = {"modes": find_modes, "cells": find_cells}  # how the stretches of a number are found
 RARE_SHARE = 0.001  # of the rows: categories that fewer have are one code together
 CHUNK = 20_000  # rows encoded at a time
 SINGLE = 2**23  # steps of a number, as many as single precision tells apart with a digit to spare
@@ -161,20 +163,34 @@ class Encoding:
     columns: tuple[NumberCodes | CategoryCodes, ...]
 
     @classmethod
-    def fit(cls, schema: Schema, arrays: dict[str, Any], style: str, rng: np.random.Generator) -> Self:
+    def fit(
+        cls,
+        schema: Schema,
+        arrays: dict[str, Any],
+        style: str,
+        rng: np.random.Generator,
+        owners: Codes | None = None,
+    ) -> Self:
         """The codes of canonical columns (see Schema.arrays), all of the same rows, stretches found by ``style``.
 
-        Raises DataError for fewer than SHARED rows, or a column in which so few share a category.
+        owners: (rows,) the person of each, or None where every row is one.
+        Raises DataError for rows of fewer than PERSONS persons, or a column in which so few share a category.
         """
         columns = []
         for column in schema.columns:
             if column.kind == "identifier":
                 continue
             values = arrays[column.name]
-            if len(values) < SHARED:
-                raise DataError(f"a table needs {SHARED} rows or more to be learnt from, got {len(values)}")
+            people = len(values) if owners is None else len(np.unique(owners))
+            if people < PERSONS:
+                called = "rows" if owners is None else "persons"
+                raise DataError(f"a table needs {PERSONS} {called} or more to be learnt from, got {people}")
             numeric = column.kind in ("continuous", "integer", "datetime")
-            columns.append(fit_number(column, values, STYLES[style], rng) if numeric else fit_category(column, values))
+            columns.append(
+                fit_number(column, values, STYLES[style], rng, owners)
+                if numeric
+                else fit_category(column, values, owners)
+            )
         if not columns:
             raise DataError("there is no column to learn: all of them are identifiers")
         return cls(tuple(columns))
@@ -243,18 +259,18 @@ def column_from(entry: dict[str, Any]) -> NumberCodes | CategoryCodes:
 
 
 def fit_number(
-    column: Column,
-    values: Floats,
-    find: Callable[[Floats, Column, np.random.Generator], tuple[Floats, Floats]],
-    rng: np.random.Generator,
+    column: Column, values: Floats, find: Finder, rng: np.random.Generator, owners: Codes | None = None
 ) -> NumberCodes:
     missing = np.isnan(values)
-    known = values[~missing]
-    if len(known) < SHARED:
-        raise DataError(f"column {column.name!r} has {len(known)} values; {SHARED} or more are needed to learn it")
+    known, whose = values[~missing], None if owners is None else owners[~missing]
     decimals = column.rounding
-    low, high = shared_bounds(known, decimals)
-    centers, widths = find(known.clip(low, high), column, rng)
+    bounds = shared_range(known, whose)
+    if bounds is None:
+        people = len(known) if whose is None else len(np.unique(whose))
+        called = "values" if owners is None else "persons"
+        raise DataError(f"column {column.name!r} has {people} {called}; {PERSONS} or more are needed to learn it")
+    low, high = rounded_inwards(*bounds, decimals)
+    centers, widths = find(known.clip(low, high), column, rng, whose)
     codes = NumberCodes(
         name=column.name,
         kind=column.kind,
@@ -291,15 +307,17 @@ def pick_codes(values: Floats, centers: Floats, widths: Floats, shares: Floats, 
     return np.asarray(np.where(spiked.any(axis=1), spiked.argmax(axis=1), found))
 
 
-def fit_category(column: Column, values: Codes) -> CategoryCodes:
-    """The categories that SHARED rows have, those of at least RARE_SHARE each with a code."""
+def fit_category(column: Column, values: Codes, owners: Codes | None = None) -> CategoryCodes:
+    """The categories that PERSONS persons have, those of at least RARE_SHARE each with a code."""
     known = values[values >= 0]
+    shared = shared_codes(known, None if owners is None else owners[values >= 0], len(column.categories))
     counts = np.bincount(known, minlength=len(column.categories))
     order = np.argsort(-counts, kind="stable")
-    told = [int(place) for place in order if counts[place] >= SHARED]
+    told = [int(place) for place in order if shared[place]]
     if not told:
         raise DataError(
-            f"no value of column {column.name!r} is shared by {SHARED} rows or more; "
+            f"no value of column {column.name!r} is shared by {PERSONS} {'rows' if owners is None else 'persons'} or "
+            "more; "
             "take it out of the table, or say in a schema that it is an identifier"
         )
     frequent = int(sum(counts[place] >= RARE_SHARE * len(known) for place in told))

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgsynth.disclosure import PERSONS
 from ecgsynth.errors import ConfigError, DataError, require
-from ecgsynth.tabular.modes import SHARED
 from ecgsynth.tabular.plain import NUMBERS, codes, numbers_of, plain, points, value_text
 from ecgsynth.tabular.schema import Column, Schema
 
@@ -49,7 +49,7 @@ def statistics(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> l
             pair = [of_number(frame[column.name].to_numpy(dtype=np.float64), spikes) for frame in (a, b)]
         else:
             shares = a[column.name].value_counts()
-            named = [str(text) for text in shares.index[shares >= SHARED][:TOP]]
+            named = [str(text) for text in shares.index[shares >= PERSONS][:TOP]]
             pair = [of_category(frame[column.name], named) for frame in (a, b)]
         about = {"column": column.name, "kind": column.kind, "unit": column.unit}
         found.append(about | {"real": pair[0], "synthetic": pair[1]})
@@ -60,7 +60,7 @@ def spikes_of(real: pd.Series, column: Column) -> list[float]:
     """The commonest spikes of the schema, or single values that a large share of the real rows has; SPIKES at most."""
     counts = real.value_counts()
     shares = counts / max(len(real), 1)
-    known = shares.index.isin(column.spikes) if column.spikes else (shares >= SPIKE_SHARE) & (counts >= SHARED)
+    known = shares.index.isin(column.spikes) if column.spikes else (shares >= SPIKE_SHARE) & (counts >= PERSONS)
     return [float(value) for value in shares.index[known][:SPIKES]]
 
 

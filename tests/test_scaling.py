@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ecgsynth.config import WGANConfig
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.sampling import SignalSampler
-from ecgsynth.scaling import ENDS, LOST, MOST, POWER, ChannelScaler, PrincipalScaler, Scores, mixture
+from ecgsynth.scaling import BEHIND, LOST, MOST, POWER, ChannelScaler, PrincipalScaler, Scores, mixture
 from ecgsynth.wgan import Generator
 
 
@@ -377,16 +377,16 @@ def test_the_ends_of_a_range_are_nobodys_own():
     wild = values.copy()
     wild[7, 3] = 1e6
     calm, moved = ChannelScaler.fit(values), ChannelScaler.fit(wild)
-    low, high = np.sort(values.ravel())[:20].mean(), np.sort(values.ravel())[-20:].mean()
+    low, high = np.sort(values.ravel())[:10].mean(), np.sort(values.ravel())[-10:].mean()
     assert calm.lows == pytest.approx(low - 0.05 * (high - low), abs=1e-6)
     assert calm.highs == pytest.approx(high + 0.05 * (high - low), abs=1e-6)
-    assert moved.highs < 0.06 * 1e6  # a twentieth of it, where a range would end with it
+    assert moved.highs == pytest.approx(calm.highs, rel=0.01)  # where a range would end with it
 
 
 def test_a_range_of_nothing_and_a_few_values():
     still = ChannelScaler.fit(np.full((50, 4, 1), 3.0, dtype=np.float32))
     assert np.isfinite(still.transform(np.full((2, 4, 1), 3.0, dtype=np.float32))).all()
-    few = ChannelScaler.fit(np.array([[[1.0], [3.0]]], dtype=np.float32))  # fewer values than ENDS
+    few = ChannelScaler.fit(np.array([[[1.0], [3.0]]], dtype=np.float32))  # fewer values than BEHIND
     assert few.lows < few.highs
 
 
@@ -405,13 +405,10 @@ def test_a_channel_scaler_is_saved_to_the_bit(tmp_path):
 # ---- channels that are taken as scores
 
 
-ONCE = np.ones(1, dtype=np.int64)  # a row stands in one window only
-
-
 def one_cluster(*columns):
     """Windows of one step with these columns, in which only the first is asked about, all of one cluster."""
     values = np.stack(columns, axis=-1)[:, None].astype(np.float32)
-    return values, Scores.find(values, np.zeros(len(values), dtype=np.int64), np.ones(values.shape[2], dtype=np.int64))
+    return values, Scores.find(values, np.zeros(len(values), dtype=np.int64))
 
 
 def back(scores, made):
@@ -435,8 +432,8 @@ def test_what_the_clusters_account_for_is_not():
     # Two regimes far apart are nothing like one normal distribution, and exactly a mixture of two.
     far = np.repeat([0, 1], 2000)
     values = (np.random.default_rng(1).normal(size=4000) + 50 * far)[:, None, None].astype(np.float32)
-    assert Scores.find(values, np.zeros(4000, dtype=np.int64), ONCE).stepped.tolist() == [1]
-    assert Scores.find(values, far, ONCE).stepped.tolist() == [0]
+    assert Scores.find(values, np.zeros(4000, dtype=np.int64)).stepped.tolist() == [1]
+    assert Scores.find(values, far).stepped.tolist() == [0]
 
 
 def test_a_value_stands_at_the_middle_of_its_ranks():
@@ -469,14 +466,14 @@ def test_scores_are_taken_back_to_the_values(steps):
     assert (np.diff(made[np.argsort(values[common])]) >= -1e-6).all()  # in the order in which they were
 
 
-def test_the_ends_of_a_column_are_the_means_of_what_lies_beyond():
+def test_the_ends_of_a_column_are_the_means_of_what_lies_beyond_drawn_in():
     values, found = one_cluster(np.exp(2 * np.random.default_rng(2).normal(size=10_000)))
     low, high = back(found, np.array([-9.0, 9.0])[:, None, None]).flatten()
     beyond = scipy.special.ndtr(-2.75)
     ranked = np.sort(values.flatten())
     few = int(beyond * len(ranked))
-    assert low == pytest.approx(ranked[:few].mean(), rel=0.05)
-    assert high == pytest.approx(ranked[-few:].mean(), rel=0.05)
+    assert ranked[:few].mean() < low < ranked[few]
+    assert ranked[-few] < high < ranked[-few:].mean()
     assert high < 0.8 * ranked[-1]  # nobody's own
 
 
@@ -485,7 +482,7 @@ def test_scores_meet_the_mixture_that_they_are_told_of():
     rng = np.random.default_rng(3)
     values, found = one_cluster(rng.uniform(3, 8, size=5000))
     means, spreads, shares = np.array([-1.0, 2.0]), np.array([0.1, 1.5]), np.array([0.25, 0.75])
-    found = found.fitted(values, means[:, None, None], spreads[:, None, None], shares, ONCE)
+    found = found.fitted(values, means[:, None, None], spreads[:, None, None], shares)
     mode = rng.choice(2, 20_000, p=shares)
     made = back(found, (means[mode] + spreads[mode] * rng.normal(size=20_000))[:, None, None]).flatten()
     assert made.min() == pytest.approx(3, abs=0.02)
@@ -518,22 +515,57 @@ def test_no_knot_is_the_value_of_fewer_rows_than_may_tell(repeats):
     rng = np.random.default_rng(5)
     rows = np.where(rng.random(4000) < 0.6, 0.0, rng.exponential(size=4000))
     values = np.repeat(rows, repeats)[:, None, None]  # each row stands in so many windows
-    places = np.array([repeats])
-    found = Scores.find(values, np.zeros(len(values), dtype=np.int64), places)
+    found = Scores.find(values, np.zeros(len(values), dtype=np.int64), repeats=repeats)
     assert found.stepped.all()
     one = np.ones((1, 1, 1))
-    for scores in (found, found.fitted(values, 0 * one, one, np.ones(1), places)):
+    for scores in (found, found.fitted(values, 0 * one, one, np.ones(1), repeats=repeats)):
         knots = np.unique(scores.knots)
         assert 0 in knots
         assert len(knots) > 8
         assert not np.isin(knots[knots != 0], rows).any()
         assert np.abs(rows[:, None] - knots[knots > 0]).min() > 0
-        assert (np.sort(rows)[-ENDS:] >= knots[-1]).any()
-        assert (rows > knots[-1]).sum() >= ENDS / 4  # the last is a mean of ENDS rows or more
+        assert (np.sort(rows)[-BEHIND:] >= knots[-1]).any()
+        assert (rows > knots[-1]).sum() >= BEHIND / 4  # the last is a mean of BEHIND rows or more
 
 
 def test_a_channel_of_too_few_persons_is_taken_as_it_is():
     values = np.repeat(np.random.default_rng(6).uniform(size=40), 100)[:, None, None]  # 40 persons, a static each
     nowhere = np.zeros(len(values), dtype=np.int64)
-    assert Scores.find(values, nowhere, np.array([1])).stepped.all()
-    assert not Scores.find(values, nowhere, np.array([100])).stepped.any()
+    owners = np.repeat(np.arange(40), 100)
+    assert Scores.find(values, nowhere).stepped.all()
+    assert not Scores.find(values, nowhere, repeats=100).stepped.any()
+    assert not Scores.find(values, nowhere, owners).stepped.any()
+    varied = np.random.default_rng(6).uniform(size=values.shape)  # as many persons, whose values differ
+    assert Scores.find(varied, nowhere, owners).stepped.all()
+    assert not Scores.find(varied, nowhere, owners % 12).stepped.any()  # of so few persons no knot may be told
+
+
+def test_no_knot_is_one_persons_however_often_he_has_a_value():
+    rng = np.random.default_rng(7)
+    owners = np.repeat(np.arange(50), 80)
+    rows = np.where(rng.random(4000) < 0.6, 0.0, rng.exponential(size=4000))
+    rows[owners == 17] = 987.654  # all that one person has, a fiftieth of all rows
+    found = Scores.find(rows[:, None, None], np.zeros(4000, dtype=np.int64), owners)
+    assert found.stepped.all()
+    knots = np.unique(found.knots)
+    assert 0 in knots
+    assert knots.max() < 20
+
+
+def test_a_row_that_stands_in_many_windows_does_not_end_a_range():
+    # 24 windows hold the row: a mean of twenty values was its own value, but for the rounding.
+    rows = np.random.default_rng(8).uniform(0, 1, 500)
+    rows[250] = 37.25
+    values = np.stack([rows[start : start + 24] for start in range(477)])[:, :, None].astype(np.float32)
+    assert ChannelScaler.fit(values, repeats=24).highs < 1.3
+    owners = np.arange(477) // 24  # sequences of persons: the one with the row has but one say
+    assert ChannelScaler.fit(values, owners).highs < 1.3
+
+
+def test_the_range_of_too_few_persons_is_coarse():
+    values = np.random.default_rng(9).normal(5, 2, (40, 3, 1)).astype(np.float32)
+    scaler = ChannelScaler.fit(values, np.arange(40) % 3)
+    low, high = scaler.lows[0], scaler.highs[0]
+    middle, spread = (low + high) / 2, (high - low) / (8 * 1.1)
+    assert (middle, spread) == (pytest.approx(round(middle, 1)), pytest.approx(round(spread, 1)))
+    assert (low < values.min()) & (values.max() < high)

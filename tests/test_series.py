@@ -90,8 +90,8 @@ def test_one_series(read):
     series = {
         "options": SeriesOptions(length=3).to_json(),
         "columns": [
-            {"name": "x", "dtype": "int64", "quantum": 1.0, "lowest": 2.0, "highest": 4.0},
-            {"name": "y", "dtype": "float64", "quantum": 0.01, "lowest": 0.38, "highest": 2.25},
+            {"name": "x", "dtype": "int64", "quantum": 1.0, "lowest": None, "highest": None},
+            {"name": "y", "dtype": "float64", "quantum": 0.01, "lowest": None, "highest": None},
         ],
         "statics": [],
         "time": None,
@@ -99,6 +99,7 @@ def test_one_series(read):
     assert found.meta == {
         "kind": "series",
         "source": {"name": "table"},
+        "groups": "blocks",
         "series": series,
         "dropped": {},
         "filled": 0,
@@ -697,16 +698,25 @@ def test_transformers(timeseries):
     assert 60 <= len(set(found.groups) - {""}) <= 80
 
 
-def test_the_ends_of_a_static_are_no_ones_own(tmp_path):
-    ages = [20, 31, 45, 60, 52, 38]
-    table = pd.DataFrame(
-        {
-            "who": np.repeat(list("abcdef"), 30),
-            "age": np.repeat(ages, 30),
-            "x": np.random.default_rng(0).normal(size=180),
-        }
-    )
-    table.to_csv(tmp_path / "people.csv", index=False)
-    about = read_series(tmp_path / "people.csv", SeriesOptions(length=5, id="who", statics=("age",))).meta["series"]
-    (age,) = about["statics"]
-    assert (age["lowest"], age["highest"]) == (26.0, 56.0)  # of the two youngest, 25.5, and of the two oldest, in years
+def many_people(tmp_path, n):
+    """A series of n persons of 30 rows each with their ages as a static, and what is told of the columns."""
+    who = np.repeat([f"P{number}" for number in range(n)], 30)
+    age = 20 + 2 * np.arange(n)
+    x = np.random.default_rng(0).normal(size=30 * n)
+    x[np.flatnonzero(who == "P17")[:25]] = 987.654
+    pd.DataFrame({"who": who, "age": np.repeat(age, 30), "x": x}).to_csv(tmp_path / "people.csv", index=False)
+    options = SeriesOptions(length=5, id="who", statics=("age",))
+    return age, read_series(tmp_path / "people.csv", options).meta["series"]
+
+
+def test_the_ends_of_columns_and_statics_are_no_ones_own(tmp_path):
+    age, about = many_people(tmp_path, 40)
+    (static,), (x,) = about["statics"], about["columns"]
+    assert (static["lowest"], static["highest"]) == (age[:10].mean(), age[-10:].mean())  # of ten persons, in years
+    assert x["highest"] < 10  # one person's value is not told, though 25 rows have it
+
+
+def test_of_too_few_persons_no_ends_are_told(tmp_path):
+    _, about = many_people(tmp_path, 9)
+    for column in (*about["statics"], *about["columns"]):
+        assert column["lowest"] is column["highest"] is None

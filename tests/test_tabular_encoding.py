@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ecgsynth.disclosure import PERSONS, rounded_inwards, shared_range
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.tabular.encoding import STYLES, CategoryCodes, Encoding, NumberCodes
-from ecgsynth.tabular.modes import SHARED, shared_bounds
 from ecgsynth.tabular.schema import Column, Schema
 
 
@@ -36,6 +36,12 @@ def categorical(categories: tuple[str, ...], name: str = "x", **told: Any) -> Co
 
 def fitted(column: Column, values: NDArray[Any], style: str = "cells") -> Any:
     return Encoding.fit(Schema((column,)), {column.name: values}, style, rng()).columns[0]
+
+
+def shared_bounds(values: NDArray[np.float64], decimals: int | None) -> tuple[float, float]:
+    found = shared_range(values)
+    assert found is not None
+    return rounded_inwards(*found, decimals)
 
 
 def counted(counts: list[int], seed: int = 0) -> NDArray[np.int64]:
@@ -88,7 +94,7 @@ def tables(draw: st.DrawFn) -> tuple[Schema, dict[str, Any]]:
         arrays[name] = values
     counts = [n, *draw(st.lists(st.integers(1, 30), max_size=8))]
     codes = noise.permutation(np.repeat(np.arange(len(counts)), counts))[:n]
-    codes[:SHARED] = 0
+    codes[:PERSONS] = 0
     missing = draw(st.booleans())
     if missing:
         codes[-(n // 5) :] = -1
@@ -142,7 +148,7 @@ def test_a_table_comes_back_as_it_was(table: tuple[Schema, dict[str, Any]], styl
         apart = np.abs(back[known.name] - wanted)[~np.isnan(values)]
         exact = apart <= 1e-9 * np.abs(wanted).max(initial=1.0, where=~np.isnan(wanted))
         # a value that fewer than ten rows have, beside a spike at the end, is drawn in like one beyond a bound
-        assert exact.mean() > 1 - 2 * SHARED / len(exact)
+        assert exact.mean() > 1 - 2 * PERSONS / len(exact)
         assert style == "cells" or exact.all()
 
 
@@ -180,14 +186,14 @@ def test_nothing_is_told_that_fewer_than_ten_rows_have(
         if isinstance(known, CategoryCodes):
             counts = np.bincount(values[values >= 0], minlength=len(known.places))
             for code, category in enumerate(schema[known.name].categories):
-                assert (category in known.categories) == (counts[code] >= SHARED)
-                assert isinstance(category, bool) or (json.dumps(category) in text) == (counts[code] >= SHARED)
+                assert (category in known.categories) == (counts[code] >= PERSONS)
+                assert isinstance(category, bool) or (json.dumps(category) in text) == (counts[code] >= PERSONS)
             continue
         spikes = known.centers[known.widths == 0]
         spikes = spikes[: len(spikes) - known.gaps]
         for value in spikes:
             shared = (np.clip(values, known.low, known.high) == value).sum()  # an end stands for ten rows
-            assert shared >= SHARED or value in (known.low, known.high)
+            assert shared >= PERSONS or value in (known.low, known.high)
     back = Encoding.load(path)
     codes, positions = encoding.encode(arrays, rng(3))
     again = back.encode(arrays, rng(3))
@@ -211,7 +217,7 @@ def test_bounds_are_what_ten_rows_share_or_the_mean_of_ten() -> None:
     assert shared_bounds(np.full(20, 0.57), 2) == (0.57, 0.57)
 
 
-@given(st.lists(st.integers(-50, 50), min_size=SHARED, max_size=25), st.sampled_from([0, 1, 2]))
+@given(st.lists(st.integers(-50, 50), min_size=PERSONS, max_size=25), st.sampled_from([0, 1, 2]))
 def test_bounds_of_few_rows_are_in_order_and_have_the_decimals(numbers: list[int], decimals: int) -> None:
     values = np.array(numbers) / 10.0**decimals
     low, high = shared_bounds(values, decimals)
@@ -313,7 +319,7 @@ def test_cells_have_equal_mass_but_for_the_halved_tails() -> None:
     codes = fitted(continuous(minimum=-9, maximum=9), values)
     order = codes.centers.argsort()
     assert codes.shares[order][8:-8] == pytest.approx(1 / 64, abs=1e-3)
-    assert codes.shares.min() >= SHARED / len(values) * 0.9
+    assert codes.shares.min() >= PERSONS / len(values) * 0.9
 
 
 def test_whole_numbers_keep_their_shares_through_uniform_positions() -> None:

@@ -1,0 +1,210 @@
+"""What may be published: the one place that decides which numbers and names of the training data leave with a file.
+
+A bound, knot, edge, spike, category or class is published only if PERSONS persons or more stand behind it and none of
+them has more than half of it. Who a person is says ``owners``: a code for each value, such as the patient of a beat or
+the sequence of a row; without them every row is a person of its own, which may stand in several places of the data
+(``repeats``), as a row of a series stands in every window that holds it.
+
+A bound is the value of the PERSONS-th person from the end where so many have it, else the mean of the outermost
+PERSONS, drawn in to a fence first: of ten values, nine of which are ordinary, a mean tells the tenth.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "PERSONS",
+    "coarse",
+    "common_values",
+    "neighbour_means",
+    "persons_behind",
+    "published_data",
+    "published_training",
+    "rounded_inwards",
+    "shared_codes",
+    "shared_range",
+]
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+
+PERSONS = 10  # that must stand behind whatever is published
+LARGEST_SHARE = 0.5  # of what is published, that one person may have
+FENCE = 3.0  # times the way from one person to the PERSONS-th further in, that an outermost value may lie beyond
+TUKEY = 1.5  # interquartile ranges, where there are not so many
+DIGITS = 2  # of a published count, or of a moment that stands in for a bound
+
+# What of a run's data a file tells; all else stays in the run folder.
+PUBLISHED = (
+    *("kind", "fs_hz", "units", "time", "channel_names", "event_index", "classes", "split", "band_hz", "series"),
+    *("validation_share", "person"),
+)
+COUNTS = ("training_windows", "training_patients", "rows", "training_rows")
+
+
+# ---- numbers
+
+
+def shared_range(
+    values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS
+) -> tuple[float, float] | None:
+    """From where to where values go, as it may be told; None where fewer than ``persons`` persons have one.
+
+    values: (n,) finite; owners: (n,) whose each is, or None where each is another person's but for ``repeats`` places
+    """
+    lows, highs = extremes(values, owners, repeats)
+    if len(lows) < persons:
+        return None
+    common = common_values(values, owners, repeats=repeats, persons=persons)
+    low, high = inner_end(lows, common, persons), -inner_end(-highs, -common, persons)
+    if low > high:
+        low = high = (low + high) / 2
+    return low, high
+
+
+def extremes(values: Floats, owners: Codes | None, repeats: int) -> tuple[Floats, Floats]:
+    """(persons,) each person's lowest value, rising, and each person's highest, falling.
+
+    Without owners every ``repeats``-th value: so many places further in there is another person at the latest.
+    """
+    if owners is None:
+        ranked = np.sort(values)
+        return ranked[::repeats], ranked[::-1][::repeats]
+    order = np.argsort(owners, kind="stable")
+    starts = np.flatnonzero(np.diff(owners[order], prepend=owners.min(initial=0) - 1))
+    grouped = values[order]
+    return np.sort(np.minimum.reduceat(grouped, starts)), np.sort(np.maximum.reduceat(grouped, starts))[::-1]
+
+
+def inner_end(ends: Floats, common: Floats, persons: int) -> float:
+    """The lower bound that persons' lowest values (rising) allow; ``common``: values that so many persons have."""
+    edge = ends[persons - 1]
+    if edge in common:
+        return float(edge)
+    return float(fenced(ends, persons)[:persons].mean())
+
+
+def fenced(ends: Floats, persons: int) -> Floats:
+    """Rising values, drawn in to a fence that they do not set themselves, so that a mean over them tells no outlier.
+
+    The fence is as far from the ``persons``-th value as FENCE times the way from there to the next so many; where there
+    are not so many, it is Tukey's, from the quartiles (Exploratory Data Analysis, 1977, chapter 2).
+    """
+    if len(ends) >= 2 * persons:
+        near, inner = ends[persons - 1], ends[2 * persons - 1]
+        return np.asarray(np.maximum(ends, near - FENCE * (inner - near)))
+    low, high = np.quantile(ends, [0.25, 0.75], method="closest_observation")
+    return np.asarray(np.clip(ends, low - TUKEY * (high - low), high + TUKEY * (high - low)))
+
+
+def common_values(values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS) -> Floats:
+    """The different values, rising, that ``persons`` persons have, none of them in more than LARGEST_SHARE of rows."""
+    distinct, codes = np.unique(values, return_inverse=True)
+    if owners is None:
+        counts = np.bincount(codes, minlength=len(distinct))
+        return np.asarray(distinct[counts > (persons - 1) * repeats])
+    return np.asarray(distinct[shared_codes(codes, owners, len(distinct), persons=persons)])
+
+
+def neighbour_means(
+    ranked: Floats,
+    places: Codes,
+    owners: Codes | None = None,
+    *,
+    repeats: int = 1,
+    persons: int = PERSONS,
+) -> Floats:
+    """(places,) means of the values around places in ranked values (n,), each over ``persons`` persons or more.
+
+    Of a person who has several of them it is his mean that counts. owners: (n,) of the ranked values. The values are
+    to be within a shared range, so that none of them stands far out. All alike where there are fewer persons.
+    """
+    if owners is None:
+        size = min(persons * repeats, len(ranked))
+        begin = np.clip(places - size // 2, 0, len(ranked) - size)
+        sums = np.concatenate([[0.0], np.cumsum(ranked - ranked[0])])
+        return np.asarray((sums[begin + size] - sums[begin]) / size + ranked[0])
+    return np.array([mean_around(ranked, owners, int(place), persons) for place in places])
+
+
+def mean_around(ranked: Floats, owners: Codes, place: int, persons: int) -> float:
+    """The mean of persons' means over the fewest values around a place, by doubling, that are of so many persons."""
+    half = persons
+    while True:
+        part = slice(max(0, place - half), place + half)
+        found, codes = np.unique(owners[part], return_inverse=True)
+        if len(found) >= persons or half >= len(ranked):
+            break
+        half *= 2
+    means = np.bincount(codes, ranked[part]) / np.bincount(codes)
+    return float(means.mean())
+
+
+def rounded_inwards(low: float, high: float, decimals: int | None) -> tuple[float, float]:
+    """Bounds with so many decimals, none further out than before; None leaves them as they are."""
+    if decimals is None:
+        return low, high
+    unit = 10.0**-decimals
+    lower, upper = (float(np.round(bound, decimals)) for bound in (low, high))
+    if lower < low - 1e-6 * unit:
+        lower = float(np.round(lower + unit, decimals))
+    if upper > high + 1e-6 * unit:
+        upper = float(np.round(upper - unit, decimals))
+    if lower > upper:  # few rows, close together
+        lower = upper = float(np.round((low + high) / 2, decimals))
+    return lower, upper
+
+
+def coarse(value: float, digits: int = DIGITS) -> float:
+    """A number to so many significant digits."""
+    return float(f"{value:.{digits - 1}e}")
+
+
+# ---- categories, classes, counts
+
+
+def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, Floats]:
+    """(n,) how many persons have each code from 0 to n - 1, and the largest share that one of them has of its rows.
+
+    codes: (rows,), none below 0; owners: (rows,), or None where every row is a person
+    """
+    rows = np.bincount(codes, minlength=n)
+    if owners is None:
+        return rows, 1 / np.maximum(rows, 1)
+    _, people = np.unique(owners, return_inverse=True)
+    pairs, counts = np.unique(codes * (int(people.max(initial=0)) + 1) + people, return_counts=True)
+    code = pairs // (int(people.max(initial=0)) + 1)
+    largest = np.zeros(n, dtype=np.int64)
+    np.maximum.at(largest, code, counts)
+    return np.bincount(code, minlength=n), largest / np.maximum(rows, 1)
+
+
+def shared_codes(codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS) -> NDArray[np.bool_]:
+    """(n,) whether each code may be told: ``persons`` persons have it, none of them more than LARGEST_SHARE of it."""
+    people, largest = persons_behind(codes, owners, n)
+    return np.asarray((people >= persons) & (largest <= LARGEST_SHARE))
+
+
+def rounded_count(count: int) -> int | None:
+    """A count to two digits; None for fewer than PERSONS, but for nobody."""
+    return None if 0 < count < PERSONS else round(coarse(count))
+
+
+def published_data(data: dict[str, Any]) -> dict[str, Any]:
+    """What a file tells of a run's data: no file of the user's, no condition, hash, seed or count of a small group.
+
+    The source is told where it is a public database or was named for this (``--source``).
+    """
+    told = {name: data[name] for name in PUBLISHED if name in data}
+    told |= {name: rounded_count(data[name]) for name in COUNTS if data.get(name) is not None}
+    # A run of an earlier version has the name of the user's file there.
+    named = "private" in data or data.get("kind") not in ("series", "table")
+    return told | {"source": data["source"] if named and "source" in data else {"name": "unnamed"}}
+
+
+def published_training(training: dict[str, Any]) -> dict[str, Any]:
+    """How a run was trained, without its seed: rows are parted by the same."""
+    config = {name: value for name, value in training.get("config", {}).items() if name != "seed"}
+    return {**training, "config": config}
