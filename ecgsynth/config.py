@@ -163,12 +163,14 @@ class TrainConfig(JsonConfig):
     gp_weight: float = 2.0
     gp_every: int = 4  # the penalty is taken on every so-many-th critic update, with as many times the weight
     ema: float = 0.999
-    validations: int = 24  # times that the generator is scored on the validation part
+    validations: int | None = None  # scorings on the validation part; None: as many as cost little, see training
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.budget_s is None):
             raise ConfigError("give either a number of steps or a budget of time, not both and not neither")
-        at_least(self, 1, "batch", "critic_steps", "gp_every", "validations")
+        at_least(
+            self, 1, "batch", "critic_steps", "gp_every", *(["validations"] if self.validations is not None else [])
+        )
         at_least(self, 0, "rate", "gp_weight", "ema", "seed")
         if self.steps is not None:
             at_least(self, 1, "steps")

@@ -27,6 +27,7 @@ SUPERVISED_SHARE = 0.15
 JOINT_FROM = EMBEDDING_SHARE + SUPERVISED_SHARE
 GENERATOR_STEPS = 2  # a discriminator update
 BETAS = (0.9, 0.999)  # Adam's, for autoencoder
+SCORE_COST = 15.0  # updates that take as long as a validation, as measured: 11 on beats, 12 on Stocks
 ADVERSARIAL_BETAS = (0.5, 0.999)  # for what plays against each other
 
 
@@ -39,6 +40,7 @@ def fit_timegan(
     score: Callable[[TimeGANGenerator], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Train on windows (n, features), scaled to [0, 1], and their labels (n,) int64, on the device that they are on.
 
@@ -80,8 +82,9 @@ def fit_timegan(
         source=nets.generator,
         average=average,
         first_valid=JOINT_FROM,
+        score_cost=SCORE_COST,
     )
-    return train(trainee, step, training, score=score, run=run, on_progress=on_progress)
+    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
 
 
 def build(config: TimeGANConfig, training: TrainConfig, device: torch.device) -> tuple[Nets, TimeGANGenerator]:

@@ -28,6 +28,7 @@ def fit_chain(
     score: Callable[[Chain], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Train on rows as codes (n, columns), on the device that they are on; ``shares`` of the codes, by column.
 
@@ -59,7 +60,7 @@ def fit_chain(
         source=chain,
         average=average,
     )
-    return train(trainee, step, training, score=score, run=run, on_progress=on_progress)
+    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
 
 
 def show(rows: int, askable: Tensor, rng: torch.Generator) -> Tensor:

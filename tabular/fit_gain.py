@@ -36,6 +36,7 @@ def fit_gain(
     score: Callable[[GainGenerator], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Train on rows x (n, width), anything finite in their holes, and known (n, columns) bool, on their device.
 
@@ -88,7 +89,7 @@ def fit_gain(
         source=generator,
         average=average,
     )
-    return train(trainee, step, training, score=score, run=run, on_progress=on_progress)
+    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
 
 
 def filled(imputer: GainGenerator, x: Tensor, shown: Tensor, seed: int) -> Tensor:

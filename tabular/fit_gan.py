@@ -60,6 +60,7 @@ def fit_gan(
     score: Callable[[JointGenerator], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Train on rows as codes and positions, (n, columns) each, on the device that they are on.
 
@@ -95,7 +96,7 @@ def fit_gan(
         source=nets.generator,
         average=average,
     )
-    return train(trainee, step, training, score=settled_score, run=run, on_progress=on_progress)
+    return train(trainee, step, training, score=settled_score, run=run, on_progress=on_progress, began=began)
 
 
 def build(
