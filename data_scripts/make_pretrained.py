@@ -74,7 +74,7 @@ def call(*words: str | Path) -> None:
     click.echo(f"  {time.perf_counter() - started:.1f} s")
 
 
-def card(measured: dict[str, Any], manifest: dict[str, Any]) -> str:
+def card(measured: dict[str, Any], manifest: dict[str, Any], run: Path) -> str:
     """The model card, its figures from the report and the manifest."""
     found, data = measured["utility"], manifest["data"]
     arms = {"TRTR": "real beats", "TSTR": "synthetic", "augmented": "real, rare classes topped up"}
@@ -91,12 +91,13 @@ def card(measured: dict[str, Any], manifest: dict[str, Any]) -> str:
     privacy = "\n".join(
         f"- {name.replace('_', ' ')}: {value:.4g}" for name, value in measured["privacy"].items() if value is not None
     )
+    training = read_json(run / "config.json")["training"]
     return CARD.format(
         name=NAME,
         training=data["training_windows"],
         patients=data["training_patients"],
         steps=manifest["metrics"]["steps"],
-        seed=manifest["training"]["config"]["seed"],
+        seed=training["config"]["seed"],
         test=found["test_windows"],
         repeats=found["repeats"],
         utility="\n".join(lines),
@@ -124,6 +125,8 @@ def main(mitdb: Path, output: Path, *, force: bool) -> None:
             model,
             "--real",
             beats,
+            "--run",
+            run,
             "-o",
             report,
             "--repeats",
@@ -140,7 +143,7 @@ def main(mitdb: Path, output: Path, *, force: bool) -> None:
 
     manifest = json.loads({entry.key: entry.value for entry in onnx.load(model).metadata_props}["ecgsynth.manifest"])
     shutil.copyfile(model, PACKAGE / model.name)
-    (PACKAGE / f"{NAME}.md").write_text(card(read_json(report / "metrics.json"), manifest), encoding="utf-8")
+    (PACKAGE / f"{NAME}.md").write_text(card(read_json(report / "metrics.json"), manifest, run), encoding="utf-8")
     click.echo(f"wrote {PACKAGE / model.name} and {NAME}.md")
 
 

@@ -1,10 +1,14 @@
 """A run folder: everything a training leaves, in JSON and safetensors; nothing in it can execute code.
 
-config.json (what is trained, on what, how), scaler.json, weights.safetensors (the best generator so far),
-history.jsonl (a record a line), metrics.json (written at the end), checkpoint/ (to go on after a kill).
+README.md (that it is personal data), config.json (what is trained, on what, how), scaler.json, weights.safetensors
+(the best generator so far), history.jsonl (a record a line), metrics.json (written at the end), checkpoint/ (to go on
+after a kill). In config.json, ``data.private`` stays there: an exported file tells nothing of it.
 """
 
+import hashlib
+import hmac
 import json
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +24,15 @@ from ecgsynth.files import atomic, check_free, read_json, write_json
 __all__ = ["RunFolder"]
 
 FORMAT = 1
+PERSONAL = """# A run folder of ecgsynth: personal data, not for sharing
+
+This folder was made by training a generator on records of people. It holds exact extremes and rare categories of their
+data, how the data were split, a key by which their presence can be checked, and weights that may remember them. Treat
+it as you treat the training data: keep it where these may be kept, and delete it when they are to be deleted.
+
+What may be shared is what `ecgsynth export` writes, once its report has been read; what the file tells of the training
+data was decided for publication, and what is here was not.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,10 @@ class RunFolder:
     @property
     def scaler(self) -> Path:
         return self.path / "scaler.json"
+
+    @property
+    def readme(self) -> Path:
+        return self.path / "README.md"
 
     @property
     def history(self) -> Path:
@@ -80,7 +97,9 @@ class RunFolder:
             stale.unlink(missing_ok=True)
 
     def write_config(self, content: dict[str, Any]) -> None:
-        """Write config.json with the folder's format."""
+        """Write config.json with the folder's format, and beside it what this folder is."""
+        with atomic(self.readme) as temporary:
+            temporary.write_text(PERSONAL, encoding="utf-8")
         write_json(self.config, {"format": FORMAT, **content})
 
     def read_config(self) -> dict[str, Any]:
@@ -98,6 +117,24 @@ class RunFolder:
                 f"{self.path} has format {found} and this version reads up to {FORMAT}; upgrade ecgsynth to use it"
             )
         return content
+
+    def digest(self, fingerprint: str, *, resume: bool = False) -> dict[str, str]:
+        """A fingerprint of training data under a key of this folder's own, that of before if a run is resumed.
+
+        Only who has the key can tell whether the run learnt from the data that he has.
+        """
+        found = (
+            self.read_config()["data"].get("private", {}).get("digest", {}) if resume and self.config.exists() else {}
+        )
+        key = found.get("key") or secrets.token_hex(32)
+        return {"key": key, "value": keyed(key, fingerprint)}
+
+    def learnt_from(self, fingerprint: str) -> bool:
+        """Whether the run learnt from the data that have this fingerprint; ArtifactError where it cannot say."""
+        digest = self.read_config().get("data", {}).get("private", {}).get("digest")
+        if not digest:
+            raise ArtifactError(f"{self.path} is a run of an earlier version, which has no keyed digest; train again")
+        return hmac.compare_digest(digest["value"], keyed(digest["key"], fingerprint))
 
     def write_tensors(self, path: Path, tensors: dict[str, Tensor], counters: dict[str, Any]) -> None:
         """One safetensors file with ``counters`` as JSON in its header, atomically."""
@@ -156,6 +193,11 @@ class RunFolder:
             lines.append(line + "\n")
         with atomic(self.history) as temporary:
             temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def keyed(key: str, fingerprint: str) -> str:
+    """HMAC-SHA256 in hexadecimal (RFC 2104)."""
+    return hmac.new(bytes.fromhex(key), fingerprint.encode(), hashlib.sha256).hexdigest()
 
 
 def flatten_optimizer(name: str, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

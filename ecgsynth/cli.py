@@ -1,5 +1,6 @@
 """The command line. A command parses, calls one function of the library, and prints what came of it."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from ecgsynth.options import (
     DEVICE,
     FORCE,
     SEED,
+    SOURCE,
     STORAGE,
     WHERE,
     Band,
@@ -147,6 +149,7 @@ def train_windows(
     seed: int,
     resume: bool,
     force: bool,
+    source: str | None = None,
 ) -> None:
     """Train on the windows that are loaded, with a bar, and say what was reached."""
     if budget is not None and steps is not None:
@@ -154,6 +157,7 @@ def train_windows(
     from ecgsynth.config import TrainConfig
     from ecgsynth.synthesizer import Synthesizer
 
+    began = time.monotonic()
     settings = TrainConfig(steps=steps, budget_s=None if steps else budget or BUDGET_S, seed=seed)
     windows = load_windows()
     with training_bar(SHOWN, output) as on_progress:
@@ -162,10 +166,12 @@ def train_windows(
             settings,
             output,
             model=model,
+            source=source,
             device=device,
             resume=resume,
             force=force,
             on_progress=on_progress,
+            began=began,
         )
     reached = made.about["metrics"]
     click.echo(
@@ -219,6 +225,7 @@ def train_ecg(beats: Path, classes: tuple[str, ...] | None, **options: Any) -> N
     type=click.Choice(["group", "none"]),
     help="Keep each sequence, or block of time, in one part; or learn from all, as TimeGAN's protocol does.",
 )
+@SOURCE
 @training_options
 def train_series(
     file: Path, id_column: str | None, time_column: str | None, kind: str, seed: int, **options: Any
@@ -366,6 +373,7 @@ def sample(
     type=click.Choice(["validation", "test"]),
     help="The real beats to test on; make choices on validation.",
 )
+@click.option("--run", type=click.Path(path_type=Path), help="Its run folder, which knows what it learnt from.")
 @click.option("--rhythm", is_flag=True, help="Tell the classifiers the RR intervals beside the signal.")
 @click.option("--test", help="Of a table: rows that nothing learnt from, on which --target is predicted.")
 @click.option("--target", help="Of a table: the column to predict, by boosted trees that learn from synthetic rows.")
@@ -380,6 +388,7 @@ def evaluate(
     repeats: int | None,
     steps: int | None,
     part: str,
+    run: Path | None,
     test: str | None,
     target: str | None,
     storage_options: dict[str, Any] | None,
@@ -394,7 +403,7 @@ def evaluate(
     MODEL is an .onnx file, or mitbih-beats, which comes with the package.
 
     \b
-    Example: ecgsynth evaluate beats.onnx --real beats.npz -o report/
+    Example: ecgsynth evaluate beats.onnx --real beats.npz --run runs/a -o report/
              ecgsynth evaluate adult.onnx --real adult.csv --test adult-test.csv --target class -o report/
     """
     from ecgsynth import load
@@ -408,7 +417,7 @@ def evaluate(
     if isinstance(sampler, TableSampler):
         if steps is not None or rhythm or part != "test":
             raise ConfigError(f"{model} makes rows of a table; --steps, --part and --rhythm are for windows")
-        asked = {"test": test, "target": target, "repeats": repeats, "seed": seed, "force": force}
+        asked = {"test": test, "target": target, "repeats": repeats, "run": run, "seed": seed, "force": force}
         evaluate_rows(sampler, real, output, storage=storage_options, **asked)
         return
     if test is not None or target is not None:
@@ -416,12 +425,13 @@ def evaluate(
     with bar("Evaluating", BAR_STEPS) as show:
         measured = evaluate_model(
             sampler,
-            real_windows(Path(real), sampler),
+            real_windows(Path(real), sampler, run, seed),
             output,
             repeats=repeats,
             steps=steps,
             test_part=part,
             rhythm=rhythm,
+            run=run,
             device=device,
             seed=seed,
             force=force,

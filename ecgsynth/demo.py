@@ -96,6 +96,7 @@ def run_demo(
         repeats=REPEATS,
         steps=CLASSIFIER_STEPS,
         seed=seed,
+        run=output / "run",
         force=force,
         on_progress=lambda stage, done: tell(f"evaluating, {stage}", 0.55 + 0.45 * done),
     )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import ClassifierConfig
 from ecgsynth.devices import pick_device
 from ecgsynth.errors import DataError
@@ -48,10 +49,11 @@ class Asked:
     seed: int
 
 
-def real_windows(path: Path | str, sampler: OnnxSampler) -> Windows:
+def real_windows(path: Path | str, sampler: OnnxSampler, run: Path | str | None = None, seed: int = 0) -> Windows:
     """The real windows in a file that 'ecgsynth prepare' made or, for a generator of a series, in its table.
 
-    The table is cut and split as that was of which the generator learnt. DataError where that is not known.
+    The table is cut as that was of which the generator learnt, and split as it was if ``run``, the generator's run
+    folder, is given; else by ``seed``. DataError where the file does not say how its table was cut.
     """
     path, manifest = Path(path), sampler.manifest
     if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
@@ -60,7 +62,14 @@ def real_windows(path: Path | str, sampler: OnnxSampler) -> Windows:
     if "options" not in data.get("series", {}):
         raise DataError(f"{sampler.path} does not say how its table was cut; bring the real windows as .npz")
     windows = read_series(path, SeriesOptions.from_json(data["series"]["options"]))
-    return split(windows, data["split"], data["split_seed"] or 0)
+    found = seed if run is None else private_of(run).get("split_seed")
+    return split(windows, data["split"], found or 0)
+
+
+def private_of(run: Path | str) -> dict[str, Any]:
+    """What a run folder knows of its data and an exported file does not tell; {} of a run of an earlier version."""
+    found: dict[str, Any] = RunFolder(Path(run)).read_config().get("data", {}).get("private", {})
+    return found
 
 
 def evaluate(
@@ -74,6 +83,7 @@ def evaluate(
     rhythm: bool = False,
     device: str = "auto",
     seed: int = 0,
+    run: Path | str | None = None,
     force: bool = False,
     on_progress: Tell | None = None,
 ) -> dict[str, Any]:
@@ -82,6 +92,7 @@ def evaluate(
     ``repeats`` and ``steps``: networks trained for each figure, and updates of each; unless told, 3 classifiers of 2000
     updates, and for the scores of a series those of TimeGAN's paper, 10 of 2000 and 5000. A series has a utility test
     only where it has classes. ``rhythm``: whether the classifiers of the utility test are told the RR intervals;
+    ``run``: the generator's run folder, by whose key it is told whether it learnt from this training part.
     ``on_progress(stage, done)`` is told of the share that is done, 0 to 1.
     Raises DataError where the generator makes other windows than the real ones are, ArtifactError for a folder in the
     way.
@@ -94,8 +105,7 @@ def evaluate(
         "model": sampler.path.name,
         "kind": sampler.manifest.kind,
         "split": real.meta.get("split"),
-        # A generator that learnt from other windows than this training part may have seen the test part.
-        "same_training_part": sampler.manifest.data.get("training_sha256") == real.part("train").fingerprint(),
+        "same_training_part": learnt_from(run, real),
     }
     asked = Asked(repeats, steps, test_part, rhythm, pick_device(device), seed)
     series = sampler.manifest.kind == "series"
@@ -105,6 +115,11 @@ def evaluate(
     write_report(output / "report.html", measured, sampler.manifest, picture)
     tell("done", 1.0)
     return measured
+
+
+def learnt_from(run: Path | str | None, real: Windows) -> bool | None:
+    """Whether a run learnt from this training part; if not, it may have seen the test part. None: not known."""
+    return None if run is None else RunFolder(Path(run)).learnt_from(real.part("train").fingerprint())
 
 
 def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Path, tell: Tell) -> dict[str, Any]:

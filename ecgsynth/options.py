@@ -15,6 +15,7 @@ __all__ = [
     "DEVICE",
     "FORCE",
     "SEED",
+    "SOURCE",
     "STORAGE",
     "WHERE",
     "Band",
@@ -111,6 +112,9 @@ SEED = click.option(
     show_default=True,
     type=click.IntRange(0, 2**64 - 1),
     help="The same seed gives the same result.",
+)
+SOURCE = click.option(
+    "--source", help="What an exported file says of where the data are from; nothing without it, not a file's name."
 )
 FORCE = click.option("--force", is_flag=True, help="Replace what is already there.")
 DEVICE = click.option(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ecgsynth.disclosure import PERSONS
 from ecgsynth.export.manifest import Manifest, TableManifest
 from ecgsynth.files import atomic
 from ecgsynth.windows import Windows
@@ -18,6 +19,9 @@ MEANING = {
     "augmented": "trained on real {what}, rare classes topped up with synthetic ones",
 }
 OTHER_DATA = "this generator did not learn from the training part of these data, so it may have seen the test part"
+UNKNOWN_DATA = (
+    "whether this generator learnt from the training part of these data was not checked; its run folder knows (--run)"
+)
 BY_BEAT = "split by beat: beats of one patient are in all parts, so these figures say nothing about new patients"
 BESIDE = "baseline: real training {what} in the place of the synthetic ones"
 HALVES = "baseline: one random half of the real windows beside the other"
@@ -214,7 +218,7 @@ def notes(measured: dict[str, Any]) -> list[str]:
     if measured["split"] == "beat":
         found.append(BY_BEAT)
     if not measured["same_training_part"]:
-        found.append(OTHER_DATA)
+        found.append(UNKNOWN_DATA if measured["same_training_part"] is None else OTHER_DATA)
     if measured["split"] == "none":
         found.append(NOT_SPLIT)
     if not measured["fidelity"].get("steps_of_paper", True):
@@ -261,7 +265,7 @@ def manifest_text(manifest: Manifest, name: str, size: int) -> str:
         *(made_of_series(manifest) if series else made_of_signal(manifest)),
         ("source", ", ".join(source[key] for key in ("name", "licence") if source.get(key)) or "unnamed"),
         ("cite", source.get("citation", "-")),
-        ("model", f"{training.get('model')}, seed {training.get('config', {}).get('seed')}"),
+        ("model", str(training.get("model"))),
         ("measured", ", ".join(known_figures(metrics)) or "nothing yet"),
         ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a window"),
     ]
@@ -279,9 +283,9 @@ def rows_text(manifest: TableManifest, name: str, size: int) -> str:
     rows = [
         ("makes", f"synthetic rows of {len(manifest.columns)} columns"),
         ("asked for by", listed(asked) if asked else "nothing: this model makes rows as they come"),
-        ("learnt from", f"{data.get('training_rows', 0):,} of {data.get('rows', 0):,} rows"),
+        ("learnt from", f"{count(data, 'training_rows')} of {count(data, 'rows')} rows"),
         ("source", data.get("source", {}).get("name", "unnamed")),
-        ("model", f"{training.get('model')}, seed {training.get('config', {}).get('seed')}"),
+        ("model", str(training.get("model"))),
         ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a row"),
     ]
     lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows), "  columns"]
@@ -291,6 +295,12 @@ def rows_text(manifest: TableManifest, name: str, size: int) -> str:
         for column in manifest.columns
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def count(data: dict[str, Any], name: str) -> str:
+    """A count as a manifest tells it, rounded; a small one it does not tell."""
+    told = data.get(name, "unknown")
+    return f"fewer than {PERSONS}" if told is None else f"{told:,}" if isinstance(told, int) else str(told)
 
 
 def range_of(column: dict[str, Any]) -> str:
@@ -312,7 +322,7 @@ def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
                   f"({manifest.time / manifest.fs_hz:.2f} s), in {manifest.units}"),
         ("channels", ", ".join(manifest.channel_names)),
         ("event", "none" if manifest.event_index is None else f"R peak at sample {manifest.event_index}"),
-        ("learnt from", f"{data.get('training_windows', 0):,} windows of {data.get('training_patients')} patients, "
+        ("learnt from", f"{count(data, 'training_windows')} windows of {count(data, 'training_patients')} patients, "
                         f"split by {data.get('split')}"),
     ]  # fmt: skip
 
@@ -329,9 +339,9 @@ def made_of_series(manifest: Manifest) -> list[tuple[str, str]]:
     if about.get("time"):
         rows.append(("time", f"{about['time']['name']}, a step is {step_of(about['time'])}"))
     split = data.get("split")
-    groups = "not split" if split == "none" else f"of {data.get('training_patients')} groups, split by {split}"
+    groups = "not split" if split == "none" else f"of {count(data, 'training_patients')} groups, split by {split}"
     rows.append(
-        ("learnt from", f"{data.get('training_windows', 0):,} windows" + (", " if split == "none" else " ") + groups)
+        ("learnt from", f"{count(data, 'training_windows')} windows" + (", " if split == "none" else " ") + groups)
     )
     return rows
 

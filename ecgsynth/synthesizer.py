@@ -1,5 +1,6 @@
 """The generator as its users hold it: fit, sample, save, load, export."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -11,6 +12,7 @@ import ecgsynth
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.devices import pick_device
+from ecgsynth.disclosure import LARGEST_SHARE, PERSONS, coarse, persons_behind
 from ecgsynth.ecg import AAMI_MEANINGS
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.files import check_free, write_json
@@ -19,7 +21,7 @@ from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.sampling import Limits, SignalSampler, draw
 from ecgsynth.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.timegan import TimeGANGenerator
-from ecgsynth.training import Progress
+from ecgsynth.training import Progress, announce
 from ecgsynth.validation import validation_score
 from ecgsynth.wgan import Generator
 from ecgsynth.windows import Windows
@@ -53,24 +55,35 @@ class Synthesizer:
         model: str = "rwgan",
         sizes: dict[str, Any] | None = None,
         min_class: int = MIN_CLASS,
+        source: str | None = None,
         device: str = "auto",
         resume: bool = False,
         force: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
+        began: float | None = None,
     ) -> Self:
         """Train on the training part of ``windows``, choose the best step on the validation part, keep both in ``run``.
 
         ``model`` is the recurrent WGAN-GP, rwgan, or timegan; ``sizes`` are settings of WGANConfig or TimeGANConfig
-        other than those that follow from the windows. With ``resume``, a run that
+        other than those that follow from the windows. ``source``: what an exported file says of where a series is
+        from; the windows' own source where that is a public database. With ``resume``, a run that
         was stopped goes on; its settings must be the same. Lower ``min_class`` for experiments only: a class of a few
         windows is learnt as those windows.
         Raises DataError for a class with fewer than ``min_class`` training windows, ConfigError for settings that
-        differ from those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a non-finite loss.
+        differ from those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a loss that ran
+        away. ``began``: when, by time.monotonic, the work began of which a budget is to hold the whole.
         """
+        began = time.monotonic() if began is None else began
         folder = RunFolder(Path(run))
+        if not resume:
+            check_free(folder.path, force=force)
+        announce(on_progress, "finding the space", began)
         learn, check = windows.part("train"), windows.part("validation")
         check_classes(learn, check, min_class)
-        about = {"data": describe(windows, learn), "training": {"model": model, "config": training.to_json()}}
+        about = {
+            "data": describe(windows, learn, source, folder.digest(learn.fingerprint(), resume=resume)),
+            "training": {"model": model, "config": training.to_json()},
+        }
         chosen = pick_device(device)
         planned = plan(model, learn, sizes or {}, training.seed)
         folder.begin(contents(planned, about), resume=resume, force=force)  # the last to refuse, the first to write
@@ -83,6 +96,7 @@ class Synthesizer:
             score=validation_score(learn, check, planned.scaler, limits(about["data"])),
             run=folder,
             on_progress=on_progress,
+            began=began,
         )
         write_json(folder.metrics, reached)
         return cls.load(folder.path)
@@ -158,7 +172,8 @@ class Synthesizer:
         """
         if not measured.get("same_training_part"):
             raise ConfigError(
-                "the report compares the generator with other windows than it learnt from; evaluate it on its own"
+                "the report does not say that the generator learnt from the windows it is compared with; evaluate it "
+                "on those with --run, its run folder"
             )
         kept = ("split", "utility", "fidelity", "privacy")
         self.about["metrics"] = {**self.about["metrics"], **{name: measured[name] for name in kept if name in measured}}
@@ -171,26 +186,46 @@ class Synthesizer:
 
 
 def check_classes(learn: Windows, check: Windows, minimum: int) -> None:
-    """Raise DataError for a class that cannot be learnt or cannot be checked."""
+    """Raise DataError for a class that cannot be learnt, cannot be checked, or is too few persons'."""
     if learn.is_series and len(learn.classes) == 1 and len(learn) < minimum:
         raise DataError(
             f"there are {len(learn)} training windows and at least {minimum} are needed; bring more rows, or cut more "
             "windows from them with a smaller --length or --stride"
         )
+    people, _ = persons_behind(learn.labels, learn.owners, len(learn.classes))
+    least = fewest_persons(learn)
     counts = learn.counts()
-    kept = ",".join(name for name, count in counts.items() if count >= minimum)
+    kept = ",".join(
+        name for (name, count), some in zip(counts.items(), people, strict=True) if count >= minimum and some >= least
+    )
     advice = f"bring more records, or train without it: --classes {kept}"
     if learn.is_series:
         advice = "bring more of its sequences, or leave their rows out"
-    for name, count in counts.items():
+    for (name, count), some in zip(counts.items(), people, strict=True):
         if count < minimum:
             raise DataError(f"class {name} has {count} training windows and at least {minimum} are needed; {advice}")
+        if some < least:
+            raise DataError(
+                f"class {name} is of {some} {'person' if some == 1 else 'persons'} in the training part and at least "
+                f"{least} are needed, for a file tells its classes; {advice}"
+            )
     if not len(check):
         raise DataError("the validation part is empty, so the best step cannot be chosen; bring more windows")
 
 
-def describe(windows: Windows, learn: Windows) -> dict[str, Any]:
-    """What the manifest says of the data: no patient, and no number that is one person's."""
+def fewest_persons(learn: Windows) -> int:
+    """How many persons a class needs: of a signal, whose classes are a standard's words, two; of a user's series,
+    whose are the user's own, PERSONS; and one where no persons are known, or there is but one class, "all".
+    """
+    if learn.owners is None or (learn.is_series and len(learn.classes) == 1):
+        return 1
+    return PERSONS if learn.is_series else 2
+
+
+def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[str, str]) -> dict[str, Any]:
+    """What a run knows of its data: what a file may tell (see disclosure.published_data), and ``private`` things."""
+    named = windows.meta.get("source", {"name": "unnamed"})
+    told = {"name": source or "unnamed"} if windows.is_series or source else named
     return {
         "kind": windows.meta.get("kind", "windows"),
         "fs_hz": windows.fs_hz,
@@ -198,19 +233,29 @@ def describe(windows: Windows, learn: Windows) -> dict[str, Any]:
         "time": windows.values.shape[1],
         "channel_names": list(windows.channel_names),
         "event_index": windows.event_index,
-        "classes": [
-            {"name": name, "meaning": AAMI_MEANINGS.get(name, name), "share": round(float(share), 6)}
-            for name, share in zip(learn.classes, learn.shares(), strict=True)
-        ],
-        "source": windows.meta.get("source", {"name": "unnamed"}),
+        "classes": described_classes(learn),
+        "source": told,
         "split": windows.meta.get("split"),
-        "split_seed": windows.meta.get("split_seed"),
         "band_hz": windows.meta.get("band_hz"),
         "training_windows": len(learn),
         "training_patients": None if learn.groups is None else len(np.unique(learn.groups)),
-        "training_sha256": learn.fingerprint(),
         **({"series": windows.meta["series"]} if windows.is_series else {}),
+        "private": {"source": named, "split_seed": windows.meta.get("split_seed"), "digest": digest},
     }
+
+
+def described_classes(learn: Windows) -> list[dict[str, Any]]:
+    """Each class with its share of the training windows; one of fewer than PERSONS persons only to one digit."""
+    people, largest = persons_behind(learn.labels, learn.owners, len(learn.classes))
+    shared = (people >= PERSONS) & (largest <= LARGEST_SHARE)
+    shares = np.array(
+        [share if alike else coarse(float(share), 1) for share, alike in zip(learn.shares(), shared, strict=True)]
+    )
+    shares /= shares.sum()
+    return [
+        {"name": name, "meaning": AAMI_MEANINGS.get(name, name), "share": round(float(share), 6)}
+        for name, share in zip(learn.classes, shares, strict=True)
+    ]
 
 
 def limits(data: dict[str, Any]) -> Limits | None:
@@ -220,9 +265,14 @@ def limits(data: dict[str, Any]) -> Limits | None:
     columns = [*data["series"]["columns"], *data["series"]["statics"]]
     return Limits(
         steps=np.asarray([column["quantum"] or 0.0 for column in columns], dtype=np.float32),
-        lows=np.asarray([column["lowest"] for column in columns], dtype=np.float32),
-        highs=np.asarray([column["highest"] for column in columns], dtype=np.float32),
+        lows=np.asarray([bound(column["lowest"], -np.inf) for column in columns], dtype=np.float32),
+        highs=np.asarray([bound(column["highest"], np.inf) for column in columns], dtype=np.float32),
     )
+
+
+def bound(told: float | None, otherwise: float) -> float:
+    """A bound of what is made, where there were persons enough to tell one."""
+    return otherwise if told is None else told
 
 
 def contents(planned: Plan, about: dict[str, Any]) -> dict[str, Any]:

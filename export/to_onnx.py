@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.config import TimeGANConfig, WGANConfig
+from ecgsynth.disclosure import published_data, published_training
 from ecgsynth.errors import ArtifactError
 from ecgsynth.export.manifest import KEY, ClassEntry, Manifest
 from ecgsynth.files import atomic, check_free
@@ -203,7 +204,7 @@ def output_names(sampler: SignalSampler) -> list[str]:
 
 def make_manifest(config: WGANConfig | TimeGANConfig, about: dict[str, Any]) -> Manifest:
     """The manifest of a generator, from its settings and what is known of its training."""
-    data = dict(about["data"])
+    data = published_data(about["data"])
     return Manifest(
         kind=data.pop("kind"),
         noise_dim=config.noise_dim,
@@ -214,6 +215,6 @@ def make_manifest(config: WGANConfig | TimeGANConfig, about: dict[str, Any]) -> 
         event_index=data.pop("event_index"),
         classes=tuple(ClassEntry(**entry) for entry in data.pop("classes")),
         data=data,
-        training={**about["training"], "sizes": config.to_json()},
+        training={**published_training(about["training"]), "sizes": config.to_json()},
         metrics=about["metrics"],
     )

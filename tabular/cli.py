@@ -1,5 +1,6 @@
 """The commands of tables: schema, train table, impute, and the evaluation of rows."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from ecgsynth.options import (
     DEVICE,
     FORCE,
     SEED,
+    SOURCE,
     STORAGE,
     WHERE,
     Duration,
@@ -66,6 +68,8 @@ def schema(file: str, output: Path, storage_options: dict[str, Any] | None, *, f
 @click.option("--budget", type=Duration(), help="Train for this long, such as 15min.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Train for so many times as many rows as there are.")
 @click.option("--label", help="The column that cgan and cwgan-gp are told; without it, the last categorical one.")
+@click.option("--person", help="The column that says whose a row is; without it, every row counts as a person.")
+@SOURCE
 @click.option("--n-critic", type=click.IntRange(min=1), help="Critic updates for each one of the generator.")
 @click.option("--batch", type=click.IntRange(min=1), help="Rows in a batch.")
 @click.option("--rate", type=float, help="The optimiser's learning rate.")
@@ -99,6 +103,7 @@ def train_table(
     """
     if options["budget"] is not None and options["epochs"] is not None:
         raise click.UsageError("give --budget or --epochs, not both")
+    began = time.monotonic()
     from ecgsynth.files import check_free
     from ecgsynth.table_files import read_table, stem
     from ecgsynth.tabular.imputer import Imputer
@@ -117,13 +122,14 @@ def train_table(
             frame,
             output,
             schema=known,
-            source={"name": stem(file), "where": conditions(where)},
+            private={"file": stem(file), "where": conditions(where)},
             resume=resume,
             force=force,
             on_progress=on_progress,
+            began=began,
             **settings_of(options),
         )
-    for name, number in made.about["data"].get("untold", {}).items():
+    for name, number in made.about["data"]["private"].get("untold", {}).items():
         called = (
             "category that fewer than ten rows have is"
             if number == 1
@@ -149,7 +155,7 @@ def settings_of(options: dict[str, Any]) -> dict[str, Any]:
         "networks": networks,
         "training": {name: value for name, value in training.items() if value is not None},
         "budget_s": options["budget"],
-        **{name: options[name] for name in ("model", "epochs", "label", "device", "seed")},
+        **{name: options[name] for name in ("model", "epochs", "label", "person", "source", "device", "seed")},
     }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgsynth.checkpoint import RunFolder
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.files import check_free, write_json
 from ecgsynth.table_files import read_table
@@ -20,6 +21,7 @@ from ecgsynth.tabular.privacy import privacy
 from ecgsynth.tabular.quality import MOST, quality
 from ecgsynth.tabular.report import write_report
 from ecgsynth.tabular.schema import Column, Schema
+from ecgsynth.tabular.synthesizer import asked_rows, owners_in, split_rows
 from ecgsynth.tabular.utility import utility
 
 __all__ = ["RANGES", "Sampler", "Split", "evaluate_table", "fidelity"]
@@ -40,15 +42,15 @@ RANGES = {
     "boosting": (0.5, 0.0, 1.0),
 }
 
-Split = Callable[[int, int, float], tuple[NDArray[np.int64], NDArray[np.int64]]]
+Split = Callable[[int, int, float, NDArray[np.int64] | None], tuple[NDArray[np.int64], NDArray[np.int64]]]
 Tell = Callable[[str, float], None]
 
 
 class Sampler(Protocol):
     """What a generator of tables offers: rows, and what it says of itself.
 
-    manifest: columns (each a mapping of what its schema.Column has, and more), data (rows, split_seed,
-    validation_share, plain_sha256: ``plain.fingerprint`` of the table), training, metrics.
+    manifest: columns (each a mapping of what its schema.Column has, and more), data (validation_share, person),
+    training, metrics.
     """
 
     @property
@@ -65,7 +67,7 @@ class Real:
     learn: pd.DataFrame
     unseen: pd.DataFrame
     test: pd.DataFrame | None
-    same_table: bool  # that the generator was given, as far as it says
+    same_table: bool | None  # that the generator was given, None where that is not known
 
 
 def evaluate_table(
@@ -77,16 +79,18 @@ def evaluate_table(
     target: str | None = None,
     repeats: int | None = None,
     seed: int = 0,
+    run: Path | str | None = None,
     force: bool = False,
     split: Split | None = None,
     on_progress: Tell | None = None,
 ) -> dict[str, Any]:
     """Measure likeness, privacy and, with a ``target``, utility of ``sampler`` against the table it was given.
 
-    ``real``: that table, of which the generator held some rows out; ``split(n, seed, share)`` says which (unless told,
-    synthesizer.split_rows). ``test``: a table of other rows for the utility test; without it, the held-out rows serve.
-    ``repeats``: times that the utility test is made, 3 unless told. ``on_progress(stage, done)`` is told of the share
-    done, 0 to 1.
+    ``real``: that table, of which the generator held some rows out; ``split(n, seed, share, owners)`` says which
+    (unless told, synthesizer.split_rows). ``run``: the generator's run folder, which knows by what seed the table was
+    split and whether it is that table; without it the rows are split by ``seed``. ``test``: a table of other rows for
+    the utility test; without it, the held-out rows serve. ``repeats``: times that the utility test is made, 3 unless
+    told. ``on_progress(stage, done)`` is told of the share done, 0 to 1.
     Writes metrics.json, report.html and pictures to the folder ``output``. Raises DataError for a table of other
     columns, ArtifactError for a folder in the way, ConfigError for fewer repeats than one.
     """
@@ -96,7 +100,7 @@ def evaluate_table(
     if repeats < 1:
         raise ConfigError(f"the utility test must be repeated at least once, got {repeats}")
     schema = schema_of(sampler.manifest.columns)
-    rows = real_rows(sampler, schema, real, test, split)
+    rows = real_rows(sampler, schema, real, test, split or split_rows, run, seed)
     tell("likeness", 0.02)
     synthetic = sampler.frame(min(len(rows.whole), MOST), seed=seed)
     measured: dict[str, Any] = {
@@ -158,20 +162,18 @@ def real_rows(
     schema: Schema,
     real: Path | str | pd.DataFrame,
     test: Path | str | pd.DataFrame | None,
-    split: Split | None,
+    split: Split,
+    run: Path | str | None,
+    seed: int,
 ) -> Real:
     """The rows of the real table that the generator was given, split as they were when it learnt from them."""
-    if split is None:
-        from ecgsynth.tabular.synthesizer import split_rows  # here, for it needs torch
-
-        split = split_rows
     whole, data = table_of(real), sampler.manifest.data
-    where = data.get("source", {}).get("where")
-    if where:
-        from ecgsynth.tabular.synthesizer import asked_rows
-
-        whole = asked_rows(whole, where).reset_index(drop=True)
-    learn, check = split(len(whole), int(data["split_seed"]), float(data["validation_share"]))
+    folder = None if run is None else RunFolder(Path(run))
+    private = {} if folder is None else folder.read_config().get("data", {}).get("private", {})
+    if private.get("where"):
+        whole = asked_rows(whole, private["where"]).reset_index(drop=True)
+    owners = owners_in(whole, data["person"]) if "person" in data else None
+    learn, check = split(len(whole), int(private.get("split_seed", seed)), float(data["validation_share"]), owners)
     if min(len(learn), len(check)) < FOLDS:
         raise DataError(
             f"the table has {len(learn)} rows to learn from and {len(check)} held out; both need at least {FOLDS}"
@@ -181,7 +183,7 @@ def real_rows(
         learn=whole.iloc[learn].reset_index(drop=True),
         unseen=whole.iloc[check].reset_index(drop=True),
         test=None if test is None else table_of(test),
-        same_table=data.get("rows") == len(whole) and data.get("plain_sha256") in (None, fingerprint(whole, schema)),
+        same_table=None if folder is None else folder.learnt_from(fingerprint(whole, schema)),
     )
 
 

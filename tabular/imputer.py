@@ -1,5 +1,6 @@
 """The imputer of tables as its users hold it: fit, load, impute."""
 
+import time
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -18,7 +19,7 @@ from ecgsynth.tabular.gain_space import GainSpace
 from ecgsynth.tabular.models import IMPUTER, training_of
 from ecgsynth.tabular.schema import Schema
 from ecgsynth.tabular.synthesizer import prepared
-from ecgsynth.training import Progress
+from ecgsynth.training import Progress, announce
 
 __all__ = ["Imputer"]
 
@@ -44,11 +45,14 @@ class Imputer:
         networks: dict[str, Any] | None = None,
         training: dict[str, Any] | None = None,
         label: str | None = None,
-        source: dict[str, Any] | None = None,
+        person: str | None = None,
+        source: str | None = None,
+        private: dict[str, Any] | None = None,
         device: str = "auto",
         resume: bool = False,
         force: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
+        began: float | None = None,
     ) -> Self:
         """Learn from the rows of a pandas data frame, with holes or without, to fill the holes of such rows.
 
@@ -56,10 +60,12 @@ class Imputer:
         """
         if label is not None:
             raise ConfigError("gain fills holes of any column, and is told no label; leave it out")
+        began = time.monotonic() if began is None else began
         folder = RunFolder(Path(run))
         if not resume:
             check_free(folder.path, force=force)
-        schema, arrays, learn, check = prepared(frame, schema, seed)
+        announce(on_progress, "finding the scales", began)
+        schema, arrays, _, learn, check = prepared(frame, schema, seed, person)
         config_of_training = training_of(model, training or {}, len(learn), epochs=epochs, budget_s=budget_s, seed=seed)
         space = GainSpace.fit(schema, {name: values[learn] for name, values in arrays.items()})
         unknown = set(networks or {}) - {field.name for field in fields(GainConfig)}
@@ -67,7 +73,13 @@ class Imputer:
             raise ConfigError(f"gain has no {', '.join(sorted(unknown))}; leave it out")
         config = space.config(**(networks or {}))
         versions = {"ecgsynth": ecgsynth.__version__, "torch": torch.__version__.split("+")[0]}
-        data = {"kind": "table", "source": source or {"name": "unnamed"}, "rows": len(frame), "space": space.to_json()}
+        data = {
+            "kind": "table",
+            "source": {"name": source or "unnamed"},
+            "rows": len(frame),
+            "space": space.to_json(),
+            "private": private or {},
+        }
         told = {"model": IMPUTER, "config": config_of_training.to_json(), "versions": versions}
         folder.begin({"config": config.to_json(), "data": data, "training": told}, resume=resume, force=force)
         schema.save(folder.path / "schema.json", force=True)
@@ -80,6 +92,7 @@ class Imputer:
             score=found_again(config, rows[check], known[check], seed),
             run=folder,
             on_progress=on_progress,
+            began=began,
         )
         write_json(folder.metrics, reached)
         return cls.load(folder.path)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.checkpoint import RunFolder
@@ -88,11 +89,13 @@ def plan(
     networks: dict[str, Any],
     label: str | None,
     rng: np.random.Generator,
+    owners: NDArray[np.int64] | None = None,
 ) -> Plan:
     """The encoding of ``model``, found in canonical columns of the training rows, and its settings.
 
-    ``networks`` are settings of ChainConfig or TableConfig to be set by hand. Raises ConfigError for an unknown model
-    or setting, or a label that is no categorical column, DataError for columns that cannot be learnt.
+    owners: (rows,) the person of each row, or None where every row is one. networks: settings of ChainConfig or
+    TableConfig to be set by hand. Raises ConfigError for an unknown model or setting, or a label that is no categorical
+    column, DataError for columns that cannot be learnt.
     """
     check_model(model)
     networks = dict(networks)
@@ -100,7 +103,7 @@ def plan(
         raise ConfigError(f"the default model has no critic, and no {', '.join(sorted(set(networks) - {'hidden'}))}")
     if label is not None and (model == DEFAULT or PRESETS[model].networks.get("condition") != "label"):
         raise ConfigError(f"the model {model} is told no label; leave it out, or choose cgan or cwgan-gp")
-    encoding = Encoding.fit(schema, arrays, "cells" if model == DEFAULT else "modes", rng)
+    encoding = Encoding.fit(schema, arrays, "cells" if model == DEFAULT else "modes", rng, owners)
     sizes: dict[str, Any] = {"sizes": encoding.sizes, "positioned": encoding.positioned, "askable": encoding.askable}
     if model == DEFAULT:
         if len(networks.get("hidden", (1,))) != 1:
@@ -133,12 +136,17 @@ def fit(
     score: Callable[[Any], float],
     run: RunFolder,
     on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
 ) -> dict[str, Any]:
     """Train what was planned on encoded rows; see training.train for what comes back and what is raised."""
     shares = planned.encoding.shares
     if isinstance(planned.config, ChainConfig):
-        return fit_chain(planned.config, training, codes, shares, score=score, run=run, on_progress=on_progress)
-    return fit_gan(planned.config, training, codes, positions, shares, score=score, run=run, on_progress=on_progress)
+        return fit_chain(
+            planned.config, training, codes, shares, score=score, run=run, on_progress=on_progress, began=began
+        )
+    return fit_gan(
+        planned.config, training, codes, positions, shares, score=score, run=run, on_progress=on_progress, began=began
+    )
 
 
 def score_of(planned: Plan, arrays: dict[str, Any], device: torch.device) -> Callable[[Any], float]:

@@ -46,6 +46,10 @@ BASELINE = "baseline: one random half of the real rows beside the other"
 OTHER_TABLE = (
     "this is another table than the one that the generator learnt from, so which rows were held out is not known"
 )
+UNKNOWN_TABLE = (
+    "whether the generator learnt from this table, and which rows it held out, was not checked; its run folder knows "
+    "(--run)"
+)
 PICKED = "the held-out rows chose the best of the training's checkpoints; nothing else of them was learnt"
 SHOWS_REAL = "this report shows what the real table is like: it is for those who may see the table"
 STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
@@ -129,7 +133,7 @@ def notes(measured: dict[str, Any]) -> list[str]:
         "columns as trends: those that are associated in the real table"
     )
     if not measured["same_table"]:
-        found.append(OTHER_TABLE)
+        found.append(UNKNOWN_TABLE if measured["same_table"] is None else OTHER_TABLE)
     if measured.get("utility", {}).get("test") == "held-out rows":
         found.append("the utility test is of the held-out rows; no test table was given")
     if rows["real"] > caps["detection"]:

@@ -1,5 +1,6 @@
 """The generator of table rows as its users hold it: fit, sample, save, load, export."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 import ecgsynth
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.devices import pick_device
-from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.disclosure import published_data, published_training
+from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.table_sampler import Rows, check_rows, restore
 from ecgsynth.files import check_free, write_json
@@ -21,7 +23,7 @@ from ecgsynth.tabular.models import DEFAULT, IMPUTER, fit, generator_of, plan, s
 from ecgsynth.tabular.plain import fingerprint
 from ecgsynth.tabular.row_sampler import RowSampler
 from ecgsynth.tabular.schema import Schema
-from ecgsynth.training import Progress
+from ecgsynth.training import Progress, announce
 
 __all__ = ["CHECK_SHARE", "TableSynthesizer", "asked_rows", "prepared", "split_rows"]
 
@@ -51,11 +53,14 @@ class TableSynthesizer:
         networks: dict[str, Any] | None = None,
         training: dict[str, Any] | None = None,
         label: str | None = None,
-        source: dict[str, Any] | None = None,
+        person: str | None = None,
+        source: str | None = None,
+        private: dict[str, Any] | None = None,
         device: str = "auto",
         resume: bool = False,
         force: bool = False,
         on_progress: Callable[[Progress], None] | None = None,
+        began: float | None = None,
     ) -> Self:
         """Train on nine tenths of the rows of ``frame``, choose the best step on the others, keep it in ``run``.
 
@@ -63,29 +68,39 @@ class TableSynthesizer:
         model: a preset of tabular.models; networks, training: settings of them that differ from the preset's.
         It is trained for so many epochs or, where there is a budget, for so many seconds.
         label: the column that a conditional GAN is told; without it the last categorical one.
-        source: what the manifest says of where the rows are from.
+        person: the column that says whose a row is; without it every row is a person. It is made anew, no person is in
+        both parts, and persons are counted, not rows, wherever something is published.
+        source: what an exported file says of where the rows are from; private: what only the run folder does.
         With ``resume``, a run that was stopped goes on; its settings must be the same.
         Raises DataError for rows that cannot be learnt from, ConfigError for settings that cannot be or differ from
-        those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a non-finite loss.
+        those of the run, ArtifactError for a folder in the way, TrainingDivergedError on a loss that ran away.
+        ``began``: when, by time.monotonic, the work began of which a budget is to hold the whole.
         """
+        began = time.monotonic() if began is None else began
         folder = RunFolder(Path(run))
         if not resume:
             check_free(folder.path, force=force)
-        schema, arrays, learn, check = prepared(frame, schema, seed)
+        announce(on_progress, "finding the codes", began)
+        schema, arrays, owners, learn, check = prepared(frame, schema, seed, person)
         rng = np.random.default_rng(seed)
-        planned = plan(model, schema, picked(arrays, learn), networks or {}, label, rng)
+        whose = None if owners is None else owners[learn]
+        planned = plan(model, schema, picked(arrays, learn), networks or {}, label, rng, whose)
         pack = getattr(planned.config, "pack", 1)
         config = training_of(model, training or {}, len(learn), epochs=epochs, budget_s=budget_s, seed=seed, pack=pack)
         about: dict[str, dict[str, Any]] = {
             "data": {
                 "kind": "table",
-                "source": source or {"name": "unnamed"},
+                "source": {"name": source or "unnamed"},
                 "rows": len(frame),
                 "training_rows": len(learn),
-                "split_seed": seed,
                 "validation_share": CHECK_SHARE,
-                "untold": untold(schema, planned.encoding),
-                "plain_sha256": fingerprint(frame, schema),
+                **({} if person is None else {"person": person}),
+                "private": {
+                    **(private or {}),
+                    "split_seed": seed,
+                    "untold": untold(schema, planned.encoding),
+                    "digest": folder.digest(fingerprint(frame, schema), resume=resume),
+                },
             },
             "training": {"model": model, "label": label, "config": config.to_json()},
         }
@@ -105,6 +120,7 @@ class TableSynthesizer:
             score=score_of(planned, picked(arrays, check), chosen),
             run=folder,
             on_progress=on_progress,
+            began=began,
         )
         write_json(folder.metrics, reached)
         return cls.load(folder.path)
@@ -150,8 +166,8 @@ class TableSynthesizer:
         return TableManifest(
             noise_dim=self.sampler.noise_dim,
             columns=tuple(described(self.schema, self.sampler)),
-            data=self.about["data"],
-            training={**self.about["training"], "sizes": self.sampler.generator.config.to_json()},  # type: ignore[union-attr,operator]
+            data=published_data(self.about["data"]),
+            training={**published_training(self.about["training"]), "sizes": self.sampler.generator.config.to_json()},  # type: ignore[union-attr,operator]
             metrics=self.about["metrics"],
         )
 
@@ -167,7 +183,10 @@ class TableSynthesizer:
         Raises ConfigError if the generator was measured against another table than it was trained on.
         """
         if not measured.get("same_table"):
-            raise ConfigError("the report compares the generator with another table than it learnt from; use its own")
+            raise ConfigError(
+                "the report does not say that the generator learnt from the table it is compared with; evaluate it on "
+                "that table with --run, its run folder"
+            )
         kept = ("quality", "utility", "detection", "privacy")
         found = {name: measured[name] for name in kept if name in measured}
         if "utility" in found and not self.tells(found["utility"]["target"], found["utility"].get("positive")):
@@ -180,23 +199,58 @@ class TableSynthesizer:
         return any(category in {str(value) for value in categories} for categories in told)
 
 
-def prepared(frame: Any, schema: Schema | None, seed: int) -> tuple[Schema, Rows, NDArray[np.int64], NDArray[np.int64]]:
-    """The whole schema of a data frame, its columns as arrays, and which rows are learnt from and which kept apart.
+def prepared(
+    frame: Any, schema: Schema | None, seed: int, person: str | None = None
+) -> tuple[Schema, Rows, NDArray[np.int64] | None, NDArray[np.int64], NDArray[np.int64]]:
+    """The whole schema of a data frame, its columns as arrays, whose each row is where that is known, and which rows
+    are learnt from and which kept apart.
 
-    Raises DataError for too few rows, or columns that cannot be learnt from.
+    Raises DataError for too few rows or persons, or columns that cannot be learnt from.
     """
     if len(frame) < MIN_ROWS:
         raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
+    owners = None if person is None else owners_in(frame, person)
     schema = Schema.infer(frame) if schema is None else schema.completed(frame)
+    if person is not None and person in schema.names and schema[person].kind != "identifier":
+        raise ConfigError(
+            f"the schema says that column {person!r} is {schema[person].kind}, but it says whose a row is; make it an "
+            "identifier, or take it out of the schema"
+        )
     arrays = schema.arrays(frame)
-    return schema, arrays, *split_rows(len(frame), seed)
+    return schema, arrays, owners, *split_rows(len(frame), seed, owners=owners)
 
 
-def split_rows(n: int, seed: int, share: float = CHECK_SHARE) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that are learnt from and those that are kept apart, at random by ``seed``, each in order."""
-    order = np.random.default_rng(seed).permutation(n)
-    cut = max(1, round(share * n))
-    return np.sort(order[cut:]), np.sort(order[:cut])
+def owners_in(frame: Any, person: str) -> NDArray[np.int64]:
+    """(rows,) the person of each row as a number; ConfigError where there is no such column, DataError where the
+    person of a row is missing, or there are too few to keep some apart.
+    """
+    pandas = require("pandas", "training on a table")
+    if person not in frame.columns:
+        raise ConfigError(f"there is no column {person!r} that says whose a row is; there are {', '.join(frame)}")
+    missing = int(frame[person].isna().sum())
+    if missing:
+        raise DataError(f"column {person!r} says whose a row is, and is missing in {missing} rows; fill or drop them")
+    owners = np.asarray(pandas.factorize(frame[person])[0], dtype=np.int64)
+    if owners.max(initial=0) < 2:
+        raise DataError(f"column {person!r} has fewer than three persons; some are needed to learn and one to check by")
+    return owners
+
+
+def split_rows(
+    n: int, seed: int, share: float = CHECK_SHARE, owners: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows that are learnt from and those that are kept apart, at random by ``seed``, each in order.
+
+    owners: (n,) the person of each row, none of whom is then in both
+    """
+    rng = np.random.default_rng(seed)
+    if owners is None:
+        order = rng.permutation(n)
+        cut = max(1, round(share * n))
+        return np.sort(order[cut:]), np.sort(order[:cut])
+    people = rng.permutation(int(owners.max()) + 1)
+    apart = np.isin(owners, people[: max(1, round(share * len(people)))])
+    return np.flatnonzero(~apart), np.flatnonzero(apart)
 
 
 def asked_rows(frame: Any, where: dict[str, str]) -> Any:

@@ -33,12 +33,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write_table(path: Path) -> None:
-    """Twenty people in two wards, a row every ten minutes; a note that is no number."""
+    """Thirty-two people in two wards, a row every ten minutes; a note that is no number."""
     rng = np.random.default_rng(0)
     with path.open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(HEADER)
-        for person in range(20):
+        for person in range(32):
             age = int(rng.integers(20, 90))
             wave = np.sin(np.arange(24) / 3 + rng.uniform(0, 6)) + 0.1 * rng.normal(size=24)
             for step, value in enumerate(wave):
@@ -62,7 +62,7 @@ def way(works: Say, tmp_path_factory: pytest.TempPathFactory) -> Path:
             ),
             "export": works("export", folder / "run", "-o", model),
             "evaluate": works(
-                *("evaluate", model, "--real", folder / "table.csv", "-o", folder / "report"),
+                *("evaluate", model, "--real", folder / "table.csv", "--run", folder / "run", "-o", folder / "report"),
                 *("--repeats", 2, "--steps", 2, "--device", "cpu"),
             ),
             "info": works("info", model),
@@ -84,7 +84,7 @@ def said(way: Path, command: str) -> str:
 
 def test_train_says_what_was_read_and_what_was_reached(way: Path) -> None:
     text = said(way, "train")
-    assert "180 windows of 8 steps of flow, pulse, age: A 90, B 90" in text
+    assert "288 windows of 8 steps of flow, pulse, age: A 144, B 144" in text
     assert "left out column note: it is not numeric" in text
     reached = json.loads((way / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert f"best step {reached['best_step']} of 3, validation score {reached['validation_score']:.3f}" in text
@@ -97,8 +97,8 @@ def test_info_says_what_a_person_wants_to_know(way: Path) -> None:
         "statics      age",
         "when, a step is 10 minutes",
         "groups, split by group",
-        "table",
-        "rwgan, seed 0",
+        "source       unnamed",  # the file's name is the user's
+        "model        rwgan",
     ):
         assert what in text, what
     assert "discriminative score" not in text

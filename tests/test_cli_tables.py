@@ -115,7 +115,7 @@ def test_sample_with_conditions_gives_exact_counts(works: Say, way: Path, tmp_pa
 def test_evaluate_leaves_figures_and_a_page(works: Say, way: Path, tmp_path: Path) -> None:
     text = works(
         *("evaluate", way / "adult.onnx", "--real", way / "adult.csv", "--test", way / "adult-test.csv"),
-        *("--target", "class", "--repeats", 1, "-o", tmp_path / "report"),
+        *("--target", "class", "--repeats", 1, "--run", way / "t", "-o", tmp_path / "report"),
     )
     measured = json.loads((tmp_path / "report" / "metrics.json").read_text(encoding="utf-8"))
     assert measured["same_table"] is True
@@ -129,7 +129,7 @@ def test_rows_of_one_class_are_learnt_from(works: Say, way: Path, tmp_path: Path
     content = json.loads((tmp_path / "t" / "config.json").read_text(encoding="utf-8"))
     real = pd.read_csv(way / "adult.csv")
     assert content["data"]["rows"] == (real["class"] == ">50K").sum()
-    assert content["data"]["source"]["where"] == {"class": ">50K"}
+    assert content["data"]["private"]["where"] == {"class": ">50K"}
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -373,4 +373,4 @@ def test_choices_are_those_of_the_library() -> None:
 def test_the_sampler_of_a_table_is_what_load_gives(way: Path) -> None:
     sampler = ecgsynth.load(way / "adult.onnx")
     assert isinstance(sampler, TableSampler)
-    assert sampler.manifest.data["source"] == {"name": "adult", "where": {}}
+    assert sampler.manifest.data["source"] == {"name": "unnamed"}  # the file's name is the user's

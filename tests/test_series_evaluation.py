@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ecgsynth.checkpoint import RunFolder
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.evaluation import copied, evaluate, real_windows
 from ecgsynth.export.manifest import ClassEntry, Manifest
@@ -47,6 +48,13 @@ def write(path: Path, classes: tuple[str, ...], n: int = 400) -> tuple[Path, Ser
     return path, SeriesOptions(length=LENGTH, id="id", label="kind")
 
 
+def run_of(folder: Path, fingerprint: str, **private: Any) -> Path:
+    """A run folder that learnt from data of this fingerprint."""
+    run = RunFolder(folder)
+    run.write_config({"data": {"private": {**private, "digest": run.digest(fingerprint)}}})
+    return folder
+
+
 class Fake:
     """A generator that cuts new windows from new series of the same kind."""
 
@@ -55,8 +63,7 @@ class Fake:
         self.real = real
         learn = real.part("train")
         data = {"kind": "series", "source": real.meta["source"], "series": real.meta["series"]}
-        data |= {"split": real.meta["split"], "split_seed": real.meta["split_seed"]}
-        data |= {"training_windows": len(learn), "training_sha256": learn.fingerprint()}
+        data |= {"split": real.meta["split"], "training_windows": len(learn)}
         data |= {"training_patients": None if learn.groups is None else len(np.unique(learn.groups))}
         known: dict[str, Any] = {"kind": "series", "noise_dim": 7, "time": LENGTH, "fs_hz": real.fs_hz}
         known |= {"units": "as given", "channel_names": real.channel_names, "event_index": None, "data": data}
@@ -109,6 +116,7 @@ def reported(folder: Path, kind: str, classes: tuple[str, ...]) -> dict[str, Any
             folder / "report",
             repeats=2,
             steps=3,
+            run=None if kind == "none" else run_of(folder / "run", real.part("train").fingerprint()),
             device="cpu",
             on_progress=lambda stage, done: told.append((stage, done)),
         )
@@ -140,7 +148,7 @@ def test_a_folder_holds_figures_a_picture_and_a_report(which: str, request: pyte
     assert json.loads((made["out"] / "metrics.json").read_text(encoding="utf-8")) == made["measured"]
     measured = made["measured"]
     assert (measured["model"], measured["kind"]) == ("stocks.onnx", "series")
-    assert measured["same_training_part"] is True
+    assert measured["same_training_part"] is (None if which == "whole" else True)
     assert list(measured["fidelity"]["measures"]) == list(RANGES)
     assert measured["fidelity"]["repeats"] == 2
     assert ("utility" in measured) == (which == "labelled")
@@ -251,20 +259,30 @@ def test_other_columns_are_refused(tmp_path: Path, grouped: dict[str, Any]) -> N
 
 
 def test_a_generator_of_other_windows_is_told_of(tmp_path: Path, grouped: dict[str, Any]) -> None:
-    fake = Fake(grouped["real"])
-    fake.manifest.data["training_sha256"] = "another"
-    measured = evaluate(fake, grouped["real"], tmp_path / "report", repeats=1, steps=1, device="cpu")
+    fake, run = Fake(grouped["real"]), run_of(tmp_path / "run", "another")
+    measured = evaluate(fake, grouped["real"], tmp_path / "report", repeats=1, steps=1, run=run, device="cpu")
     assert measured["same_training_part"] is False
     assert "did not learn from the training part" in table_text(measured)
+
+
+def test_without_its_run_folder_it_is_not_known_what_it_learnt_from(whole: dict[str, Any]) -> None:
+    assert whole["measured"]["same_training_part"] is None
+    assert "was not checked; its run folder knows (--run)" in table_text(whole["measured"])
 
 
 @pytest.mark.parametrize("which", ["grouped", "whole", "labelled"])
 def test_the_table_is_cut_as_it_was_learnt(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     made = request.getfixturevalue(which)
     made["fake"].manifest.data["series"] = json.loads(json.dumps(made["fake"].manifest.data["series"]))
-    again = real_windows(made["table"], made["fake"])
-    assert np.array_equal(again.values, made["real"].values)
-    assert again.part("train").fingerprint() == made["fake"].manifest.data["training_sha256"]
+    learn = made["real"].part("train").fingerprint()
+    for again in (
+        real_windows(made["table"], made["fake"]),
+        real_windows(made["table"], made["fake"], run_of(tmp_path / "run", learn, split_seed=0), seed=5),
+    ):
+        assert np.array_equal(again.values, made["real"].values)
+        assert again.part("train").fingerprint() == learn
+    other = real_windows(made["table"], made["fake"], seed=5)  # by another seed, other groups are learnt from
+    assert (other.part("train").fingerprint() == learn) == (which == "whole")
     made["real"].save(tmp_path / "windows.npz")
     assert np.array_equal(real_windows(tmp_path / "windows.npz", made["fake"]).values, made["real"].values)
 
@@ -342,7 +360,7 @@ def test_a_manifest_as_text(grouped: dict[str, Any], whole: dict[str, Any], labe
     groups = len(set(grouped["real"].part("train").groups))
     assert f"windows of {groups} groups, split by group\n" in text
     assert "source       table\n" in text
-    assert "model        timegan, seed 3\n" in text
+    assert "model        timegan\n" in text
     for foreign in ("classes", "Hz", "event", "time ", "statics", "patients"):
         assert foreign not in text
     assert f"{len(whole['real']):,} windows, not split\n" in manifest_text(whole["fake"].manifest, "m", 0)

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import ecgsynth
+from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import ClassifierConfig, TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.long_table import rows
@@ -29,11 +30,11 @@ SIZES: dict[str, dict[str, Any]] = {
 }
 TRAINING = TrainConfig(steps=6, batch=12, validations=2)
 LENGTH = 8
-PEOPLE, STEPS = 20, 24
+PEOPLE, STEPS = 32, 24
 
 
 def table(seed: int = 0) -> pd.DataFrame:
-    """Twenty people in two wards: a wave, whole numbers, tenths above zero, and an age that stays."""
+    """Thirty-two people in two wards: a wave, whole numbers, tenths above zero, and an age that stays."""
     rng = np.random.default_rng(seed)
     frames = []
     for person in range(PEOPLE):
@@ -110,7 +111,8 @@ def test_a_run_folder_remembers_the_table(run: Path, exported: Path, windows: Wi
     assert content["data"]["series"] == wanted
     assert [column["name"] for column in wanted["columns"]] == ["flow", "pulse", "dose"]
     assert ecgsynth.load(exported).manifest.data["series"] == wanted
-    assert content["data"]["training_sha256"] == windows.part("train").fingerprint()  # of the table, not of the shifts
+    assert RunFolder(run).learnt_from(windows.part("train").fingerprint())  # from the table, not from the shifts
+    assert not RunFolder(run).learnt_from(windows.part("test").fingerprint())
     made = Synthesizer.load(run).sample(3, seed=1)
     back = rows(made, content["data"]["series"], 0)
     assert list(back) == ["who", "step", "when", "ward", "flow", "pulse", "dose", "age"]
@@ -160,7 +162,7 @@ def test_values_come_in_the_steps_of_their_column_and_within_its_bounds(run: Pat
     least, told = values[0, 0, [0, 2]], np.take(lowest, [0, 2])
     assert (values[:, :, [0, 2]] == least).all()
     assert (least >= told - 1e-6).all()
-    assert least == pytest.approx(told, abs=0.1)  # where a channel is taken as scores, the mean of more rows
+    assert least == pytest.approx(told, abs=0.2)  # where a channel is taken as scores, the mean of more rows
 
 
 def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgsynth.checkpoint import RunFolder
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.tabular.evaluation import evaluate_table, schema_of
 from ecgsynth.tabular.plain import fingerprint
@@ -42,10 +43,19 @@ def table(seed, n=ROWS):
     )
 
 
-def split(n, seed, share):
+def split(n, seed, share, owners=None):
     order = np.random.default_rng(seed).permutation(n)
     cut = round(share * n)
     return np.sort(order[cut:]), np.sort(order[:cut])
+
+
+def run_of(folder, frame, **private):
+    """A run folder that learnt from this table."""
+    run = RunFolder(folder)
+    run.write_config(
+        {"data": {"private": {"split_seed": 0, **private, "digest": run.digest(fingerprint(frame, SCHEMA))}}}
+    )
+    return folder
 
 
 class Fake:
@@ -54,7 +64,7 @@ class Fake:
     path = "folder/fake.onnx"
 
     def __init__(self, rows=None, **data):
-        known = {"rows": ROWS, "split_seed": 0, "validation_share": 0.2, "plain_sha256": fingerprint(table(0), SCHEMA)}
+        known = {"rows": ROWS, "validation_share": 0.2}
         columns = tuple({**dataclasses.asdict(column), "output": "column_0"} for column in SCHEMA.columns)
         self.manifest = SimpleNamespace(
             columns=columns, data=known | data, training={"model": "fake", "config": {}}, metrics={"score": 0.5}
@@ -78,6 +88,7 @@ def unpictured(monkeypatch):
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "deep"
+    run = run_of(tmp_path_factory.mktemp("run"), table(0))
     told = []
     sampler = Fake()
     measured = evaluate_table(
@@ -87,6 +98,7 @@ def honest(tmp_path_factory):
         test=table(1, 100),
         target="ill",
         repeats=2,
+        run=run,
         split=split,
         on_progress=lambda stage, done: told.append((stage, done)),
     )
@@ -156,7 +168,8 @@ def test_the_text_for_the_terminal(honest):
 def test_a_generator_that_copies_is_found_out(tmp_path, unpictured):
     learn, _ = split(ROWS, 0, 0.2)
     rows = table(0).iloc[learn].reset_index(drop=True)
-    found = evaluate_table(Fake(rows), table(0), tmp_path / "r", split=split, seed=3)
+    run = run_of(tmp_path / "run", table(0))
+    found = evaluate_table(Fake(rows), table(0), tmp_path / "r", run=run, split=split, seed=3)
     assert "utility" not in found
     assert found["privacy"]["copies_share"] == 1
     assert found["privacy"]["copies_share_unseen"] == 0
@@ -166,18 +179,24 @@ def test_a_generator_that_copies_is_found_out(tmp_path, unpictured):
 
 
 def test_another_table_is_told_from_that_which_was_learnt(tmp_path, unpictured):
-    found = evaluate_table(Fake(rows=table(5)), table(2), tmp_path / "a", split=split)
-    assert not found["same_table"]
+    run = run_of(tmp_path / "run", table(0))
+    found = evaluate_table(Fake(rows=table(5)), table(2), tmp_path / "a", run=run, split=split)
+    assert found["same_table"] is False
     assert "another table" in table_text(found)
+    found = evaluate_table(Fake(rows=table(5)), table(2), tmp_path / "b", split=split)
+    assert found["same_table"] is None
+    assert "its run folder knows (--run)" in table_text(found)
 
 
 def test_a_generator_of_some_rows_is_measured_against_those(tmp_path, unpictured):
     found = evaluate_table(
-        Fake(table(5)[lambda frame: frame["ill"] == "yes"], source={"name": "a", "where": {"ill": "yes"}}),
+        Fake(table(5)[lambda frame: frame["ill"] == "yes"]),
         table(0),
         tmp_path / "r",
+        run=run_of(tmp_path / "run", table(0)[lambda frame: frame["ill"] == "yes"], where={"ill": "yes"}),
         split=split,
     )
+    assert found["same_table"]
     assert found["rows"]["real"] == (table(0)["ill"] == "yes").sum()
     assert found["columns"][2]["real"]["shares"] == {"yes": 1.0}
 
