@@ -197,8 +197,8 @@ class Column:
             broken = ~np.isnan(values) & (values != np.round(values))
             if broken.any():
                 raise DataError(
-                    f"column {self.name!r} has {values[broken.argmax()]:g} in row {broken.argmax() + 1}, and the "
-                    "schema says integer; correct the value or set the kind to continuous"
+                    f"column {self.name!r} has no whole number in row {broken.argmax() + 1}, and the schema says "
+                    "integer; correct the value or set the kind to continuous"
                 )
         return values
 
@@ -221,8 +221,8 @@ class Column:
         broken = known & np.isnan(values)
         if broken.any():
             raise DataError(
-                f"column {self.name!r} has {held.said(broken.argmax())} in row {broken.argmax() + 1}, which is no "
-                f"time of the format {self.format!r}; correct the value or the schema"
+                f"column {self.name!r} has no time of the format {self.format!r} in row {broken.argmax() + 1}; "
+                "correct the value or the schema"
             )
         return values if unit_of(self.format) == unit else values * UNITS[unit_of(self.format)] / UNITS[unit]
 
@@ -235,9 +235,9 @@ class Column:
                 continue
             broken = beyond(values, bound)  # False where missing
             if broken.any():
-                raise DataError(
-                    f"column {self.name!r} has {self.said(values[broken.argmax()])} in row {broken.argmax() + 1}, "
-                    f"{said} of {self.said(bound)} in the schema; correct the value or the bound"
+                raise DataError(  # without the bound: where it was inferred, it is somebody's value
+                    f"column {self.name!r} has a value in row {broken.argmax() + 1} that is {said} in the schema; "
+                    "correct the value or the bound"
                 )
 
     def encode_categories(self, held: "Held", *, strict: bool) -> NDArray[np.int64]:
@@ -246,7 +246,7 @@ class Column:
             values = np.full(len(held.missing), None, dtype=object)
             values[~held.missing] = held.texts()
         elif held.dtype == "string":
-            values = held.values  # nothing of it is a category, and the first value is named
+            values = held.values  # nothing of it is a category, and the first row is named
         else:
             values = held.values.astype(np.float64)  # 1 and 1.0 and True are one
         codes = np.asarray(pandas.Index(list(self.categories)).astype(values.dtype).get_indexer(values), dtype=np.int64)
@@ -255,8 +255,8 @@ class Column:
         if strict and unknown.any():
             number = f" and {int(unknown.sum()) - 1} more" if unknown.sum() > 1 else ""
             raise DataError(
-                f"column {self.name!r} has {held.said(unknown.argmax())} in row {unknown.argmax() + 1}{number}, "
-                "which is none of its categories in the schema; correct the value or add the category"
+                f"column {self.name!r} has in row {unknown.argmax() + 1}{number} what is none of its categories in the "
+                "schema; correct the value or add the category"
             )
         return codes
 

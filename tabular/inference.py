@@ -215,13 +215,13 @@ def infer_text(held: Held, name: str) -> tuple[Column, str]:
     if found is not None:
         form, swapped = found
         values = parse_times(distinct, form)
-        note = f"column {name!r}: dates such as {distinct[0]!r} are read with the day first; " if swapped else ""
+        note = f"column {name!r}: dates that may be read in two ways are read with the day first; " if swapped else ""
         column = Column(
             name=name, kind="datetime", dtype="string", missing=gaps(held),
             minimum=float(values.min()), maximum=float(values.max()), unit=unit_of(form), format=form,
         )  # fmt: skip
         return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
-    check_mixed(known, name)
+    check_mixed(held, name)
     check_offsets(distinct, name)
     if len(known) >= FEW and len(distinct) >= UNIQUE * len(known):
         return identifier_column(held, name), ""
@@ -233,24 +233,25 @@ def check_offsets(texts: list[str], name: str) -> None:
     found = {offset[0].strip() for text in texts if (offset := OFFSET.search(text))}
     if len(found) > 1 and time_format(sorted({OFFSET.sub("", text) for text in texts})) is not None:
         raise DataError(
-            f"column {name!r} has times of several offsets from UTC, such as {' and '.join(sorted(found)[:2])}; "
-            "write all of them in one"
+            f"column {name!r} has times of several offsets from UTC, {len(found)} in all; write all of them in one"
         )
 
 
-def check_mixed(known: NDArray[Any], name: str) -> None:
+def check_mixed(held: Held, name: str) -> None:
     """Raise DataError for numbers among words, and for numbers with a decimal comma."""
-    numbers = [text for text in known.tolist() if NUMBER.fullmatch(text)]
-    words = [text for text in known.tolist() if not DIGIT.search(text)]
+    rows, texts = (np.flatnonzero(~held.missing) + 1).tolist(), held.known().tolist()
+    numbers = [row for row, text in zip(rows, texts, strict=True) if NUMBER.fullmatch(text)]
+    words = [row for row, text in zip(rows, texts, strict=True) if not DIGIT.search(text)]
     if numbers and words:
         raise DataError(
-            f"column {name!r} has mixed types: {len(numbers)} numbers such as {numbers[0].strip()!r} and {len(words)} "
-            f"words such as {words[0][:30]!r}; make them all numbers or all words, and empty a cell without a value"
+            f"column {name!r} has mixed types: {len(numbers)} numbers, the first in row {numbers[0]}, and {len(words)} "
+            f"words, the first in row {words[0]}; make them all numbers or all words, and empty a cell without a value"
         )
-    commas = [text for text in known.tolist() if COMMA.fullmatch(text)]
-    if commas and len(commas) + len(numbers) == len(known):
+    commas = [row for row, text in zip(rows, texts, strict=True) if COMMA.fullmatch(text)]
+    if commas and len(commas) + len(numbers) == len(texts):
         raise DataError(
-            f"column {name!r} has numbers with a decimal comma, such as {commas[0].strip()!r}; write them with a point"
+            f"column {name!r} has {len(commas)} numbers with a decimal comma, the first in row {commas[0]}; write them "
+            "with a point"
         )
 
 
@@ -259,8 +260,8 @@ def identifier_column(held: Held, name: str) -> Column:
     if form is None:
         known = held.known()
         raise DataError(
-            f"column {name!r} holds {len(set(known.tolist()))} different texts in {len(known)} rows, such as "
-            f"{str(known[0])[:40]!r}, without one format: it is no category and cannot be made anew; leave it out"
+            f"column {name!r} holds {len(set(known.tolist()))} different texts in {len(known)} rows without one "
+            "format: it is no category and cannot be made anew; leave it out"
         )
     dtype = "int64" if held.dtype in ("int64", "float64") else "string"
     return Column(name=name, kind="identifier", dtype=dtype, missing=gaps(held), format=form)
@@ -278,7 +279,7 @@ def complete_column(column: Column, series: Any) -> Column:
     given = {name: getattr(column, name) for name in column.__slots__}
     if column.kind in ("categorical", "boolean") and not column.categories:
         if held.dtype == "string" and column.dtype != "string":
-            held.numbers(column.name, f"the schema says {column.dtype}")  # raises, naming a value
+            held.numbers(column.name, f"the schema says {column.dtype}")  # raises, naming a row
         if column.dtype == "string":
             found: list[Category] = sorted(set(held.texts().tolist()))
         else:
@@ -306,8 +307,8 @@ def complete_times(column: Column, held: Held) -> Column:
         found = time_format(sorted(set(texts.tolist()))) if len(texts) else None
         if found is None:
             raise DataError(
-                f"column {column.name!r} has no time format that is known, such as in {str(texts[:1])}; give it one, "
-                "such as %d/%m/%Y, or another kind"
+                f"column {column.name!r} has no time format that is known; give it one, such as %d/%m/%Y, or another "
+                "kind"
             )
         given["format"] = found[0]
     if column.unit is None:

@@ -61,8 +61,8 @@ def values_of(series: pd.Series, column: Column) -> pd.Series:
     if column.kind in NUMBERS:
         try:
             values = pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"expected numbers in column {column.name}, got other values ({error})") from error
+        except (ValueError, TypeError):
+            raise DataError(f"expected numbers in column {column.name}, got other values") from None  # it has one
         return pd.Series(values + 0.0)  # -0.0 becomes 0.0
     places, uniques = pd.factorize(series)  # -1 where missing
     texts = np.array([*(value_text(value) for value in uniques), None], dtype=object)

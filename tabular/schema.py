@@ -70,7 +70,7 @@ class Schema:
     # ---- data
 
     def check(self, frame: Any) -> None:
-        """Raise DataError, naming column, value and remedy, where the data contradict the schema.
+        """Raise DataError, naming column, row and remedy, where the data contradict the schema.
 
         Columns that the schema does not have are passed over. Of identifiers, only that they are there is checked.
         """

@@ -18,7 +18,6 @@ from ecgsynth.tabular.schema import Schema
 __all__ = ["ARMS", "checked_target", "class_scores", "summary", "utility"]
 
 ARMS = ("TRTR", "TSTR", "both")
-NAMED = 5  # classes that an error names
 
 Draw = Callable[[int, int], pd.DataFrame]
 Floats = NDArray[np.float64]
@@ -93,14 +92,10 @@ def checked_target(
     others = [] if target in numbers else sorted(set(test[target]) - seen)
     if others:
         raise DataError(
-            f"the test table has {listed(others)} in column {target}, the training rows have {listed(sorted(seen))}; "
-            "spell the classes alike"
+            f"the test table has {len(others)} classes in column {target} that none of the training rows has, which "
+            f"have {len(seen)}; spell the classes alike"
         )
     return learn, test
-
-
-def listed(texts: list[str]) -> str:
-    return ", ".join([*(repr(text) for text in texts[:NAMED]), *(["..."] if len(texts) > NAMED else [])])
 
 
 def rarer(values: pd.Series, classes: list[str]) -> str:

@@ -148,7 +148,7 @@ def test_dates_that_can_be_read_two_ways_are_read_day_first_and_it_is_said():
     frame = pd.DataFrame({"seen": ["01/02/2024", "03/04/2024"]})
     schema = Schema.infer(frame)
     assert schema["seen"].format == "%d/%m/%Y"
-    assert "note: column 'seen': dates such as '01/02/2024' are read with the day first" in schema.text()
+    assert "note: column 'seen': dates that may be read in two ways are read with the day first" in schema.text()
     assert Schema.infer(pd.DataFrame({"seen": ["05/05/2024", "07/07/2024"]})).notes == ()  # the same either way
 
 
@@ -158,7 +158,7 @@ def test_times_with_an_offset_are_times(offset):
     column = Schema.infer(pd.DataFrame({"at": texts}))["at"]
     assert (column.kind, column.unit) == ("datetime", "s")
     assert column.format.endswith(offset)
-    with pytest.raises(DataError, match="'at' has times of several offsets from UTC, such as .* write all of them in"):
+    with pytest.raises(DataError, match="'at' has times of several offsets from UTC, 2 in all; write all of them in"):
         Schema.infer(pd.DataFrame({"at": [*texts, *(f"2020-01-{day}T00:00:00+09:30" for day in range(10, 29))]}))
 
 
@@ -469,18 +469,21 @@ def test_json_that_is_wrong(content, said):
         ([None, np.nan, None], "column 'x' has no value in any row; leave it out"),
         (pd.array([None] * 3, dtype="Int64"), "column 'x' has no value in any row"),
         ([1.0, np.inf, -np.inf], "column 'x' has 2 infinite values, the first in row 2; correct them"),
-        (["1", "2", "oops", "4"], "has mixed types: 3 numbers such as '1' and 1 words such as 'oops'"),
-        (["61", "?", "7.5", "?"], "2 numbers such as '61' and 2 words such as '?'"),
-        ([1, "two", 3], "has mixed types: 2 int such as '1', 1 str such as 'two'; make them all of one type"),
-        (["1,5", "2", "-3,25"], "numbers with a decimal comma, such as '1,5'; write them with a point"),
+        (["1", "2", "oops", "4"], "has mixed types: 3 numbers, the first in row 1, and 1 words, the first in row 3;"),
+        (["61", "?", "7.5", "?"], "2 numbers, the first in row 1, and 2 words, the first in row 2;"),
+        (
+            [1, "two", 3],
+            "has mixed types: 2 int, the first in row 1, 1 str, the first in row 2; make them all of one type",
+        ),
+        (["1,5", "2", "-3,25"], "2 numbers with a decimal comma, the first in row 1; write them with a point"),
         (
             ["anna", "bob smith", "x@y.com", "hm!", "so, so"],
-            "5 different texts in 5 rows, such as 'anna', without one format",
+            "5 different texts in 5 rows without one format",
         ),
         ([f"{w} street" for w in ("oak", "elm", "birch", "pine", "lime")], "without one format"),
         ([1j, 2j], "holds complex128"),
         (pd.to_timedelta([1, 2]), "holds timedelta64"),
-        ([[1], [2]], "holds 2 list such as '[1]', which no table"),
+        ([[1], [2]], "holds 2 list, the first in row 1, which no table"),
     ],
 )
 def test_columns_that_are_refused(values, said):
@@ -501,23 +504,23 @@ def test_tables_that_are_refused():
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("code", [1, 9, 8], "column 'code' has 9 in row 2 and 1 more, which is none of its categories in the schema"),
-        ("code", ["1", "b", "c"], "column 'code' has '1' in row 1 and 2 more, which is none of its categories"),
+        ("code", [1, 9, 8], "column 'code' has in row 2 and 1 more what is none of its categories in the schema"),
+        ("code", ["1", "b", "c"], "column 'code' has in row 1 and 2 more what is none of its categories"),
         (
             "age",
             [30, 19, 40],
-            "column 'age' has 19 in row 2, below its minimum of 20 in the schema; correct the value or",
+            "column 'age' has a value in row 2 that is below its minimum in the schema; correct the value or",
         ),
-        ("age", [30, 40, 79], "column 'age' has 79 in row 3, above its maximum of 78"),
-        ("age", [30, 40.5, 50], "column 'age' has 40.5 in row 2, and the schema says integer"),
+        ("age", [30, 40, 79], "column 'age' has a value in row 3 that is above its maximum in the schema"),
+        ("age", [30, 40.5, 50], "column 'age' has no whole number in row 2, and the schema says integer"),
         ("age", [30, None, 50], "column 'age' has 1 missing values, the first in row 2, and the schema allows none"),
         (
             "age",
             ["thirty", "1", "2"],
-            "column 'age' has 'thirty' in row 1, which is no number, but the schema says integer",
+            "column 'age' has in row 1 what is no number, but the schema says integer",
         ),
-        ("w", ["a", "c", "b"], "column 'w' has 'c' in row 2, which is none of its categories"),
-        ("w", [1, 2, 3], "column 'w' has 1 in row 1 and 2 more, which is none of its categories"),
+        ("w", ["a", "c", "b"], "column 'w' has in row 2 what is none of its categories"),
+        ("w", [1, 2, 3], "column 'w' has in row 1 and 2 more what is none of its categories"),
     ],
 )
 def test_data_that_contradict_the_schema(name, values, said):
@@ -534,11 +537,9 @@ def test_more_contradictions():
     ):
         schema.check(example().drop(columns="w"))
     days = Schema.infer(pd.DataFrame({"d": ["2024-01-01", "2024-03-31"]}))
-    with pytest.raises(
-        DataError, match=r"column 'd' has '1.2.2024' in row 1, which is no time of the format '%Y-%m-%d'"
-    ):
+    with pytest.raises(DataError, match=r"column 'd' has no time of the format '%Y-%m-%d' in row 1"):
         days.check(pd.DataFrame({"d": ["1.2.2024"]}))
-    with pytest.raises(DataError, match="column 'd' has 2024-04-01 in row 1, above its maximum of 2024-03-31"):
+    with pytest.raises(DataError, match="column 'd' has a value in row 1 that is above its maximum"):
         days.check(pd.DataFrame({"d": ["2024-04-01"]}))
     with pytest.raises(DataError, match="there is no column 'q'; the columns are d"):
         days["q"]

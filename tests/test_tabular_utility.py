@@ -95,9 +95,9 @@ def test_class_scores_by_hand():
     assert found["accuracy"] == found["macro_f1"] == 0.5
 
 
-def test_classes_that_are_spelled_otherwise_are_named():
+def test_classes_that_are_spelled_otherwise_are_counted():
     test = table(1).assign(ill=lambda frame: frame["ill"].map({True: "yes.", False: "no."}))
-    with pytest.raises(DataError, match=r"has 'no\.', 'yes\.' in column ill, .* 'False', 'True'; spell"):
+    with pytest.raises(DataError, match="has 2 classes in column ill that none of .* have 2; spell"):
         utility(table(0), test, lambda n, seed: table(seed, n), SCHEMA, "ill")
 
 
