@@ -1,6 +1,7 @@
 """What a column is, found from what it holds: its kind, bounds, decimals, spikes, categories, or format."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import DataError
 from ecgsynth.export.dates import format_times, parse_times, reader, unit_of
 from ecgsynth.tabular.columns import DECIMALS, UNITS, Category, Column
+from ecgsynth.tabular.identity import identifier_of, person_column, says_identifier
 from ecgsynth.tabular.patterns import number_pattern, pattern_of
 from ecgsynth.tabular.reading import Held, hold
 
@@ -18,10 +20,6 @@ Floats = NDArray[np.float64]
 
 CODES = 20  # whole numbers with so many different values or fewer may be codes of categories
 SPIKE = 0.05  # of the rows: a single value that so many have is a spike
-UNIQUE = 0.95  # of the rows: text of which so many are different tells single rows apart
-FEW = 5  # rows: of fewer, nothing is said about whether they are all different
-COUNTED = 50  # rows: of fewer, consecutive numbers are no sign of an identifier
-ID_NAME = re.compile(r"(^|[_\-. ])(id|ids|uid|uuid|key|nr|index)$|(^|[_\-. a-z])(ID|Id)$|^(id|ID|Id)[_\-. ]", re.ASCII)
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*", re.ASCII)
 DIGIT = re.compile(r"\d", re.ASCII)
@@ -49,25 +47,40 @@ OFFSET = re.compile(r"(?:Z| ?[+-]\d{2}:?\d{2})$", re.ASCII)  # from UTC, the sam
 DAY_FIRST = re.compile(r"%-?d([/\-.])%-?m\1")
 
 
-def infer_column(series: Any, name: str) -> tuple[Column, str]:
+def infer_column(series: Any, name: str, every: Any = None, *, person: bool = False) -> tuple[Column, str]:
     """A column from a pandas Series of two rows or more, and a note on what was not certain, or "".
 
-    Raises DataError for a column all missing, of mixed types, with infinities, or of unique text without one format.
+    ``every``: the same column of the whole table, where the rows are picked from one; it says whether the column is an
+    identifier. ``person``: it is the column that says whose each row is.
+    Raises DataError for a column all missing, of mixed types, with infinities, of unique text without one format, or
+    of persons that have several rows, see ``identifier_of``.
     """
     held = hold(series, name)
+    judged = held if every is None else hold(every, name)
     if held.missing.all():
         raise DataError(f"column {name!r} has no value in any row; leave it out")
+    if person:
+        return replace(person_column(judged, name), missing=gaps(held)), ""
     if held.dtype == "bool":
         return Column(name=name, kind="boolean", dtype="bool", missing=gaps(held), categories=(False, True)), ""
     if held.dtype == "datetime64":
         return infer_times(held, name), ""
-    if held.dtype == "string":
-        return infer_text(held, name)
-    return infer_number(held, name), ""
+    dates = text_dates(held, name) if held.dtype == "string" else number_dates(held, name)
+    if dates is not None:
+        return dates
+    identifier = identifier_of(judged, name)
+    if identifier is not None:
+        return replace(identifier[0], missing=gaps(held)), identifier[1]
+    return (category_column if held.dtype == "string" else infer_number)(held, name), ""
 
 
 def gaps(held: Held) -> bool:
     return bool(held.missing.any())
+
+
+def whole(values: Floats) -> bool:
+    """Whether all numbers that are not missing are whole."""
+    return not (values != np.round(values))[~np.isnan(values)].any()
 
 
 # ---- numbers
@@ -75,41 +88,27 @@ def gaps(held: Held) -> bool:
 
 def infer_number(held: Held, name: str) -> Column:
     values = held.known()
-    distinct, counts = np.unique(values, return_counts=True)
-    if (values != np.round(values)).any():
+    if not whole(values):
         return number_column(held, name, "continuous")
-    if held.dtype == "int64":
-        if is_numbering(name, distinct, len(values)):
-            form = number_pattern(held.texts())
-            return Column(name=name, kind="identifier", dtype="int64", missing=gaps(held), format=form)
-        times = coded_dates(held)
-        if times is not None:
-            low, high = float(times.min()), float(times.max())
-            return Column(
-                name=name, kind="datetime", dtype="int64", missing=gaps(held),
-                minimum=low, maximum=high, unit="D", format="%Y%m%d",
-            )  # fmt: skip
+    distinct, counts = np.unique(values, return_counts=True)
     many = np.clip(len(values) / 100, 3, 10)  # rows that share each code
     if len(distinct) <= 2 or (len(distinct) <= CODES and counts.min() >= many):
         return category_column(held, name)
     return number_column(held, name, "integer")
 
 
-def is_numbering(name: str, distinct: Floats, rows: int) -> bool:
-    """Whether whole numbers only tell rows apart: all different, and consecutive or named so."""
-    if len(distinct) < rows or rows < FEW or distinct[0] < 0:
-        return False
-    consecutive = distinct[-1] - distinct[0] == rows - 1
-    return bool(ID_NAME.search(name)) or (consecutive and rows >= COUNTED)
-
-
-def coded_dates(held: Held) -> Floats | None:
-    """Days of dates written as whole numbers, 20240131; None where a value is none from 1900 to 2100."""
+def number_dates(held: Held, name: str) -> tuple[Column, str] | None:
+    """A column of dates written as whole numbers, 20240131; None where a value is none from 1900 to 2100."""
     values = held.known()
-    if values.min() < 19_000_101 or values.max() > 21_001_231:
+    if held.dtype != "int64" or values.min() < 19_000_101 or values.max() > 21_001_231 or says_identifier(name):
         return None
     times = parse_times([f"{value:08.0f}" for value in np.unique(values)], "%Y%m%d")
-    return None if np.isnan(times).any() else times
+    if np.isnan(times).any():
+        return None
+    return Column(
+        name=name, kind="datetime", dtype="int64", missing=gaps(held),
+        minimum=float(times.min()), maximum=float(times.max()), unit="D", format="%Y%m%d",
+    ), ""  # fmt: skip
 
 
 def number_column(held: Held, name: str, kind: str) -> Column:
@@ -208,24 +207,22 @@ def writes(form: str, values: Floats, texts: list[str]) -> bool:
 # ---- text
 
 
-def infer_text(held: Held, name: str) -> tuple[Column, str]:
-    known = held.known()
-    distinct = sorted(set(known.tolist()))
+def text_dates(held: Held, name: str) -> tuple[Column, str] | None:
+    """A column of times written as text; None where it is none. DataError for text of mixed types or offsets."""
+    distinct = sorted(set(held.known().tolist()))
     found = time_format(distinct)
-    if found is not None:
-        form, swapped = found
-        values = parse_times(distinct, form)
-        note = f"column {name!r}: dates that may be read in two ways are read with the day first; " if swapped else ""
-        column = Column(
-            name=name, kind="datetime", dtype="string", missing=gaps(held),
-            minimum=float(values.min()), maximum=float(values.max()), unit=unit_of(form), format=form,
-        )  # fmt: skip
-        return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
-    check_mixed(held, name)
-    check_offsets(distinct, name)
-    if len(known) >= FEW and len(distinct) >= UNIQUE * len(known):
-        return identifier_column(held, name), ""
-    return category_column(held, name), ""
+    if found is None:
+        check_mixed(held, name)
+        check_offsets(distinct, name)
+        return None
+    form, swapped = found
+    values = parse_times(distinct, form)
+    note = f"column {name!r}: dates that may be read in two ways are read with the day first; " if swapped else ""
+    column = Column(
+        name=name, kind="datetime", dtype="string", missing=gaps(held),
+        minimum=float(values.min()), maximum=float(values.max()), unit=unit_of(form), format=form,
+    )  # fmt: skip
+    return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
 
 
 def check_offsets(texts: list[str], name: str) -> None:
@@ -255,18 +252,6 @@ def check_mixed(held: Held, name: str) -> None:
         )
 
 
-def identifier_column(held: Held, name: str) -> Column:
-    form = pattern_of(held.texts())
-    if form is None:
-        known = held.known()
-        raise DataError(
-            f"column {name!r} holds {len(set(known.tolist()))} different texts in {len(known)} rows without one "
-            "format: it is no category and cannot be made anew; leave it out"
-        )
-    dtype = "int64" if held.dtype in ("int64", "float64") else "string"
-    return Column(name=name, kind="identifier", dtype=dtype, missing=gaps(held), format=form)
-
-
 # ---- what a user left open
 
 
@@ -286,6 +271,8 @@ def complete_column(column: Column, series: Any) -> Column:
             found = np.unique(held.known()).astype(column.dtype).tolist()
         return Column(**given | {"categories": (False, True) if column.kind == "boolean" else tuple(found)})
     if column.kind == "identifier" and column.format is None:
+        if column.dtype == "int64" and not whole(held.numbers(column.name, "the schema says int64")):
+            raise DataError(f"column {column.name!r} has numbers that are not whole; set its dtype to string")
         texts = held.texts()
         form = number_pattern(texts) if column.dtype == "int64" else pattern_of(texts)
         if form is None:

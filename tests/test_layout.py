@@ -44,6 +44,7 @@ demo
 tabular.reading
 tabular.columns
 tabular.patterns
+tabular.identity
 tabular.inference
 tabular.schema
 tabular.modes tabular.plain
