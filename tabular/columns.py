@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.export.dates import check_format, format_times, parse_times, unit_of
 from ecgsynth.export.identifiers import parse as parse_identifier
+from ecgsynth.tabular.centuries import two_digits
 from ecgsynth.tabular.reading import Held
 
 __all__ = ["DECIMALS", "KINDS", "UNITS", "Category", "Column"]
@@ -19,6 +20,7 @@ Category = str | float | int | bool
 
 KINDS = ("continuous", "integer", "categorical", "boolean", "datetime", "identifier")
 UNITS = {"D": 86_400, "s": 1}  # seconds
+LAST_YEAR = 9999
 DECIMALS = 6  # digits behind the point, at most, that are taken for the way a column is written
 
 # The settings that a kind has beside name, kind, dtype and missing.
@@ -27,7 +29,7 @@ SETTINGS = {
     "integer": ("minimum", "maximum", "spikes"),
     "categorical": ("categories",),
     "boolean": ("categories",),
-    "datetime": ("minimum", "maximum", "unit", "format"),
+    "datetime": ("minimum", "maximum", "unit", "format", "first_year"),
     "identifier": ("format",),
 }
 KINDS_OF = {  # the dtypes that each kind can have
@@ -54,6 +56,7 @@ class Column:
     categories: of categorical and boolean, all of them, in a stable order
     unit: of datetime, "D" or "s"
     format: of datetime held as text or whole numbers, as of strftime; of identifier, see export.identifiers
+    first_year: of datetime whose format has %y, the first of the hundred years that are meant; None for 1969
     """
 
     name: str
@@ -67,6 +70,7 @@ class Column:
     categories: tuple[Category, ...] = ()
     unit: str | None = None
     format: str | None = None
+    first_year: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("spikes", "categories"):
@@ -87,6 +91,7 @@ class Column:
                 parse_identifier(self.format)
             else:
                 check_format(self.format)
+        self.check_first_year(where)
         self.check_categories(where)
 
     @property
@@ -107,6 +112,14 @@ class Column:
             raise ConfigError(f"{where} has a minimum of {self.minimum:g} above its maximum of {self.maximum:g}")
         if self.decimals is not None and (type(self.decimals) is not int or not 0 <= self.decimals <= DECIMALS):
             raise ConfigError(f"{where} has decimals {self.decimals!r}; write a whole number from 0 to {DECIMALS}")
+
+    def check_first_year(self, where: str) -> None:
+        if self.first_year is None:
+            return
+        if type(self.first_year) is not int or not 1 <= self.first_year <= LAST_YEAR - 99:
+            raise ConfigError(f"{where} has first_year {self.first_year!r}; write a year such as 1925")
+        if self.kind != "datetime" or (self.format is not None and not two_digits(self.format)):
+            raise ConfigError(f"{where} has first_year, which is for times whose format has %y; leave it out")
 
     def check_categories(self, where: str) -> None:
         held = {"int64": int, "float64": float, "string": str, "bool": bool}.get(self.dtype)
@@ -217,7 +230,7 @@ class Column:
         values = np.full(len(held.missing), np.nan)
         known = ~held.missing
         distinct, places = np.unique(held.texts(), return_inverse=True)
-        values[known] = parse_times(distinct.tolist(), self.format)[places]
+        values[known] = parse_times(distinct.tolist(), self.format, self.first_year)[places]
         broken = known & np.isnan(values)
         if broken.any():
             raise DataError(

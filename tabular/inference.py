@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
 from ecgsynth.export.dates import format_times, parse_times, reader, unit_of
+from ecgsynth.tabular.centuries import first_year_of, two_digits, years_of
 from ecgsynth.tabular.columns import DECIMALS, UNITS, Category, Column
 from ecgsynth.tabular.identity import identifier_of, person_column, says_identifier
 from ecgsynth.tabular.patterns import number_pattern, pattern_of
@@ -47,11 +49,14 @@ OFFSET = re.compile(r"(?:Z| ?[+-]\d{2}:?\d{2})$", re.ASCII)  # from UTC, the sam
 DAY_FIRST = re.compile(r"%-?d([/\-.])%-?m\1")
 
 
-def infer_column(series: Any, name: str, every: Any = None, *, person: bool = False) -> tuple[Column, str]:
+def infer_column(
+    series: Any, name: str, every: Any = None, *, person: bool = False, today: date | None = None
+) -> tuple[Column, str]:
     """A column from a pandas Series of two rows or more, and a note on what was not certain, or "".
 
     ``every``: the same column of the whole table, where the rows are picked from one; it says whether the column is an
-    identifier. ``person``: it is the column that says whose each row is.
+    identifier. ``person``: it is the column that says whose each row is. ``today``: by which day dates whose years
+    have two digits are put into a century, see ``first_year_of``; without it, the day that it is.
     Raises DataError for a column all missing, of mixed types, with infinities, of unique text without one format, or
     of persons that have several rows, see ``identifier_of``.
     """
@@ -65,7 +70,8 @@ def infer_column(series: Any, name: str, every: Any = None, *, person: bool = Fa
         return Column(name=name, kind="boolean", dtype="bool", missing=gaps(held), categories=(False, True)), ""
     if held.dtype == "datetime64":
         return infer_times(held, name), ""
-    dates = text_dates(held, name) if held.dtype == "string" else number_dates(held, name)
+    day = today or date.today()
+    dates = text_dates(held, name, day) if held.dtype == "string" else number_dates(held, name)
     if dates is not None:
         return dates
     identifier = identifier_of(judged, name)
@@ -207,7 +213,7 @@ def writes(form: str, values: Floats, texts: list[str]) -> bool:
 # ---- text
 
 
-def text_dates(held: Held, name: str) -> tuple[Column, str] | None:
+def text_dates(held: Held, name: str, today: date) -> tuple[Column, str] | None:
     """A column of times written as text; None where it is none. DataError for text of mixed types or offsets."""
     distinct = sorted(set(held.known().tolist()))
     found = time_format(distinct)
@@ -216,13 +222,22 @@ def text_dates(held: Held, name: str) -> tuple[Column, str] | None:
         check_offsets(distinct, name)
         return None
     form, swapped = found
-    values = parse_times(distinct, form)
-    note = f"column {name!r}: dates that may be read in two ways are read with the day first; " if swapped else ""
+    first = first_year_of(distinct, form, name, today) if two_digits(form) else None
+    values = parse_times(distinct, form, first)
+    notes = []
+    if swapped:
+        notes.append(
+            "dates that may be read in two ways are read with the day first; if it is the month, correct the format in "
+            "the schema or write 2024-12-31"
+        )
+    if two_digits(form):
+        years = years_of(values, form)
+        notes.append(f"dates are read as {years.min()} to {years.max()}; if that is wrong set first_year in the schema")
     column = Column(
-        name=name, kind="datetime", dtype="string", missing=gaps(held),
-        minimum=float(values.min()), maximum=float(values.max()), unit=unit_of(form), format=form,
+        name=name, kind="datetime", dtype="string", missing=gaps(held), minimum=float(values.min()),
+        maximum=float(values.max()), unit=unit_of(form), format=form, first_year=first,
     )  # fmt: skip
-    return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
+    return column, f"column {name!r}: {'; '.join(notes)}" if notes else ""
 
 
 def check_offsets(texts: list[str], name: str) -> None:
@@ -255,7 +270,7 @@ def check_mixed(held: Held, name: str) -> None:
 # ---- what a user left open
 
 
-def complete_column(column: Column, series: Any) -> Column:
+def complete_column(column: Column, series: Any, today: date | None = None) -> Column:
     """A column with what the schema does not give found in the data: categories, bounds, a unit or a format.
 
     Spikes and decimals that are not given stay so: no spikes, and as many decimals as there are.
@@ -281,23 +296,25 @@ def complete_column(column: Column, series: Any) -> Column:
             )
         return Column(**given | {"format": form})
     if column.kind == "datetime":
-        return complete_times(column, held)
+        return complete_times(column, held, today or date.today())
     if column.kind in ("continuous", "integer") and (column.minimum is None or column.maximum is None):
         return with_bounds(column, column.encode(held, strict=False))
     return column
 
 
-def complete_times(column: Column, held: Held) -> Column:
+def complete_times(column: Column, held: Held, today: date) -> Column:
     given = {name: getattr(column, name) for name in column.__slots__}
     if column.format is None and held.dtype != "datetime64":
-        texts = held.texts()
-        found = time_format(sorted(set(texts.tolist()))) if len(texts) else None
+        texts = sorted(set(held.texts().tolist()))
+        found = time_format(texts) if texts else None
         if found is None:
             raise DataError(
                 f"column {column.name!r} has no time format that is known; give it one, such as %d/%m/%Y, or another "
                 "kind"
             )
         given["format"] = found[0]
+        if column.first_year is None and two_digits(found[0]):
+            given["first_year"] = first_year_of(texts, found[0], column.name, today)
     if column.unit is None:
         given["unit"] = unit_of(given["format"]) if given["format"] else infer_times(held, column.name).unit
     filled = Column(**given)

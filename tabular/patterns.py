@@ -98,7 +98,7 @@ def run_pattern(runs: list[str]) -> str | None:
 
 def held_by(least: int, most: int) -> int:
     """How many numbers have so many digits, none of them a zero in front."""
-    return 10**most - 10 ** (least - 1)
+    return int(10**most - 10 ** (least - 1))
 
 
 def digits_class(runs: list[str], *, widen: bool = True) -> str:

@@ -243,6 +243,8 @@ def described(schema: Schema, sampler: RowSampler) -> list[dict[str, Any]]:
             entry["format"] = column.format
         if column.kind == "datetime":
             entry["unit"] = column.unit
+            if column.first_year is not None:
+                entry["first_year"] = column.first_year
         if column.name in places:
             place = places[column.name]
             known = sampler.encoding.columns[place]

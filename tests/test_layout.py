@@ -41,7 +41,7 @@ utility fidelity plots report synthesizer
 series_fidelity
 evaluation
 demo
-tabular.reading
+tabular.reading tabular.centuries
 tabular.columns
 tabular.patterns
 tabular.identity
