@@ -56,7 +56,8 @@ def test_real_rows_in_the_place_of_synthetic_ones_are_as_good():
     assert found["TSTR"]["roc_auc"]["mean"] == pytest.approx(found["TRTR"]["roc_auc"]["mean"], abs=0.05)
     assert found["TRTR"]["roc_auc"]["mean"] > 0.65
     assert len(found["TSTR"]["roc_auc"]["values"]) == 2
-    assert found["TSTR"]["roc_auc"]["std"] > 0
+    low, high = found["TSTR"]["roc_auc"]["values"]
+    assert found["TSTR"]["roc_auc"]["std"] == pytest.approx(abs(high - low) / 2**0.5)  # of the sample
     assert steps == [(arm, i, 6) for i, arm in enumerate(("TRTR", "TSTR", "both") * 2)]
 
 
