@@ -124,6 +124,7 @@ class Column:
     def check_categories(self, where: str) -> None:
         held = {"int64": int, "float64": float, "string": str, "bool": bool}.get(self.dtype)
         categories: list[Category] = []
+        seen: set[Category] = set()  # a list would be gone through for each of many thousands
         for value in self.categories:
             if held is float and type(value) is int:
                 value = float(value)  # 1 is as good as 1.0 in JSON
@@ -131,8 +132,9 @@ class Column:
                 raise ConfigError(
                     f"{where} has the category {value!r}, but its dtype is {self.dtype}; write it as such"
                 )
-            if value in categories:
+            if value in seen:
                 raise ConfigError(f"{where} has the category {value!r} twice; remove one")
+            seen.add(value)
             categories.append(value)
         object.__setattr__(self, "categories", tuple(categories))
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import time
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.table_files import read_table
+from ecgsynth.tabular.encoding import Encoding
 from ecgsynth.tabular.patterns import number_pattern, pattern_of
+from ecgsynth.tabular.plain import fingerprint
 from ecgsynth.tabular.schema import Column, Schema
 
 DATA = Path(os.environ.get("ECGSYNTH_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data") / "tabular"
@@ -634,3 +637,24 @@ def test_the_frauds(published):
     assert {name for name, kind in kinds.items() if kind != "continuous"} == {"Time", "Class", "Excerpt"}
     assert (schema["Amount"].decimals, schema["V1"].decimals, kinds["Time"]) == (2, None, "integer")
     pd.testing.assert_frame_equal(schema.frame(schema.arrays(frame)), frame)
+
+
+def test_many_categories_are_read_in_no_time():
+    codes = np.concatenate([np.arange(43_000), np.arange(57_000) % 300])
+    frame = pd.DataFrame({"word": [f"w {code:05d} {'x' * (code % 5)}" for code in codes], "code": codes})
+    content = {"version": 1, "columns": [{"name": "code", "kind": "categorical", "dtype": "int64"}]}
+    began = time.process_time()
+    schema = Schema.infer(frame[["word"]])
+    schema = Schema.from_json(schema.to_json())
+    numbers = Schema.from_json(content).completed(frame)
+    arrays = schema.arrays(frame) | numbers.arrays(frame)
+    encoding = Encoding.fit(schema, arrays, "modes", np.random.default_rng(0))
+    encoding.encode(arrays, np.random.default_rng(0))
+    fingerprint(frame, schema)
+    assert time.process_time() - began < 10  # it takes half a second; with a look through a list for each, over 20
+    assert [schema["word"].categories[place] for place in arrays["word"]] == frame["word"].tolist()
+    assert arrays["code"].tolist() == codes.tolist()
+    (column,) = encoding.columns
+    assert len(column.categories) == 300
+    with pytest.raises(ConfigError, match="has the category 'w 00007 xx' twice; remove one"):
+        Column(name="x", kind="categorical", dtype="string", categories=(*schema["word"].categories, "w 00007 xx"))
