@@ -84,7 +84,7 @@ def differing_rows(
 
 
 def asked_codes(categories: int, rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(rows,) in about ASKED of the rows one of the categories, each as likely as another, and elsewhere -1: nothing."""
+    """(rows,) in about ASKED of the rows a category, each as likely as another, and elsewhere -1: nothing."""
     return np.where(rng.random(rows) < ASKED, rng.integers(0, categories, rows), -1)
 
 
