@@ -28,7 +28,7 @@ errors
 config noise files options storage spread
 windows
 ecg table_files series splits scaling modes long_table
-wgan timegan classifier devices metrics scores physiology
+wgan timegan classifier devices metrics scores physiology pictures
 checkpoint sampling
 training
 fit_wgan fit_timegan validation privacy
