@@ -1,6 +1,8 @@
 """What one column of a table is: its kind, its bounds, its categories; its values in canonical form, and back."""
 
 import math
+import re
+from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -21,6 +23,7 @@ Category = str | float | int | bool
 KINDS = ("continuous", "integer", "categorical", "boolean", "datetime", "identifier")
 UNITS = {"D": 86_400, "s": 1}  # seconds
 LAST_YEAR = 9999
+CODE = re.compile(r"[0-9]+")
 DECIMALS = 6  # digits behind the point, at most, that are taken for the way a column is written
 
 # The settings that a kind has beside name, kind, dtype and missing.
@@ -259,7 +262,7 @@ class Column:
         pandas = require("pandas", "reading a table")
         if self.dtype == "string":
             values = np.full(len(held.missing), None, dtype=object)
-            values[~held.missing] = held.texts()
+            values[~held.missing] = held.texts() if held.dtype == "string" else self.as_written(held.texts())
         elif held.dtype == "string":
             values = held.values  # nothing of it is a category, and the first row is named
         else:
@@ -274,6 +277,31 @@ class Column:
                 "schema; correct the value or add the category"
             )
         return codes
+
+    def as_written(self, texts: NDArray[Any]) -> NDArray[Any]:
+        """Whole numbers as text, with the zeros before them that were lost where codes such as 00032 became numbers.
+
+        They are those of the one category that has the number; or, of a number that none has, as many as make it as
+        long as all categories with a zero before them are. What is not so certain stays as it is.
+        """
+        codes = [str(category) for category in self.categories if CODE.fullmatch(str(category))]
+        widths = {len(code) for code in codes if code[0] == "0" and len(code) > 1}
+        if not widths:
+            return texts
+        known, by_number = set(self.categories), defaultdict[int, list[str]](list)
+        for code in codes:
+            by_number[int(code)].append(code)
+
+        def written(text: str) -> str:
+            if text in known or not CODE.fullmatch(text):
+                return text
+            same = by_number.get(int(text), [])
+            if same:
+                return same[0] if len(same) == 1 else text
+            return text.zfill(max(widths)) if len(widths) == 1 else text
+
+        distinct, places = np.unique(texts.astype(str), return_inverse=True)
+        return np.array([*map(written, distinct.tolist()), None], dtype=object)[places]
 
     def decode(self, values: NDArray[Any]) -> Any:
         """Canonical values -> a pandas Series as plain pandas reads the user's table.
