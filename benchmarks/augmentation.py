@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from ecgsynth.classifier import BeatClassifier, predict, train_classifier
 from ecgsynth.config import ClassifierConfig, TrainConfig
 from ecgsynth.files import write_json
+from ecgsynth.spread import with_spread
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
 from ecgsynth.windows import Windows
@@ -88,7 +89,7 @@ def table(found: dict[str, Any], classes: tuple[str, ...]) -> str:
             [measured.get("macro_f1_interval"), *measured.get("f1_by_class_interval", [None] * len(classes))],
             strict=True,
         ):
-            cell = "-" if value is None else f"{value['mean']:.3f} ± {value['std']:.3f}"
+            cell = "-" if value is None else with_spread(value["mean"], value["std"])
             cells.append(cell + (f" [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else ""))
         lines.append(f"| {arm} | " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -24,6 +24,7 @@ from typing import Any
 import click
 
 from ecgsynth.files import read_json, write_json
+from ecgsynth.spread import with_spread
 from ecgsynth.table_files import read_table
 from ecgsynth.tabular.augmentation import ARMS, LEARNERS, augmentation
 from ecgsynth.tabular.metrics import impossible, statistics
@@ -176,7 +177,7 @@ def short(value: float | None) -> str:
 
 
 def spread(value: dict[str, Any]) -> str:
-    return "-" if value["mean"] is None else f"{value['mean']:.3f} ± {value['std']:.3f}"
+    return "-" if value["mean"] is None else with_spread(value["mean"], value["std"])
 
 
 def minutes(seconds: float) -> str:

@@ -25,6 +25,7 @@ from ecgsynth.files import read_json, write_json
 from ecgsynth.scores import discriminative_score, predictive_score
 from ecgsynth.series import SeriesOptions, read_series
 from ecgsynth.splits import split
+from ecgsynth.spread import mean_and_spread, with_spread
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows import Windows
 
@@ -74,7 +75,8 @@ def measure(data: str, real: NDArray[np.float32], made: NDArray[np.float32]) -> 
     for name, score in (("discriminative", discriminative_score), ("predictive", predictive)):
         with bar(name, BAR_STEPS) as show:
             numbers = score(real, made, on_step=lambda done, total: show(done * BAR_STEPS // total, ""))
-        found[name] = {"mean": round(float(numbers.mean()), 4), "std": round(float(numbers.std()), 4)}
+        mean, spread = mean_and_spread(numbers)
+        found[name] = {"mean": round(mean, 4), "std": None if spread is None else round(spread, 4)}
     return found
 
 
@@ -114,7 +116,8 @@ def table() -> str:
             path = FOLDER / f"{data}-{length}-{model}" / "scores.json"
             if path.exists():
                 found = read_json(path)
-                pair = ("{mean:.3f} ± {std:.3f}".format(**found[name]) for name in ("discriminative", "predictive"))
+                both = (found[name] for name in ("discriminative", "predictive"))
+                pair = (with_spread(score["mean"], score["std"]) for score in both)
                 trained = found.get("training", {})
                 score, best = (trained.get(name, "-") for name in ("validation_score", "best_step"))
                 rest = (score, f"{best} of {trained['steps']}" if trained else "-")

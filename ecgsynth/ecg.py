@@ -137,8 +137,8 @@ def read_header(folder: Path, name: str) -> Any:
     wfdb = require("wfdb", "reading WFDB records")
     try:
         header = wfdb.rdheader(str(folder / name))
-    except (ValueError, IndexError, TypeError, AttributeError) as error:
-        raise DataError(f"record {name}: its header is not a WFDB header ({error}); fetch it again") from error
+    except (ValueError, IndexError, TypeError, AttributeError):  # whose text quotes the header, comments and all
+        raise DataError(f"record {name}: its header is not a WFDB header; fetch it again") from None
     if not header.fs or not header.sig_len or not header.sig_name or None in header.sig_name:
         raise DataError(
             f"record {name}: expected a header with a rate, a length and named leads (and of one segment); "
@@ -168,13 +168,13 @@ def read_annotations(folder: Path, name: str, length: int) -> tuple[NDArray[np.i
     wfdb = require("wfdb", "reading WFDB records")
     try:
         annotation = wfdb.rdann(str(folder / name), "atr")
-    except (ValueError, IndexError) as error:
-        raise DataError(f"record {name}: its annotations cannot be read ({error}); fetch it again") from error
+    except (ValueError, IndexError):
+        raise DataError(f"record {name}: its annotations cannot be read; fetch it again") from None
     samples = np.asarray(annotation.sample, dtype=np.int64)
     if len(samples) and not 0 <= samples.min() <= samples.max() < length:
-        past = int(samples[(samples < 0) | (samples >= length)][0])
+        past = int(((samples < 0) | (samples >= length)).sum())
         raise DataError(
-            f"record {name}: an annotation at sample {past} lies outside the signal of {length} samples; "
+            f"record {name}: {past} of {len(samples)} annotations lie outside the signal of {length} samples; "
             "the .atr and .dat files do not belong together"
         )
     symbols = np.asarray(annotation.symbol, dtype=np.str_)

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import require
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.files import atomic
 from ecgsynth.metrics import channel_spreads
+from ecgsynth.pictures import REAL, SYNTHETIC, new_figure, save_figure
 from ecgsynth.windows import Windows
 
 __all__ = ["save_beats", "save_series"]
@@ -18,17 +18,15 @@ DRAWN = 12  # windows in each panel
 CHANNELS = 4  # of a series that are drawn
 MAPPED = 1000  # windows of each kind on the two maps
 PERPLEXITY = 40  # of t-SNE, as in TimeGAN's own code
-REAL, SYNTHETIC = "#33658a", "#c8553d"
+DPI = 110
 
 
 def save_beats(path: Path, real: Windows, sampler: OnnxSampler, *, seed: int = 0) -> None:
     """A picture of real and synthetic beats of each class, drawn at random, side by side; the first channel only."""
-    matplotlib = require("matplotlib", "drawing pictures")
-    matplotlib.use("Agg")
-    pyplot = require("matplotlib.pyplot", "drawing pictures")
     rng = np.random.default_rng(seed)
     rows = len(real.classes)
-    figure, axes = pyplot.subplots(rows, 2, figsize=(9, 1.9 * rows), sharex=True, sharey="row", squeeze=False)
+    figure = new_figure(9, 1.9 * rows, "tight")
+    axes = figure.subplots(rows, 2, sharex=True, sharey="row", squeeze=False)
     time_s = (np.arange(real.values.shape[1]) - (real.event_index or 0)) / real.fs_hz
     for code, name in enumerate(real.classes):
         own = np.flatnonzero(real.labels == code)
@@ -40,8 +38,7 @@ def save_beats(path: Path, real: Windows, sampler: OnnxSampler, *, seed: int = 0
     axes[0, 1].set_title("synthetic")
     for axis in axes[-1]:
         axis.set_xlabel("seconds from the R peak")
-    figure.tight_layout()
-    save(figure, path)
+    save_figure(figure, path, DPI)
 
 
 def save_series(path: Path, real: Windows, synthetic: Windows, *, seed: int = 0) -> None:
@@ -50,12 +47,9 @@ def save_series(path: Path, real: Windows, synthetic: Windows, *, seed: int = 0)
     The maps are those of Yoon, Jarrett and van der Schaar, "Time-series Generative Adversarial Networks", 2019, figure
     3: the first two principal components of the real windows, and t-SNE of both kinds together, each window one point.
     """
-    matplotlib = require("matplotlib", "drawing pictures")
-    matplotlib.use("Agg")
-    pyplot = require("matplotlib.pyplot", "drawing pictures")
     rng = np.random.default_rng(seed)
     rows = min(CHANNELS, len(real.channel_names))
-    figure = pyplot.figure(figsize=(9, 1.7 * rows + 4.4), layout="constrained")
+    figure = new_figure(9, 1.7 * rows + 4.4, "constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.7 * rows + 0.4, 4.0])
     axes = above.subplots(rows, 2, sharex=True, sharey="row", squeeze=False)
     kinds = ((real, REAL, "real"), (synthetic, SYNTHETIC, "synthetic"))
@@ -72,7 +66,7 @@ def save_series(path: Path, real: Windows, synthetic: Windows, *, seed: int = 0)
             axis.scatter(*place.T, s=6, color=colour, alpha=0.3, linewidths=0, label=name)
         axis.set(title=title, xticks=[], yticks=[])
         axis.legend(markerscale=2, frameon=False)
-    save(figure, path)
+    save_figure(figure, path, DPI)
 
 
 def maps(
@@ -88,13 +82,6 @@ def maps(
     tsne = manifold.TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed % 2**32)
     both = tsne.fit_transform(np.concatenate([a, b]))
     return {"PCA": (axes.transform(a), axes.transform(b)), "t-SNE": (both[: len(a)], both[len(a) :])}
-
-
-def save(figure: Any, path: Path) -> None:
-    """Write the picture as PNG and close it."""
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=110)
-    require("matplotlib.pyplot", "drawing pictures").close(figure)
 
 
 def panel(axis: Any, time_s: NDArray[np.float64], values: NDArray[np.float32], colour: str) -> None:

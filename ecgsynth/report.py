@@ -9,6 +9,7 @@ from typing import Any
 from ecgsynth.disclosure import PERSONS
 from ecgsynth.export.manifest import Manifest, TableManifest
 from ecgsynth.files import atomic
+from ecgsynth.spread import with_spread
 from ecgsynth.windows import Windows
 
 __all__ = ["manifest_text", "prepared_text", "table_text", "write_report"]
@@ -155,10 +156,8 @@ def what(measured: dict[str, Any]) -> str:
 
 
 def number(value: dict[str, Any] | None) -> str:
-    """Mean and spread, or a dash where a class is not in the test part."""
-    if value is None:
-        return "-"
-    return f"{value['mean']:.3f} ± {value['std']:.3f}"
+    """Mean and spread of repeats, or a dash where a class is not in the test part."""
+    return "-" if value is None else with_spread(value["mean"], value["std"])
 
 
 def over_patients(found: dict[str, Any]) -> list[str]:
@@ -192,7 +191,7 @@ def figures(entry: dict[str, Any]) -> list[str]:
 
 
 def spread(value: float | None, deviation: float | None) -> str:
-    return short(value) if deviation is None else f"{value:.4f} ± {deviation:.4f}"
+    return short(value) if value is None or deviation is None else with_spread(value, deviation, 4)
 
 
 def explained(measured: dict[str, Any]) -> list[str]:
@@ -206,9 +205,10 @@ def attacked(measured: dict[str, Any]) -> str:
     near, whose = measured["privacy"], "groups" if is_series(measured) else "patients"
     if near["membership_auc"] is None:
         return "not tried"
-    found = f"{near['membership_auc']:.3f} ± {near['membership_auc_error']:.3f} on {what(measured)}"
+    found = f"{with_spread(near['membership_auc'], near['membership_auc_error'])} on {what(measured)}"
     if "patient_membership_auc" in near:
-        found += f", {near['patient_membership_auc']:.3f} ± {near['patient_membership_auc_error']:.3f} on {whose}"
+        whole = with_spread(near["patient_membership_auc"], near["patient_membership_auc_error"])
+        found += f", {whole} on {whose}"
     return found
 
 

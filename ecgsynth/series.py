@@ -243,8 +243,8 @@ def find_sequences(frame: Any, ids: NDArray[np.str_] | None, options: SeriesOpti
     single = np.flatnonzero(np.diff(bounds) == 1)
     if len(single):
         raise DataError(
-            f"expected several rows of each sequence, but {options.id or 'sequence'} {names[single[0]]} has one row "
-            f"({len(single)} of {len(names)} have); leave it out, or name the right column with --id"
+            f"expected several rows of each sequence, but {len(single)} of {len(names)} have one row, the first in "
+            f"data row {int((codes == single[0]).argmax()) + 1}; leave it out, or name the right column with --id"
         )
     return Sequences(np.argsort(codes, kind="stable"), bounds, np.asarray(names, dtype=np.str_))
 
@@ -262,8 +262,8 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
         how = "stands still" if ticks[wrong[0] + 1] == ticks[wrong[0]] else "runs backwards"
         hint = "" if options.id is not None else ", or name the column that tells sequences apart with --id"
         raise DataError(
-            f"expected time to run forwards within each sequence, but {options.time!r} {how} at data row {row + 1} "
-            f"({frame[options.time].iloc[row]}); sort the rows{hint}"
+            f"expected time to run forwards within each sequence, but {options.time!r} {how} at data row {row + 1}; "
+            f"sort the rows{hint}"
         )
     step = float(np.median(steps)) if len(steps) else 1.0
     uneven = float((np.abs(steps - step) > EVEN * step).mean()) if len(steps) else 0.0
@@ -293,7 +293,7 @@ def parse_time(column: Any) -> tuple[NDArray[Any], str]:
         wrong = wrong | np.isinf(as_numbers(found))
     if wrong.any():
         row = int(wrong.argmax())
-        value = "nothing" if column.isna().iloc[row] else repr(str(column.iloc[row]))
+        value = "nothing" if column.isna().iloc[row] else "something else"
         raise DataError(
             f"expected numbers or ISO dates such as 2024-01-31T12:00:00 in the time column {column.name!r}, "
             f"got {value} in data row {row + 1}; correct it"
@@ -312,11 +312,9 @@ def read_labels(frame: Any, sequences: Sequences, options: SeriesOptions) -> NDA
     text = as_text(frame[options.label], "a label")[sequences.rows]
     changes = np.flatnonzero(sequences.inner & (text[1:] != text[:-1]))
     if len(changes):
-        owner = int(np.searchsorted(sequences.bounds, changes[0], side="right")) - 1
         raise DataError(
-            f"expected one label in each sequence, but {options.label!r} changes within sequence "
-            f"{sequences.names[owner]} from '{text[changes[0]]}' to '{text[changes[0] + 1]}'; "
-            "name another label, or an id that tells these apart"
+            f"expected one label in each sequence, but {options.label!r} changes within one at data row "
+            f"{int(sequences.rows[changes[0] + 1]) + 1}; name another label, or an id that tells these apart"
         )
     return np.asarray(text[sequences.bounds[:-1]])
 
@@ -330,8 +328,8 @@ def encode(
     classes, codes = np.unique(labels[owners], return_inverse=True)
     if len(classes) < 2:
         raise DataError(
-            f"expected several labels, but {options.label!r} is {str(classes[0])!r} in every sequence that holds a "
-            "window; leave out --label"
+            f"expected several labels, but {options.label!r} is the same in every sequence that holds a window; "
+            "leave out --label"
         )
     return tuple(str(name) for name in classes), codes.astype(np.int64)
 
@@ -362,10 +360,10 @@ def check_statics(values: NDArray[np.float64], sequences: Sequences, options: Se
         high = np.fmax.reduceat(column, sequences.bounds[:-1])
         changes = np.flatnonzero(low < high)
         if len(changes):
+            begin = int(sequences.rows[sequences.bounds[changes[0]]]) + 1
             raise DataError(
-                f"expected a static column to be constant within each sequence, but {name!r} goes from "
-                f"{low[changes[0]]:g} to {high[changes[0]]:g} in sequence {sequences.names[changes[0]]}; "
-                "name it under --columns"
+                f"expected a static column to be constant within each sequence, but {name!r} changes in {len(changes)} "
+                f"of {len(low)}, the first of which begins at data row {begin}; name it under --columns"
             )
 
 

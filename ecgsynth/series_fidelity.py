@@ -25,6 +25,7 @@ from ecgsynth.metrics import (
     spectrum_distance,
 )
 from ecgsynth.scores import discriminative_score, predictive_score
+from ecgsynth.spread import mean_and_spread
 from ecgsynth.windows import Windows
 
 __all__ = ["RANGES", "STEPS", "in_spreads", "series_fidelity"]
@@ -70,9 +71,9 @@ def series_fidelity(
     Returns ``windows``, how many of each class, and ``measures``: of each in RANGES the ``value``, the ``baseline``
     (real windows in the place of the synthetic ones), the ``best`` value (None: the baseline) and the ``range`` (None
     where it is open); of the two scores, which are means of the repeats, also their standard deviations, ``spread`` and
-    ``baseline_spread``. What cannot be taken is None. predictive_score, autocorrelation_distance and
-    spectrum_distance_db are of what moves within a window and leave out statics. Spectrum, mmd, coverage and density
-    are of windows in standard deviations of each channel.
+    ``baseline_spread``. What cannot be taken is None, and so is the spread of one repeat. predictive_score,
+    autocorrelation_distance and spectrum_distance_db are of what moves within a window and leave out statics. Spectrum,
+    mmd, coverage and density are of windows in standard deviations of each channel.
 
     Raises ConfigError for settings below 1, DataError where the two are not of one kind, or are too few.
     """
@@ -154,8 +155,7 @@ def scores(scored: list[Pair], updates: dict[str, int], repeats: int, seed: int,
                 seed=seed,
                 on_step=partial(later, tell, before, total),
             )
-            found[name][key] = float(each.mean())
-            found[name][spread] = float(each.std(ddof=1)) if repeats > 1 else 0.0
+            found[name][key], found[name][spread] = mean_and_spread(each)
             before += steps
     return found
 

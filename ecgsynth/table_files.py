@@ -137,8 +137,8 @@ def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
             whole = [name for name in places if pandas.api.types.is_integer_dtype(frame[name])]
             codes = zero_led(source, whole, how)
             frame = read([*as_text, *codes]) if codes else frame
-    except UnicodeDecodeError as error:
-        raise DataError(f"expected {source.name} in UTF-8, got another encoding ({error}); save it as UTF-8") from error
+    except UnicodeDecodeError:  # it has a piece of the table
+        raise DataError(f"expected {source.name} in UTF-8, got another encoding; save it as UTF-8") from None
     except pandas.errors.EmptyDataError as error:
         raise DataError(
             f"{source.name} is empty; expected a line of column names and a row for each step or record"
@@ -184,9 +184,9 @@ def check_header(header: list[str], where: str) -> None:
     found = [name for mark, name in marks.items() if len(header) == 1 and mark in header[0]]
     if found:
         raise DataError(f"expected commas between the columns of {where}, got {found[0]}; save it with commas")
-    check_names([name for name in header if name], where)
     if header and all(is_number(name) for name in header) and not all(name.isdecimal() for name in header):
         raise DataError(f"expected column names in the first line of {where}, got numbers; add a line of names")
+    check_names([name for name in header if name], where)
 
 
 def is_number(text: str) -> bool:
@@ -198,9 +198,11 @@ def is_number(text: str) -> bool:
 
 
 def check_names(names: list[str], where: str) -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
+    """Raise DataError for names that come twice; without saying them, as in a file without names they are values."""
+    counts = Counter(names)
+    twice = [str(place) for place, name in enumerate(names, start=1) if counts[name] > 1]
     if twice:
-        raise DataError(f"{where} has several columns named {', '.join(twice)}; give each a name of its own")
+        raise DataError(f"{where} has several columns of one name, at {', '.join(twice)}; give each a name of its own")
 
 
 def read_parquet(source: Source) -> Any:
@@ -213,8 +215,8 @@ def read_parquet(source: Source) -> Any:
             frame = pandas.read_parquet(file, dtype_backend="numpy_nullable")
     except DataError:
         raise
-    except (OSError, ValueError, arrow.ArrowException) as error:
-        raise ArtifactError(f"{source.where} is not a whole Parquet file ({error}); make it again") from error
+    except (OSError, ValueError, arrow.ArrowException):  # it may have a value of the table
+        raise ArtifactError(f"{source.where} is not a whole Parquet file; make it again") from None
     if frame.index.names != [None]:  # pandas keeps a named index apart
         frame = frame.reset_index()
     frame.columns = [str(name) for name in frame.columns]

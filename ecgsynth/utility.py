@@ -16,6 +16,7 @@ from ecgsynth.classifier import BeatClassifier, predict, train_classifier, with_
 from ecgsynth.config import ClassifierConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.metrics import accuracy, confusion_matrix, f1_by_class, macro_f1
+from ecgsynth.spread import mean_and_spread
 from ecgsynth.windows import Windows
 
 __all__ = [
@@ -54,9 +55,9 @@ def utility(
     training part, its rare classes topped up with synthetic ones to RARE of the commonest class.
     ``draw(n, label, seed)`` makes synthetic windows. With ``rhythm`` the classifier is also told the RR intervals.
     ``on_step(arm, done, total)`` is told of each classifier update.
-    Returns, for each arm, macro-F1, accuracy and F1 by class as mean, standard deviation (of the repeats) and the
-    values, and the confusion matrix summed over the repeats; where no patient is in two parts, also the 95 % interval
-    over the test part's patients.
+    Returns, for each arm, macro-F1, accuracy and F1 by class as mean, standard deviation (of the repeats; None of
+    one) and the values, and the confusion matrix summed over the repeats; where no patient is in two parts, also the
+    95 % interval over the test part's patients.
     """
     if repeats < 1:
         raise ConfigError(f"the test must be repeated at least once, got {repeats}")
@@ -183,6 +184,6 @@ def summary(by_repeat: list[NDArray[np.int64]], *, by_patient: bool) -> dict[str
 
 
 def spread(values: list[float]) -> dict[str, Any]:
-    """Mean, sample standard deviation (0 for one value) and the values themselves."""
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return {"mean": float(np.mean(values)), "std": deviation, "values": [round(value, 6) for value in values]}
+    """Mean, standard deviation of the sample (None for one value) and the values themselves."""
+    mean, deviation = mean_and_spread(values)
+    return {"mean": mean, "std": deviation, "values": [round(value, 6) for value in values]}

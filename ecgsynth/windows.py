@@ -59,7 +59,7 @@ class Windows:
             raise DataError(f"expected rr_s of shape (n, 2), to the beat before and after, got shape {self.rr_s.shape}")
         if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
             raise DataError(
-                f"labels must be positions in the classes {list(self.classes)}, "
+                f"labels must be positions in the {len(self.classes)} classes, "
                 f"got {self.labels.min()} to {self.labels.max()}"
             )
 
@@ -102,7 +102,7 @@ class Windows:
         """Only the windows of these classes, which become all the classes there are, in the order of before."""
         kept = sorted({self.code(name) for name in names})
         if not kept:
-            raise DataError(f"name at least one class to keep; the classes are {', '.join(self.classes)}")
+            raise DataError(f"name at least one class to keep of the {len(self.classes)} that there are")
         picked = self.take(np.isin(self.labels, kept))
         return dataclasses.replace(
             picked,
@@ -128,7 +128,8 @@ class Windows:
     def code(self, label: str) -> int:
         """The position of a class name; DataError if there is no such class."""
         if label not in self.classes:
-            raise DataError(f"there is no class {label!r}; the classes are {', '.join(self.classes)}")
+            there = f"there are {len(self.classes)}" if self.is_series else f"the classes are {', '.join(self.classes)}"
+            raise DataError(f"there is no class {label!r}; {there}")  # a series' classes are what its cells hold
         return self.classes.index(label)
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
@@ -163,7 +164,7 @@ class Windows:
         names, where = np.unique(arrays["labels"], return_inverse=True)
         unknown = [str(name) for name in names if str(name) not in position]
         if unknown:
-            raise DataError(f"{path} has labels {unknown} that are not among its classes {list(classes)}")
+            raise DataError(f"{path} has {len(unknown)} labels that are not among its {len(classes)} classes")
         codes = np.asarray([position[str(name)] for name in names], dtype=np.int64)
         return cls(
             values=arrays["values"],

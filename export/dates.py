@@ -23,6 +23,7 @@ MONTHS = (
 )  # not by the locale: the same file gives the same text everywhere
 EPOCH = datetime(1970, 1, 1)
 DAY_S = 86_400
+FIRST_YEAR = 1969  # of a year of two digits, as POSIX has it
 
 # What each directive reads, and the text that it writes. Reading is lenient about leading zeros.
 DIRECTIVES: dict[str, tuple[str, Callable[[datetime], str]]] = {
@@ -66,13 +67,17 @@ def unit_of(form: str) -> str:
     return "s" if any(part in DIRECTIVES and part[-1] in "HIMSfp" for part in split(form)) else "D"
 
 
-def parse_times(texts: Sequence[str], form: str) -> Floats:
-    """(n,) days or seconds (see ``unit_of``) since 1970-01-01; NaN for a text that is not of the format."""
+def parse_times(texts: Sequence[str], form: str, first_year: int | None = None) -> Floats:
+    """(n,) days or seconds (see ``unit_of``) since 1970-01-01; NaN for a text that is not of the format.
+
+    ``first_year``: the first of the hundred years that a year of two digits may be; 1969 as POSIX has it.
+    """
+    first = FIRST_YEAR if first_year is None else first_year
     pattern, unit = reader(form), unit_of(form)
     values = np.full(len(texts), np.nan)
     for place, text in enumerate(texts):
         found = pattern.fullmatch(text)
-        at = None if found is None else moment(found.groupdict())
+        at = None if found is None else moment(found.groupdict(), first)
         if at is not None:
             since = at - EPOCH
             values[place] = since.days if unit == "D" else since.days * DAY_S + since.seconds
@@ -107,12 +112,12 @@ def reader(form: str) -> re.Pattern[str]:
     return re.compile("".join(parts), re.ASCII)
 
 
-def moment(found: dict[str, str]) -> datetime | None:
+def moment(found: dict[str, str], first_year: int) -> datetime | None:
     """The time that the parts of a match tell, or None where there is no such day or hour."""
     if "Y" in found:
         year = int(found["Y"])
     else:
-        year = int(found["y"]) + (1900 if int(found["y"]) >= 69 else 2000)  # as POSIX has it
+        year = first_year + (int(found["y"]) - first_year) % 100
     month = MONTHS_BY_NAME[found["b"][:3]] if "b" in found else int(found["m"])
     hour = int(found.get("H") or 0)
     if "I" in found:

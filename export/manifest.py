@@ -76,9 +76,10 @@ class TableManifest:
     """What an exported generator of table rows says of itself.
 
     columns: in the table's order, each with its name, kind (continuous, integer, datetime, categorical, boolean,
-    identifier), dtype, and what of these it has: missing, minimum, maximum, decimals, unit, format, categories (by
-    their index), output (the graph's, none of an identifier, which is made from the row's number), asked (the graph's
-    input by which rows are asked for: an index into categories, -1 where it is not)
+    identifier), dtype, and what of these it has: missing, minimum, maximum, decimals, unit, format, first_year (of the
+    hundred that a year of two digits may be), categories (by their index), output (the graph's, none of an identifier,
+    which is made from the row's number), asked (the graph's input by which rows are asked for: an index into
+    categories, -1 where it is not)
     """
 
     noise_dim: int

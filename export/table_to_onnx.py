@@ -19,6 +19,7 @@ from ecgsynth.noise import row_noise
 __all__ = ["differing_rows", "export_table"]
 
 FEW = 0.01  # share of rows that may differ: where a uniform number falls between two codes to the last bit
+ASKED = 0.3  # share of the rows that ask for a category, of each column
 FLIPS = 2  # and so many, whatever their share
 
 
@@ -67,12 +68,7 @@ def differing_rows(
     for rows in PARITY_BATCHES:
         uniform = row_noise(rows, range(rows), noise_dim).uniform
         rng = np.random.default_rng(rows)
-        wanted = {
-            column["asked"]: rng.integers(-1, len(column["categories"]), rows) * (rng.random(rows) < 0.3)
-            - (rng.random(rows) < 0.7)
-            for column in asked
-        }
-        wanted = {name: np.maximum(codes, -1) for name, codes in wanted.items()}
+        wanted = {column["asked"]: asked_codes(len(column["categories"]), rows, rng) for column in asked}
         with torch.inference_mode():
             tensors = [torch.from_numpy(uniform), *(torch.from_numpy(codes) for codes in wanted.values())]
             expected = [made.numpy() for made in sampler(*tensors)]
@@ -85,6 +81,11 @@ def differing_rows(
         if other.sum() > max(FLIPS, FEW * rows):
             worst = max(worst, int(other.sum()))
     return worst
+
+
+def asked_codes(categories: int, rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(rows,) in about ASKED of the rows a category, each as likely as another, and elsewhere -1: nothing."""
+    return np.where(rng.random(rows) < ASKED, rng.integers(0, categories, rows), -1)
 
 
 def alike(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.bool_]:

@@ -113,8 +113,11 @@ def train_table(
 
     if not resume:
         check_free(output, force=force)
-    known = None if schema_path is None else Schema.load(schema_path)
-    frame = asked_rows(read_table(file, storage_options=storage_options)[0], conditions(where))
+    whole = read_table(file, storage_options=storage_options)[0]
+    frame = asked_rows(whole, conditions(where))
+    known = Schema.infer(frame, whole, options["person"]) if schema_path is None else Schema.load(schema_path)
+    for note in known.notes:
+        click.echo(f"note: {note}", err=True)
     fit: Callable[..., TableSynthesizer | Imputer]
     fit = Imputer.fit if options["model"] == IMPUTER else TableSynthesizer.fit
     with training_bar(SHOWN, output) as on_progress:

@@ -1,6 +1,8 @@
 """What one column of a table is: its kind, its bounds, its categories; its values in canonical form, and back."""
 
 import math
+import re
+from collections import defaultdict
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.export.dates import check_format, format_times, parse_times, unit_of
 from ecgsynth.export.identifiers import parse as parse_identifier
+from ecgsynth.tabular.centuries import two_digits
 from ecgsynth.tabular.reading import Held
 
 __all__ = ["DECIMALS", "KINDS", "UNITS", "Category", "Column"]
@@ -19,6 +22,8 @@ Category = str | float | int | bool
 
 KINDS = ("continuous", "integer", "categorical", "boolean", "datetime", "identifier")
 UNITS = {"D": 86_400, "s": 1}  # seconds
+LAST_YEAR = 9999
+CODE = re.compile(r"[0-9]+")
 DECIMALS = 6  # digits behind the point, at most, that are taken for the way a column is written
 
 # The settings that a kind has beside name, kind, dtype and missing.
@@ -27,7 +32,7 @@ SETTINGS = {
     "integer": ("minimum", "maximum", "spikes"),
     "categorical": ("categories",),
     "boolean": ("categories",),
-    "datetime": ("minimum", "maximum", "unit", "format"),
+    "datetime": ("minimum", "maximum", "unit", "format", "first_year"),
     "identifier": ("format",),
 }
 KINDS_OF = {  # the dtypes that each kind can have
@@ -54,6 +59,7 @@ class Column:
     categories: of categorical and boolean, all of them, in a stable order
     unit: of datetime, "D" or "s"
     format: of datetime held as text or whole numbers, as of strftime; of identifier, see export.identifiers
+    first_year: of datetime whose format has %y, the first of the hundred years that are meant; None for 1969
     """
 
     name: str
@@ -67,6 +73,7 @@ class Column:
     categories: tuple[Category, ...] = ()
     unit: str | None = None
     format: str | None = None
+    first_year: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("spikes", "categories"):
@@ -87,6 +94,7 @@ class Column:
                 parse_identifier(self.format)
             else:
                 check_format(self.format)
+        self.check_first_year(where)
         self.check_categories(where)
 
     @property
@@ -108,9 +116,18 @@ class Column:
         if self.decimals is not None and (type(self.decimals) is not int or not 0 <= self.decimals <= DECIMALS):
             raise ConfigError(f"{where} has decimals {self.decimals!r}; write a whole number from 0 to {DECIMALS}")
 
+    def check_first_year(self, where: str) -> None:
+        if self.first_year is None:
+            return
+        if type(self.first_year) is not int or not 1 <= self.first_year <= LAST_YEAR - 99:
+            raise ConfigError(f"{where} has first_year {self.first_year!r}; write a year such as 1925")
+        if self.kind != "datetime" or (self.format is not None and not two_digits(self.format)):
+            raise ConfigError(f"{where} has first_year, which is for times whose format has %y; leave it out")
+
     def check_categories(self, where: str) -> None:
         held = {"int64": int, "float64": float, "string": str, "bool": bool}.get(self.dtype)
         categories: list[Category] = []
+        seen: set[Category] = set()  # a list would be gone through for each of many thousands
         for value in self.categories:
             if held is float and type(value) is int:
                 value = float(value)  # 1 is as good as 1.0 in JSON
@@ -118,8 +135,9 @@ class Column:
                 raise ConfigError(
                     f"{where} has the category {value!r}, but its dtype is {self.dtype}; write it as such"
                 )
-            if value in categories:
+            if value in seen:
                 raise ConfigError(f"{where} has the category {value!r} twice; remove one")
+            seen.add(value)
             categories.append(value)
         object.__setattr__(self, "categories", tuple(categories))
 
@@ -197,8 +215,8 @@ class Column:
             broken = ~np.isnan(values) & (values != np.round(values))
             if broken.any():
                 raise DataError(
-                    f"column {self.name!r} has {values[broken.argmax()]:g} in row {broken.argmax() + 1}, and the "
-                    "schema says integer; correct the value or set the kind to continuous"
+                    f"column {self.name!r} has no whole number in row {broken.argmax() + 1}, and the schema says "
+                    "integer; correct the value or set the kind to continuous"
                 )
         return values
 
@@ -217,12 +235,12 @@ class Column:
         values = np.full(len(held.missing), np.nan)
         known = ~held.missing
         distinct, places = np.unique(held.texts(), return_inverse=True)
-        values[known] = parse_times(distinct.tolist(), self.format)[places]
+        values[known] = parse_times(distinct.tolist(), self.format, self.first_year)[places]
         broken = known & np.isnan(values)
         if broken.any():
             raise DataError(
-                f"column {self.name!r} has {held.said(broken.argmax())} in row {broken.argmax() + 1}, which is no "
-                f"time of the format {self.format!r}; correct the value or the schema"
+                f"column {self.name!r} has no time of the format {self.format!r} in row {broken.argmax() + 1}; "
+                "correct the value or the schema"
             )
         return values if unit_of(self.format) == unit else values * UNITS[unit_of(self.format)] / UNITS[unit]
 
@@ -235,18 +253,18 @@ class Column:
                 continue
             broken = beyond(values, bound)  # False where missing
             if broken.any():
-                raise DataError(
-                    f"column {self.name!r} has {self.said(values[broken.argmax()])} in row {broken.argmax() + 1}, "
-                    f"{said} of {self.said(bound)} in the schema; correct the value or the bound"
+                raise DataError(  # without the bound: where it was inferred, it is somebody's value
+                    f"column {self.name!r} has a value in row {broken.argmax() + 1} that is {said} in the schema; "
+                    "correct the value or the bound"
                 )
 
     def encode_categories(self, held: "Held", *, strict: bool) -> NDArray[np.int64]:
         pandas = require("pandas", "reading a table")
         if self.dtype == "string":
             values = np.full(len(held.missing), None, dtype=object)
-            values[~held.missing] = held.texts()
+            values[~held.missing] = held.texts() if held.dtype == "string" else self.as_written(held.texts())
         elif held.dtype == "string":
-            values = held.values  # nothing of it is a category, and the first value is named
+            values = held.values  # nothing of it is a category, and the first row is named
         else:
             values = held.values.astype(np.float64)  # 1 and 1.0 and True are one
         codes = np.asarray(pandas.Index(list(self.categories)).astype(values.dtype).get_indexer(values), dtype=np.int64)
@@ -255,10 +273,35 @@ class Column:
         if strict and unknown.any():
             number = f" and {int(unknown.sum()) - 1} more" if unknown.sum() > 1 else ""
             raise DataError(
-                f"column {self.name!r} has {held.said(unknown.argmax())} in row {unknown.argmax() + 1}{number}, "
-                "which is none of its categories in the schema; correct the value or add the category"
+                f"column {self.name!r} has in row {unknown.argmax() + 1}{number} what is none of its categories in the "
+                "schema; correct the value or add the category"
             )
         return codes
+
+    def as_written(self, texts: NDArray[Any]) -> NDArray[Any]:
+        """Whole numbers as text, with the zeros before them that were lost where codes such as 00032 became numbers.
+
+        They are those of the one category that has the number; or, of a number that none has, as many as make it as
+        long as all categories with a zero before them are. What is not so certain stays as it is.
+        """
+        codes = [str(category) for category in self.categories if CODE.fullmatch(str(category))]
+        widths = {len(code) for code in codes if code[0] == "0" and len(code) > 1}
+        if not widths:
+            return texts
+        known, by_number = set(self.categories), defaultdict[int, list[str]](list)
+        for code in codes:
+            by_number[int(code)].append(code)
+
+        def written(text: str) -> str:
+            if text in known or not CODE.fullmatch(text):
+                return text
+            same = by_number.get(int(text), [])
+            if same:
+                return same[0] if len(same) == 1 else text
+            return text.zfill(max(widths)) if len(widths) == 1 else text
+
+        distinct, places = np.unique(texts.astype(str), return_inverse=True)
+        return np.array([*map(written, distinct.tolist()), None], dtype=object)[places]
 
     def decode(self, values: NDArray[Any]) -> Any:
         """Canonical values -> a pandas Series as plain pandas reads the user's table.

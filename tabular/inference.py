@@ -1,6 +1,8 @@
 """What a column is, found from what it holds: its kind, bounds, decimals, spikes, categories, or format."""
 
 import re
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -8,7 +10,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
 from ecgsynth.export.dates import format_times, parse_times, reader, unit_of
+from ecgsynth.tabular.centuries import first_year_of, two_digits, years_of
 from ecgsynth.tabular.columns import DECIMALS, UNITS, Category, Column
+from ecgsynth.tabular.identity import identifier_of, person_column, says_identifier
 from ecgsynth.tabular.patterns import number_pattern, pattern_of
 from ecgsynth.tabular.reading import Held, hold
 
@@ -18,10 +22,6 @@ Floats = NDArray[np.float64]
 
 CODES = 20  # whole numbers with so many different values or fewer may be codes of categories
 SPIKE = 0.05  # of the rows: a single value that so many have is a spike
-UNIQUE = 0.95  # of the rows: text of which so many are different tells single rows apart
-FEW = 5  # rows: of fewer, nothing is said about whether they are all different
-COUNTED = 50  # rows: of fewer, consecutive numbers are no sign of an identifier
-ID_NAME = re.compile(r"(^|[_\-. ])(id|ids|uid|uuid|key|nr|index)$|(^|[_\-. a-z])(ID|Id)$|^(id|ID|Id)[_\-. ]", re.ASCII)
 NUMBER = re.compile(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*", re.ASCII)
 COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*", re.ASCII)
 DIGIT = re.compile(r"\d", re.ASCII)
@@ -49,25 +49,44 @@ OFFSET = re.compile(r"(?:Z| ?[+-]\d{2}:?\d{2})$", re.ASCII)  # from UTC, the sam
 DAY_FIRST = re.compile(r"%-?d([/\-.])%-?m\1")
 
 
-def infer_column(series: Any, name: str) -> tuple[Column, str]:
+def infer_column(
+    series: Any, name: str, every: Any = None, *, person: bool = False, today: date | None = None
+) -> tuple[Column, str]:
     """A column from a pandas Series of two rows or more, and a note on what was not certain, or "".
 
-    Raises DataError for a column all missing, of mixed types, with infinities, or of unique text without one format.
+    ``every``: the same column of the whole table, where the rows are picked from one; it says whether the column is an
+    identifier. ``person``: it is the column that says whose each row is. ``today``: by which day dates whose years
+    have two digits are put into a century, see ``first_year_of``; without it, the day that it is.
+    Raises DataError for a column all missing, of mixed types, with infinities, of unique text without one format, or
+    of persons that have several rows, see ``identifier_of``.
     """
     held = hold(series, name)
+    judged = held if every is None else hold(every, name)
     if held.missing.all():
         raise DataError(f"column {name!r} has no value in any row; leave it out")
+    if person:
+        return replace(person_column(judged, name), missing=gaps(held)), ""
     if held.dtype == "bool":
         return Column(name=name, kind="boolean", dtype="bool", missing=gaps(held), categories=(False, True)), ""
     if held.dtype == "datetime64":
         return infer_times(held, name), ""
-    if held.dtype == "string":
-        return infer_text(held, name)
-    return infer_number(held, name), ""
+    day = today or date.today()
+    dates = text_dates(held, name, day) if held.dtype == "string" else number_dates(held, name)
+    if dates is not None:
+        return dates
+    identifier = identifier_of(judged, name)
+    if identifier is not None:
+        return replace(identifier[0], missing=gaps(held)), identifier[1]
+    return (category_column if held.dtype == "string" else infer_number)(held, name), ""
 
 
 def gaps(held: Held) -> bool:
     return bool(held.missing.any())
+
+
+def whole(values: Floats) -> bool:
+    """Whether all numbers that are not missing are whole."""
+    return not (values != np.round(values))[~np.isnan(values)].any()
 
 
 # ---- numbers
@@ -75,41 +94,27 @@ def gaps(held: Held) -> bool:
 
 def infer_number(held: Held, name: str) -> Column:
     values = held.known()
-    distinct, counts = np.unique(values, return_counts=True)
-    if (values != np.round(values)).any():
+    if not whole(values):
         return number_column(held, name, "continuous")
-    if held.dtype == "int64":
-        if is_numbering(name, distinct, len(values)):
-            form = number_pattern(held.texts())
-            return Column(name=name, kind="identifier", dtype="int64", missing=gaps(held), format=form)
-        times = coded_dates(held)
-        if times is not None:
-            low, high = float(times.min()), float(times.max())
-            return Column(
-                name=name, kind="datetime", dtype="int64", missing=gaps(held),
-                minimum=low, maximum=high, unit="D", format="%Y%m%d",
-            )  # fmt: skip
+    distinct, counts = np.unique(values, return_counts=True)
     many = np.clip(len(values) / 100, 3, 10)  # rows that share each code
     if len(distinct) <= 2 or (len(distinct) <= CODES and counts.min() >= many):
         return category_column(held, name)
     return number_column(held, name, "integer")
 
 
-def is_numbering(name: str, distinct: Floats, rows: int) -> bool:
-    """Whether whole numbers only tell rows apart: all different, and consecutive or named so."""
-    if len(distinct) < rows or rows < FEW or distinct[0] < 0:
-        return False
-    consecutive = distinct[-1] - distinct[0] == rows - 1
-    return bool(ID_NAME.search(name)) or (consecutive and rows >= COUNTED)
-
-
-def coded_dates(held: Held) -> Floats | None:
-    """Days of dates written as whole numbers, 20240131; None where a value is none from 1900 to 2100."""
+def number_dates(held: Held, name: str) -> tuple[Column, str] | None:
+    """A column of dates written as whole numbers, 20240131; None where a value is none from 1900 to 2100."""
     values = held.known()
-    if values.min() < 19_000_101 or values.max() > 21_001_231:
+    if held.dtype != "int64" or values.min() < 19_000_101 or values.max() > 21_001_231 or says_identifier(name):
         return None
     times = parse_times([f"{value:08.0f}" for value in np.unique(values)], "%Y%m%d")
-    return None if np.isnan(times).any() else times
+    if np.isnan(times).any():
+        return None
+    return Column(
+        name=name, kind="datetime", dtype="int64", missing=gaps(held),
+        minimum=float(times.min()), maximum=float(times.max()), unit="D", format="%Y%m%d",
+    ), ""  # fmt: skip
 
 
 def number_column(held: Held, name: str, kind: str) -> Column:
@@ -208,24 +213,31 @@ def writes(form: str, values: Floats, texts: list[str]) -> bool:
 # ---- text
 
 
-def infer_text(held: Held, name: str) -> tuple[Column, str]:
-    known = held.known()
-    distinct = sorted(set(known.tolist()))
+def text_dates(held: Held, name: str, today: date) -> tuple[Column, str] | None:
+    """A column of times written as text; None where it is none. DataError for text of mixed types or offsets."""
+    distinct = sorted(set(held.known().tolist()))
     found = time_format(distinct)
-    if found is not None:
-        form, swapped = found
-        values = parse_times(distinct, form)
-        note = f"column {name!r}: dates such as {distinct[0]!r} are read with the day first; " if swapped else ""
-        column = Column(
-            name=name, kind="datetime", dtype="string", missing=gaps(held),
-            minimum=float(values.min()), maximum=float(values.max()), unit=unit_of(form), format=form,
-        )  # fmt: skip
-        return column, note and note + "if it is the month, correct the format in the schema or write 2024-12-31"
-    check_mixed(known, name)
-    check_offsets(distinct, name)
-    if len(known) >= FEW and len(distinct) >= UNIQUE * len(known):
-        return identifier_column(held, name), ""
-    return category_column(held, name), ""
+    if found is None:
+        check_mixed(held, name)
+        check_offsets(distinct, name)
+        return None
+    form, swapped = found
+    first = first_year_of(distinct, form, name, today) if two_digits(form) else None
+    values = parse_times(distinct, form, first)
+    notes = []
+    if swapped:
+        notes.append(
+            "dates that may be read in two ways are read with the day first; if it is the month, correct the format in "
+            "the schema or write 2024-12-31"
+        )
+    if two_digits(form):
+        years = years_of(values, form)
+        notes.append(f"dates are read as {years.min()} to {years.max()}; if that is wrong set first_year in the schema")
+    column = Column(
+        name=name, kind="datetime", dtype="string", missing=gaps(held), minimum=float(values.min()),
+        maximum=float(values.max()), unit=unit_of(form), format=form, first_year=first,
+    )  # fmt: skip
+    return column, f"column {name!r}: {'; '.join(notes)}" if notes else ""
 
 
 def check_offsets(texts: list[str], name: str) -> None:
@@ -233,43 +245,32 @@ def check_offsets(texts: list[str], name: str) -> None:
     found = {offset[0].strip() for text in texts if (offset := OFFSET.search(text))}
     if len(found) > 1 and time_format(sorted({OFFSET.sub("", text) for text in texts})) is not None:
         raise DataError(
-            f"column {name!r} has times of several offsets from UTC, such as {' and '.join(sorted(found)[:2])}; "
-            "write all of them in one"
+            f"column {name!r} has times of several offsets from UTC, {len(found)} in all; write all of them in one"
         )
 
 
-def check_mixed(known: NDArray[Any], name: str) -> None:
+def check_mixed(held: Held, name: str) -> None:
     """Raise DataError for numbers among words, and for numbers with a decimal comma."""
-    numbers = [text for text in known.tolist() if NUMBER.fullmatch(text)]
-    words = [text for text in known.tolist() if not DIGIT.search(text)]
+    rows, texts = (np.flatnonzero(~held.missing) + 1).tolist(), held.known().tolist()
+    numbers = [row for row, text in zip(rows, texts, strict=True) if NUMBER.fullmatch(text)]
+    words = [row for row, text in zip(rows, texts, strict=True) if not DIGIT.search(text)]
     if numbers and words:
         raise DataError(
-            f"column {name!r} has mixed types: {len(numbers)} numbers such as {numbers[0].strip()!r} and {len(words)} "
-            f"words such as {words[0][:30]!r}; make them all numbers or all words, and empty a cell without a value"
+            f"column {name!r} has mixed types: {len(numbers)} numbers, the first in row {numbers[0]}, and {len(words)} "
+            f"words, the first in row {words[0]}; make them all numbers or all words, and empty a cell without a value"
         )
-    commas = [text for text in known.tolist() if COMMA.fullmatch(text)]
-    if commas and len(commas) + len(numbers) == len(known):
+    commas = [row for row, text in zip(rows, texts, strict=True) if COMMA.fullmatch(text)]
+    if commas and len(commas) + len(numbers) == len(texts):
         raise DataError(
-            f"column {name!r} has numbers with a decimal comma, such as {commas[0].strip()!r}; write them with a point"
+            f"column {name!r} has {len(commas)} numbers with a decimal comma, the first in row {commas[0]}; write them "
+            "with a point"
         )
-
-
-def identifier_column(held: Held, name: str) -> Column:
-    form = pattern_of(held.texts())
-    if form is None:
-        known = held.known()
-        raise DataError(
-            f"column {name!r} holds {len(set(known.tolist()))} different texts in {len(known)} rows, such as "
-            f"{str(known[0])[:40]!r}, without one format: it is no category and cannot be made anew; leave it out"
-        )
-    dtype = "int64" if held.dtype in ("int64", "float64") else "string"
-    return Column(name=name, kind="identifier", dtype=dtype, missing=gaps(held), format=form)
 
 
 # ---- what a user left open
 
 
-def complete_column(column: Column, series: Any) -> Column:
+def complete_column(column: Column, series: Any, today: date | None = None) -> Column:
     """A column with what the schema does not give found in the data: categories, bounds, a unit or a format.
 
     Spikes and decimals that are not given stay so: no spikes, and as many decimals as there are.
@@ -278,13 +279,15 @@ def complete_column(column: Column, series: Any) -> Column:
     given = {name: getattr(column, name) for name in column.__slots__}
     if column.kind in ("categorical", "boolean") and not column.categories:
         if held.dtype == "string" and column.dtype != "string":
-            held.numbers(column.name, f"the schema says {column.dtype}")  # raises, naming a value
+            held.numbers(column.name, f"the schema says {column.dtype}")  # raises, naming a row
         if column.dtype == "string":
             found: list[Category] = sorted(set(held.texts().tolist()))
         else:
             found = np.unique(held.known()).astype(column.dtype).tolist()
         return Column(**given | {"categories": (False, True) if column.kind == "boolean" else tuple(found)})
     if column.kind == "identifier" and column.format is None:
+        if column.dtype == "int64" and not whole(held.numbers(column.name, "the schema says int64")):
+            raise DataError(f"column {column.name!r} has numbers that are not whole; set its dtype to string")
         texts = held.texts()
         form = number_pattern(texts) if column.dtype == "int64" else pattern_of(texts)
         if form is None:
@@ -293,23 +296,25 @@ def complete_column(column: Column, series: Any) -> Column:
             )
         return Column(**given | {"format": form})
     if column.kind == "datetime":
-        return complete_times(column, held)
+        return complete_times(column, held, today or date.today())
     if column.kind in ("continuous", "integer") and (column.minimum is None or column.maximum is None):
         return with_bounds(column, column.encode(held, strict=False))
     return column
 
 
-def complete_times(column: Column, held: Held) -> Column:
+def complete_times(column: Column, held: Held, today: date) -> Column:
     given = {name: getattr(column, name) for name in column.__slots__}
     if column.format is None and held.dtype != "datetime64":
-        texts = held.texts()
-        found = time_format(sorted(set(texts.tolist()))) if len(texts) else None
+        texts = sorted(set(held.texts().tolist()))
+        found = time_format(texts) if texts else None
         if found is None:
             raise DataError(
-                f"column {column.name!r} has no time format that is known, such as in {str(texts[:1])}; give it one, "
-                "such as %d/%m/%Y, or another kind"
+                f"column {column.name!r} has no time format that is known; give it one, such as %d/%m/%Y, or another "
+                "kind"
             )
         given["format"] = found[0]
+        if column.first_year is None and two_digits(found[0]):
+            given["first_year"] = first_year_of(texts, found[0], column.name, today)
     if column.unit is None:
         given["unit"] = unit_of(given["format"]) if given["format"] else infer_times(held, column.name).unit
     filled = Column(**given)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.disclosure import PERSONS
 from ecgsynth.errors import ConfigError, DataError, require
+from ecgsynth.spread import mean_and_spread
 from ecgsynth.tabular.plain import NUMBERS, codes, numbers_of, plain, points, value_text
 from ecgsynth.tabular.schema import Column, Schema
 
@@ -73,7 +74,7 @@ def of_number(values: Floats, spikes: list[float]) -> dict[str, Any]:
     quantiles = np.quantile(there, QUANTILES)
     return about | {
         "mean": float(there.mean()),
-        "sd": float(there.std()),
+        "sd": mean_and_spread(there)[1],
         "quantiles": {f"{share:g}": float(value) for share, value in zip(QUANTILES, quantiles, strict=True)},
         "spikes": {f"{spike:g}": float((values == spike).mean()) for spike in spikes},
     }

@@ -13,6 +13,9 @@ __all__ = ["number_pattern", "pattern_of"]
 
 SURE = 20  # texts: what is the same in so many is taken as literal
 FULL = 50  # texts for each character of a class, so that none is missing by chance
+ROOM = 100  # times as many numbers as were seen: what a format holds where numbers may be longer than any was
+TIGHT = 10  # times as many: whole numbers of one length that hold fewer were not meant to be of one length
+DIGITS = 15  # at most, of numbers that are made longer: float64 holds them exactly
 LOOSE = 2  # characters by which the length of a part that is no number may vary
 CLASSES = ("0-9", "0-9a-f", "0-9A-F", "A-Z", "a-z", "0-9A-Z", "0-9a-z", "A-Za-z", "0-9A-Za-z")
 MEMBERS = {
@@ -24,13 +27,19 @@ RUN = re.compile(r"[0-9]+|[A-Za-z]+")
 
 
 def number_pattern(texts: Sequence[str] | NDArray[Any]) -> str:
-    """The format of whole numbers from 0 up: one that counts up where they are consecutive, else their digits."""
-    numbers = sorted(map(int, texts))
+    """The format of whole numbers from 0 up: one that counts up where they are consecutive, else their digits.
+
+    What a format that counts up makes (``1..``) are numbers that the table has too, as any other 1, 2, 3 would be: they
+    say nothing of a row but its place. What is made of digits equals a number of the table by chance alone.
+    """
+    numbers = sorted({abs(int(text)) for text in texts})
     if numbers[-1] - numbers[0] == len(numbers) - 1:
         low = numbers[0]
         # A round number at or below the first one: the first one itself is somebody's.
         return f"{low if low < 2 else 10 ** (len(str(low)) - 1)}.."
-    return digits_class([str(number) for number in numbers])
+    found = [str(number) for number in numbers]
+    least, most = len(found[0]), len(found[-1])
+    return digits_class(found, widen=least < most or held_by(least, most) < TIGHT * len(found))
 
 
 def pattern_of(texts: Sequence[str] | NDArray[Any]) -> str | None:
@@ -84,16 +93,24 @@ def word_pattern(words: list[str]) -> str | None:
 def run_pattern(runs: list[str]) -> str | None:
     if len(set(runs)) == 1:
         return runs[0]
-    return digits_class(runs) if runs[0].isdigit() else loose_class(runs)
+    return digits_class(runs, widen=len({len(run) for run in runs}) > 1) if runs[0].isdigit() else loose_class(runs)
 
 
-def digits_class(runs: list[str]) -> str:
-    """Digits; no zero in front where the length varies and none has one."""
+def held_by(least: int, most: int) -> int:
+    """How many numbers have so many digits, none of them a zero in front."""
+    return int(10**most - 10 ** (least - 1))
+
+
+def digits_class(runs: list[str], *, widen: bool = True) -> str:
+    """Digits; no zero in front where none has one, and then more digits where so few hold less than ROOM times them."""
     least, most = min(map(len, runs)), max(map(len, runs))
     if least == most and any(run[0] == "0" for run in runs):
         return f"[0-9]{count(least, most)}"
     if any(run[0] == "0" and len(run) > 1 for run in runs):
         return f"[0-9]{count(least, most)}"
+    wanted = ROOM * len(set(runs))
+    while widen and held_by(least, most) < wanted and most < DIGITS:
+        most += 1
     return "[1-9]" if most == 1 else f"[1-9][0-9]{count(least - 1, most - 1)}"
 
 

@@ -61,12 +61,14 @@ def values_of(series: pd.Series, column: Column) -> pd.Series:
     if column.kind in NUMBERS:
         try:
             values = pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan)
-        except (ValueError, TypeError) as error:
-            raise DataError(f"expected numbers in column {column.name}, got other values ({error})") from error
+        except (ValueError, TypeError):
+            raise DataError(f"expected numbers in column {column.name}, got other values") from None  # it has one
         return pd.Series(values + 0.0)  # -0.0 becomes 0.0
     places, uniques = pd.factorize(series)  # -1 where missing
-    texts = np.array([*(value_text(value) for value in uniques), None], dtype=object)
-    return pd.Series(texts[places], dtype=object)
+    texts = np.array([value_text(value) for value in uniques], dtype=object)
+    if column.dtype == "string" and pd.api.types.is_numeric_dtype(series.dtype):
+        texts = column.as_written(texts)  # 32 where the schema has 00032
+    return pd.Series(np.append(texts, np.array([None], dtype=object))[places], dtype=object)
 
 
 def value_text(value: Any) -> str:

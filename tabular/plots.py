@@ -8,14 +8,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgsynth.errors import require
-from ecgsynth.files import atomic
+from ecgsynth.pictures import REAL, SYNTHETIC, new_figure, save_figure
 from ecgsynth.tabular.metrics import associations
 from ecgsynth.tabular.plain import NUMBERS, date_text, numbers_of, plain, points, some
 from ecgsynth.tabular.schema import Column, Schema
 
 __all__ = ["MAPPED", "PANELS", "maps", "save_columns", "save_correlations", "save_maps", "save_pairs"]
 
-REAL, SYNTHETIC = "#33658a", "#c8553d"
+DPI = 100
 PANELS = 60  # columns that are drawn
 ACROSS = 4  # panels in a row
 BINS = 40
@@ -49,7 +49,7 @@ def save_columns(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema
         for colour, name in ((REAL, "real"), (SYNTHETIC, "synthetic")):
             axes.flat[0].plot([], [], color=colour, linewidth=4, label=name)
         axes.flat[0].legend(fontsize=7, frameon=False)
-    save(figure, path)
+    save_figure(figure, path, DPI)
     return len(columns)
 
 
@@ -65,7 +65,7 @@ def save_correlations(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, s
         axis.set_xticks(range(len(names)), labels, rotation=90, fontsize=6)
         axis.set_yticks(range(len(names)), labels if axis is axes.flat[0] else [], fontsize=6)
     figure.colorbar(image, ax=list(axes.flat), shrink=0.7)
-    save(figure, path)
+    save_figure(figure, path, DPI)
 
 
 def save_pairs(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, seed: int = 0) -> bool:
@@ -94,7 +94,7 @@ def save_pairs(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: 
             if i == len(names) - 1:
                 axis.set_xlabel(clipped(across), fontsize=7)
     axes[0, 0].legend(fontsize=6, frameon=False)
-    save(figure, path)
+    save_figure(figure, path, DPI)
     return True
 
 
@@ -112,7 +112,7 @@ def save_maps(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: S
         axis.legend(markerscale=2, frameon=False)
     for axis in list(axes.flat)[len(found) :]:
         axis.set_axis_off()
-    save(figure, path)
+    save_figure(figure, path, DPI)
 
 
 def maps(
@@ -200,14 +200,5 @@ def clipped(name: str) -> str:
 
 def panels(down: int, across: int, width: float, height: float, layout: str = "tight") -> tuple[Any, Any]:
     """A figure of its own and its axes (down, across); sizes of a panel in inches. No state of pyplot is touched."""
-    figures = require("matplotlib.figure", "drawing pictures")
-    canvas = require("matplotlib.backends.backend_agg", "drawing pictures")
-    figure = figures.Figure(figsize=(width * across, height * down), layout=layout)
-    canvas.FigureCanvasAgg(figure)
+    figure = new_figure(width * across, height * down, layout)
     return figure, figure.subplots(down, across, squeeze=False)
-
-
-def save(figure: Any, path: Path) -> None:
-    """Write the picture as PNG."""
-    with atomic(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=100)

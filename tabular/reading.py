@@ -32,19 +32,12 @@ class Held:
         """The values that are not missing."""
         return np.asarray(self.values[~self.missing])
 
-    def said(self, row: int | np.integer[Any]) -> str:
-        """A value as a person reads it: text in quotes, whole numbers without a point."""
-        value = self.values[row]
-        if self.dtype == "int64":
-            return str(int(value))
-        return repr(value.item() if isinstance(value, np.generic) and self.dtype != "datetime64" else str(value))
-
     def numbers(self, name: str, said: str) -> Floats:
-        """(rows,) numbers, NaN where missing; DataError that names the column and a value where there are none."""
+        """(rows,) numbers, NaN where missing; DataError that names the column and a row where there are none."""
         if self.dtype in ("string", "datetime64"):
             first = int((~self.missing).argmax())
             raise DataError(
-                f"column {name!r} has {str(self.values[first])!r} in row {first + 1}, which is no number, but {said}; "
+                f"column {name!r} has in row {first + 1} what is no number, but {said}; "
                 "correct the values or the schema"
             )
         return np.where(self.missing, np.nan, self.values.astype(np.float64))
@@ -115,7 +108,6 @@ def hold_objects(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
     pandas = require("pandas", "reading a table")
     values = np.asarray(series.to_numpy(dtype=object, na_value=None))
     found = pandas.api.types.infer_dtype(values, skipna=True)
-    known = values[~missing]
     if found in ("string", "empty"):
         return Held("string", values, missing)
     if found == "boolean":
@@ -126,12 +118,12 @@ def hold_objects(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
         return hold_numbers(numbers.astype("Int64" if whole else "Float64"), missing, name)
     if found in ("datetime", "datetime64", "date"):
         times = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[s]")
-        times[~missing] = [np.datetime64(value, "s") for value in known]
+        times[~missing] = [np.datetime64(value, "s") for value in values[~missing]]
         return Held("datetime64", times, missing)
-    kinds: dict[str, list[Any]] = {}
-    for value in known.tolist():
-        kinds.setdefault(type(value).__name__, []).append(value)
-    counts = ", ".join(f"{len(held)} {kind} such as {str(held[0])[:30]!r}" for kind, held in kinds.items())
+    kinds: dict[str, list[int]] = {}  # the rows of each type
+    for row in np.flatnonzero(~missing).tolist():
+        kinds.setdefault(type(values[row]).__name__, []).append(row + 1)
+    counts = ", ".join(f"{len(rows)} {kind}, the first in row {rows[0]}" for kind, rows in kinds.items())
     if len(kinds) > 1:
         raise DataError(f"column {name!r} has mixed types: {counts}; make them all of one type")
     raise DataError(f"column {name!r} holds {counts}, which no table of numbers and text has; change or leave it out")

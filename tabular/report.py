@@ -8,6 +8,7 @@ from typing import Any
 
 from ecgsynth.files import atomic
 from ecgsynth.report import DISTANCE_ONLY, figures, number, short
+from ecgsynth.spread import with_spread
 from ecgsynth.tabular.plain import date_text
 
 __all__ = ["table_text", "write_report"]
@@ -114,7 +115,7 @@ def privacy_rows(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
         ("rows that equal one learnt from", percent(near["copies_share"]), percent(near["copies_share_unseen"])),
         (
             "membership attack, AUC (0.5 is best)",
-            f"{near['membership_auc']:.3f} ± {near['membership_auc_error']:.3f}",
+            with_spread(near["membership_auc"], near["membership_auc_error"]),
             "-",
         ),
     ]

@@ -1,6 +1,7 @@
 """The schema of a table: what each column is; inferred from the data, shown, edited as JSON, checked."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,20 +40,36 @@ class Schema:
             raise ConfigError("a schema needs a column or more, got none")
 
     @classmethod
-    def infer(cls, frame: Any) -> Self:
+    def infer(cls, frame: Any, whole: Any = None, person: str | None = None, today: date | None = None) -> Self:
         """The schema of a pandas data frame of two rows or more.
 
+        ``whole``: where the rows are picked from a larger table, that table: what is an identifier there is one among
+        the rows picked, too, and nothing else is; all other things are found in the rows picked.
+        ``person``: the column that says whose each row is; it is an identifier, however many rows a person has.
+        ``today``: by which day dates whose years have two digits are put into a century; see ``first_year_of``.
         Raises DataError, naming the column, for what cannot be learnt: see ``infer_column``.
         """
         if len(frame) < 2:
             raise DataError(f"a table needs two rows or more to be learnt from, got {len(frame)}; give more rows")
         check_unique(frame)
-        found = [infer_column(frame[name], str(name)) for name in frame.columns]
+        names = [str(name) for name in frame.columns]
+        if person is not None and person not in names:
+            raise DataError(f"there is no column {person!r} that says whose each row is; there are {', '.join(names)}")
+        found = [
+            infer_column(
+                frame[name],
+                str(name),
+                None if whole is None else whole[name],
+                person=str(name) == person,
+                today=today,
+            )
+            for name in frame.columns
+        ]
         return cls(tuple(column for column, _ in found), tuple(note for _, note in found if note))
 
-    def completed(self, frame: Any) -> Self:
+    def completed(self, frame: Any, today: date | None = None) -> Self:
         """The schema with what it does not give found in the data, see ``complete_column``."""
-        columns = tuple(complete_column(column, self.series(frame, column)) for column in self.columns)
+        columns = tuple(complete_column(column, self.series(frame, column), today) for column in self.columns)
         return type(self)(columns, self.notes)
 
     @property
@@ -70,7 +87,7 @@ class Schema:
     # ---- data
 
     def check(self, frame: Any) -> None:
-        """Raise DataError, naming column, value and remedy, where the data contradict the schema.
+        """Raise DataError, naming column, row and remedy, where the data contradict the schema.
 
         Columns that the schema does not have are passed over. Of identifiers, only that they are there is checked.
         """

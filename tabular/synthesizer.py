@@ -210,7 +210,7 @@ def prepared(
     if len(frame) < MIN_ROWS:
         raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
     owners = None if person is None else owners_in(frame, person)
-    schema = Schema.infer(frame) if schema is None else schema.completed(frame)
+    schema = Schema.infer(frame, person=person) if schema is None else schema.completed(frame)
     if person is not None and person in schema.names and schema[person].kind != "identifier":
         raise ConfigError(
             f"the schema says that column {person!r} is {schema[person].kind}, but it says whose a row is; make it an "
@@ -297,6 +297,8 @@ def described(schema: Schema, sampler: RowSampler) -> list[dict[str, Any]]:
             entry["format"] = column.format
         if column.kind == "datetime":
             entry["unit"] = column.unit
+            if column.first_year is not None:
+                entry["first_year"] = column.first_year
         if column.name in places:
             place = places[column.name]
             known = sampler.encoding.columns[place]

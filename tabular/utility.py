@@ -12,13 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError, DataError, require
+from ecgsynth.spread import mean_and_spread
 from ecgsynth.tabular.plain import codes, numbers_of, plain
 from ecgsynth.tabular.schema import Schema
 
 __all__ = ["ARMS", "checked_target", "class_scores", "summary", "utility"]
 
 ARMS = ("TRTR", "TSTR", "both")
-NAMED = 5  # classes that an error names
 
 Draw = Callable[[int, int], pd.DataFrame]
 Floats = NDArray[np.float64]
@@ -41,7 +41,7 @@ def utility(
     of each model.
     A target of categories is classified: roc_auc (with more than two classes, the mean of each against the rest),
     average_precision (of the rarer of two classes, or the mean), macro_f1, accuracy. A number is estimated: r2. Each is
-    at most 1, higher is better, with its mean, standard deviation (of the repeats) and values.
+    at most 1, higher is better, with its mean, standard deviation (of the repeats; None of one) and values.
     Raises DataError for a target that is not in the tables, or with classes in ``test`` that were never learnt.
     """
     if repeats < 1:
@@ -93,14 +93,10 @@ def checked_target(
     others = [] if target in numbers else sorted(set(test[target]) - seen)
     if others:
         raise DataError(
-            f"the test table has {listed(others)} in column {target}, the training rows have {listed(sorted(seen))}; "
-            "spell the classes alike"
+            f"the test table has {len(others)} classes in column {target} that none of the training rows has, which "
+            f"have {len(seen)}; spell the classes alike"
         )
     return learn, test
-
-
-def listed(texts: list[str]) -> str:
-    return ", ".join([*(repr(text) for text in texts[:NAMED]), *(["..."] if len(texts) > NAMED else [])])
 
 
 def rarer(values: pd.Series, classes: list[str]) -> str:
@@ -167,7 +163,8 @@ def mean_of(values: list[float]) -> float:
 
 
 def summary(values: list[float]) -> dict[str, Any]:
-    """Mean, standard deviation and the values of a figure's repeats; None where it could not be taken."""
+    """Mean, standard deviation of the sample (None of one) and values of a figure's repeats; None if not taken."""
     if not np.isfinite(values).all():
         return {"mean": None, "std": None, "values": []}
-    return {"mean": float(np.mean(values)), "std": float(np.std(values)), "values": [float(value) for value in values]}
+    mean, deviation = mean_and_spread(values)
+    return {"mean": mean, "std": deviation, "values": [float(value) for value in values]}

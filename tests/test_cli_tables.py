@@ -251,14 +251,14 @@ def test_schema_refuses_it_too(refuses: Say, tmp_path: Path, name: str) -> None:
     [
         (
             {"name": "sex", "kind": "categorical", "dtype": "string", "categories": ["Male"]},
-            "'sex' has 'Female' in row",
+            r"'sex' has in row \d+ and",
         ),
         (
             {"name": "age", "kind": "integer", "dtype": "int64", "maximum": 50, "minimum": 0},
             "'age' has .* above its max",
         ),
         ({"name": "rate", "kind": "integer", "dtype": "int64"}, "'rate' has"),
-        ({"name": "sex", "kind": "integer", "dtype": "int64"}, "'sex' has '(Fem|M)ale' in row 1, which is no number"),
+        ({"name": "sex", "kind": "integer", "dtype": "int64"}, "'sex' has in row 1 what is no number"),
         ({"name": "height", "kind": "integer", "dtype": "int64"}, "a column 'height' that the table has not"),
         ({"name": "age", "kind": "number", "dtype": "int64"}, "kind 'number'; the kinds are"),
         ({"name": "age", "kind": "integer", "dtype": "int64", "low": 3}, "low, which is not known"),

@@ -394,14 +394,14 @@ class TestBadInput:
     def test_broken_annotations(self, write_record, content):
         folder = write_record(wave(), [500])
         (folder / "r1.atr").write_bytes(content)
-        with pytest.raises(DataError, match="^record r1: its annotations cannot be read .*; fetch it again$"):
+        with pytest.raises(DataError, match="^record r1: its annotations cannot be read; fetch it again$"):
             read_beats(folder)
 
     @pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\xfe\x00"], ids=repr)
     def test_a_broken_header(self, write_record, content):
         folder = write_record(wave(), [500])
         (folder / "r1.hea").write_bytes(content)
-        with pytest.raises(DataError, match="^record r1: its header is not a WFDB header .*; fetch it again$"):
+        with pytest.raises(DataError, match="^record r1: its header is not a WFDB header; fetch it again$"):
             read_beats(folder)
 
     @pytest.mark.parametrize(
@@ -423,7 +423,7 @@ class TestBadInput:
 
     @pytest.mark.parametrize("past", [2000, 5000])
     def test_an_annotation_past_the_end(self, write_record, past):
-        with pytest.raises(DataError, match=f"^record r1: an annotation at sample {past} lies outside the signal of"):
+        with pytest.raises(DataError, match="^record r1: 1 of .* annotations lie outside the signal of"):
             read_beats(write_record(wave(), [500, 1999, past]))
 
     def test_an_annotation_at_the_last_sample_is_inside(self, write_record):

@@ -25,10 +25,10 @@ FOLDERS = {
 # Data flows one way: a module imports only from those above it. What stands on one line is one step.
 ORDER = """
 errors
-config noise files options storage disclosure
+config noise files options storage disclosure spread
 windows
 ecg table_files series splits scaling modes long_table
-wgan timegan classifier devices metrics scores physiology
+wgan timegan classifier devices metrics scores physiology pictures
 checkpoint sampling
 training
 fit_wgan fit_timegan validation privacy
@@ -41,9 +41,10 @@ utility fidelity plots report synthesizer
 series_fidelity
 evaluation
 demo
-tabular.reading
+tabular.reading tabular.centuries
 tabular.columns
 tabular.patterns
+tabular.identity
 tabular.inference
 tabular.schema
 tabular.modes tabular.plain
@@ -66,7 +67,7 @@ cli
 # What modules may take from ecgsynth itself, and where it stands.
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
 RUNTIME = (
-    "errors config noise files options storage disclosure windows long_table report cli tabular.cli export.manifest "
+    "errors config noise files options storage disclosure spread windows long_table report cli tabular.cli export.manifest "
     "export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler export.writers "
     "export.table_writers".split()
 )

@@ -224,7 +224,7 @@ def test_names():
         ("naïve,b\n1,2\n".encode("latin-1"), "expected t.csv in UTF-8, got another encoding"),
         ("a,b\n1,é\n".encode("latin-1"), "expected t.csv in UTF-8, got another encoding"),
         ("a,b\n1,2\n".encode("utf-16"), "expected t.csv in UTF-8, got another encoding"),
-        (b"a,b,a\n1,2,3\n", "t.csv has several columns named a; give each a name of its own"),
+        (b"a,b,a\n1,2,3\n", "t.csv has several columns of one name, at 1, 3; give each a name of its own"),
         (b"a,b\n1,2\n1,2,3\n", "expected a value for each column name in every row of t.csv, got another shape"),
         (b"1.5,2\n3,4\n", "expected column names in the first line of t.csv, got numbers"),
     ],

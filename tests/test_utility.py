@@ -385,7 +385,7 @@ def test_nothing_rare_nothing_added() -> None:
 
 def test_spread() -> None:
     assert spread([1.0, 2.0, 3.0]) == {"mean": 2.0, "std": 1.0, "values": [1.0, 2.0, 3.0]}
-    assert spread([0.25]) == {"mean": 0.25, "std": 0.0, "values": [0.25]}
+    assert spread([0.25]) == {"mean": 0.25, "std": None, "values": [0.25]}
 
 
 # ---- the classifier

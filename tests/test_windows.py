@@ -218,7 +218,7 @@ def test_a_file_written_by_numpy_is_read(rewritten):
 
 def test_unknown_labels_are_named(rewritten):
     labels = np.array(["N", "X", "V", "N", "Y", "S", "N", "N", "N", "N"])
-    with pytest.raises(DataError, match=r"has labels \['X', 'Y'\] that are not among its classes \['N', 'S', 'V', "):
+    with pytest.raises(DataError, match="has 2 labels that are not among its 5 classes"):
         Windows.load(rewritten(labels=labels))
 
 
@@ -343,7 +343,7 @@ def test_check_windows(values, sentence):
         ({"rr_s": np.zeros((2, 2), np.float32)}, "expected 10 rr_s, one a window, got 2"),
         ({"rr_s": np.zeros(10, np.float32)}, r"expected rr_s of shape \(n, 2\), .* got shape \(10,\)"),
         ({"rr_s": np.zeros((10, 3), np.float32)}, r"expected rr_s of shape \(n, 2\), .* got shape \(10, 3\)"),
-        ({"labels": np.arange(10) - 1}, r"positions in the classes \['N', 'S', 'V', 'F', 'Q'\], got -1 to 8"),
+        ({"labels": np.arange(10) - 1}, "positions in the 5 classes, got -1 to 8"),
         ({"labels": np.full(10, 5)}, "got 5 to 5"),
     ],
 )
