@@ -67,8 +67,8 @@ cli
 # What modules may take from ecgsynth itself, and where it stands.
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
 RUNTIME = (
-    "errors config noise files options storage disclosure spread windows long_table report cli tabular.cli export.manifest "
-    "export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler export.writers "
+    "errors config noise files options storage disclosure spread windows long_table report cli tabular.cli "
+    "export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler export.writers "
     "export.table_writers".split()
 )
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
