@@ -68,8 +68,8 @@ cli
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
 RUNTIME = (
     "errors config noise files options storage disclosure spread windows long_table report cli tabular.cli "
-    "export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler export.writers "
-    "export.table_writers".split()
+    "export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler "
+    "export.table_sampler export.writers export.table_writers".split()
 )
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 
