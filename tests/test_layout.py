@@ -25,7 +25,8 @@ FOLDERS = {
 # Data flows one way: a module imports only from those above it. What stands on one line is one step.
 ORDER = """
 errors
-config noise files options storage
+config noise files progress
+options storage formats text_rows
 windows
 ecg table_files series splits scaling modes long_table
 wgan timegan classifier devices metrics scores physiology
@@ -66,9 +67,9 @@ cli
 # What modules may take from ecgsynth itself, and where it stands.
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
 RUNTIME = (
-    "errors config noise files options storage windows long_table report cli tabular.cli export.manifest "
-    "export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler export.writers "
-    "export.table_writers".split()
+    "errors config noise files progress options storage formats text_rows windows long_table report cli tabular.cli "
+    "export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler "
+    "export.writers export.table_writers".split()
 )
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 
