@@ -34,6 +34,7 @@ __all__ = ["main"]
 
 SHOWN = ("wasserstein", "generator", "reconstruction", "supervised")  # losses that the training bar shows
 BUDGET_S = 20 * 60.0
+MANY_BYTES = 10**9  # of a file: it is told what it takes
 
 
 @click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -329,6 +330,7 @@ def sample(
              ecgsynth sample adult.onnx -n 1000 --where "class=>50K" --where "sex=Female" -o rows.csv
     """
     from ecgsynth import load
+    from ecgsynth.export.disk import in_words
     from ecgsynth.export.table_sampler import TableSampler
     from ecgsynth.export.table_writers import rows_to_file
     from ecgsynth.export.writers import sample_to_file
@@ -343,11 +345,11 @@ def sample(
     if not of_table and where:
         raise ConfigError(f"{model} makes windows; ask for a class of them with --label")
 
-    def draw(path: Path | str, on_progress: Callable[[int], None] | None = None) -> None:
+    def draw(path: Path | str, **tell: Any) -> None:
         if isinstance(sampler, TableSampler):
-            rows_to_file(sampler, path, number, where=conditions(where), on_progress=on_progress, **wanted)
+            rows_to_file(sampler, path, number, where=conditions(where), **tell, **wanted)
         else:
-            sample_to_file(sampler, path, number, label=label, on_progress=on_progress, **wanted)
+            sample_to_file(sampler, path, number, label=label, **tell, **wanted)
 
     if output == STDOUT:
         check_options(output, storage_options)
@@ -361,7 +363,11 @@ def sample(
             done += more
             show(done, f"{done:,}")
 
-        draw(path, on_progress)
+        def on_size(needed: int) -> None:
+            if needed > MANY_BYTES:
+                show.say(f"this takes about {in_words(needed)}", err=True)
+
+        draw(path, on_progress=on_progress, on_size=on_size)
     click.echo(f"wrote {number:,} synthetic {'rows' if of_table else 'windows'} to {output}")
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError, require
-from ecgsynth.export.table_sampler import Rows, TableSampler
+from ecgsynth.export.disk import LARGE, check_room
+from ecgsynth.export.table_sampler import BLOCK, Rows, TableSampler, check_rows
 from ecgsynth.files import atomic, check_free, is_stdout
 from ecgsynth.formats import TABLE_FORMATS, format_of
 from ecgsynth.text_rows import TEXT_FORMATS, write_rows
@@ -31,15 +32,17 @@ def rows_to_file(
     file_format: str | None = None,
     force: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    on_size: Callable[[int], None] | None = None,
 ) -> None:
     """Draw ``n`` rows of ``sampler`` into ``path``, at constant memory but for npz.
 
     The format is what the path ends with (see ecgsynth.formats), or is told for a name without an ending; the path "-"
     is standard output. JSON is an array with a record for each row, missing values null. npz has an array for each
     column, held in memory until all are drawn: texts in Unicode, "" where missing, numbers NaN where missing.
-    ``where`` as for TableSampler.sample; ``columns`` picks some. ``on_progress(k)`` is told of each k rows written.
+    ``where`` as for TableSampler.sample; ``columns`` picks some. ``on_progress(k)`` is told of each k rows written,
+    ``on_size(bytes)`` what a large file will take before it is begun.
     Raises ConfigError for a format, n, condition, column or seed that cannot be, ArtifactError for a path that is
-    taken, MissingExtraError where Parquet needs pyarrow.
+    taken or a disk without room, MissingExtraError where Parquet needs pyarrow.
     """
     file_format = format_of(path, file_format, TABLE_FORMATS)
     unknown = [name for name in columns or () if name not in sampler.column_names]
@@ -47,17 +50,24 @@ def rows_to_file(
         raise ConfigError(
             f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(sampler.column_names)}"
         )
+    kept = [column for column in sampler.manifest.columns if columns is None or column["name"] in columns]
+
+    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
+        blocks = watched(sampler.stream(count, where, seed), told)
+        if file_format in TEXT_FORMATS:
+            write_text(place, kept, blocks, file_format)
+        elif file_format == "parquet":
+            write_parquet(Path(place), kept, blocks)
+        else:
+            write_arrays(Path(place), kept, blocks)
+
     if not is_stdout(path):
         path = Path(path)
         check_free(path, force=force)
-    kept = [column for column in sampler.manifest.columns if columns is None or column["name"] in columns]
-    blocks = watched(sampler.stream(n, where, seed), on_progress)
-    if file_format in TEXT_FORMATS:
-        write_text(path, kept, blocks, file_format)
-    elif file_format == "parquet":
-        write_parquet(Path(path), kept, blocks)
-    else:
-        write_arrays(Path(path), kept, blocks)
+        if n * len(kept) >= LARGE:
+            check_rows(sampler.manifest.columns, n)
+            check_room(write, path, n, BLOCK, "rows", on_size)
+    write(path, n, on_progress)
 
 
 def watched(blocks: Iterator[Rows], on_progress: Callable[[int], None] | None) -> Iterator[Rows]:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ecgsynth import long_table
 from ecgsynth.errors import ArtifactError, ConfigError, require
+from ecgsynth.export.disk import LARGE, check_room
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.files import atomic, check_free, is_stdout, text_file
 from ecgsynth.formats import format_of
@@ -23,6 +24,7 @@ from ecgsynth.windows import Windows, save_batches
 __all__ = ["sample_to_file"]
 
 WRITTEN_AT_ONCE = 1024  # windows a batch
+PROBED = 64  # windows from whose files the size of a large one is reckoned, and twice as many
 RECORD_WINDOWS = 2048  # windows a WFDB record
 BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symbols of WFDB
 RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")
@@ -42,6 +44,7 @@ def sample_to_file(
     file_format: str | None = None,
     force: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    on_size: Callable[[int], None] | None = None,
 ) -> None:
     """Draw ``n`` windows of ``sampler`` into ``path`` at constant memory; for wfdb, ``path`` is a folder of records.
 
@@ -50,29 +53,38 @@ def sample_to_file(
     the same label and intervals, and the samples as ``signal``, a list of (time, channels). Of a series they are the
     user's own table, a row a step, of which ``columns`` picks some.
     The format is what the path ends with (see ecgsynth.formats), or is told for a name without an ending; the path "-"
-    is standard output. ``on_progress(k)`` is told of each k windows written.
-    Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken,
-    MissingExtraError where Parquet or WFDB need a package that is not installed.
+    is standard output. ``on_progress(k)`` is told of each k windows written, ``on_size(bytes)`` what a large file will
+    take before it is begun.
+    Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken or
+    a disk without room, MissingExtraError where Parquet or WFDB need a package that is not installed.
     """
     file_format = format_of(path, file_format)
     about = series_of(sampler, columns, file_format)
+    like = sampler.sample(1, label, seed)
+    if about is not None:
+        check_columns(columns, about)
+
+    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
+        batches = watched(sampler.stream(count, label, seed, WRITTEN_AT_ONCE), told)
+        if about is not None and file_format != "npz":
+            write_series(place, about, columns, like, batches, file_format)
+        elif file_format == "npz":
+            save_batches(place, like, batches, n=count, force=force)
+        elif file_format == "json":
+            write_json(place, like, batches)
+        elif file_format in DELIMITERS:
+            write_csv(place, like, batches, file_format)
+        elif file_format == "parquet":
+            write_parquet(Path(place), like, batches)
+        else:
+            write_wfdb(Path(place), like, batches)
+
     if not is_stdout(path):
         path = Path(path)
         check_free(path, force=force)
-    batches = watched(sampler.stream(n, label, seed, WRITTEN_AT_ONCE), on_progress)
-    like = sampler.sample(1, label, seed)
-    if about is not None and file_format != "npz":
-        write_series(path, about, columns, like, batches, file_format)
-    elif file_format == "npz":
-        save_batches(path, like, batches, n=n, force=force)
-    elif file_format == "json":
-        write_json(path, like, batches)
-    elif file_format in DELIMITERS:
-        write_csv(path, like, batches, file_format)
-    elif file_format == "parquet":
-        write_parquet(Path(path), like, batches)
-    else:
-        write_wfdb(Path(path), like, batches)
+        if n * like.values.size >= LARGE:
+            check_room(write, path, n, PROBED, "windows", on_size)
+    write(path, n, on_progress)
 
 
 def watched(batches: Iterator[Windows], on_progress: Callable[[int], None] | None) -> Iterator[Windows]:
@@ -92,6 +104,14 @@ def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format
     return about
 
 
+def check_columns(columns: tuple[str, ...] | None, about: dict[str, Any]) -> None:
+    """Raise ConfigError for columns that a series has not."""
+    names = long_table.column_names(about)
+    unknown = [name for name in columns or () if name not in names]
+    if unknown:
+        raise ConfigError(f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(names)}")
+
+
 def write_series(
     path: Path | str,
     about: dict[str, Any],
@@ -102,9 +122,6 @@ def write_series(
 ) -> None:
     """The user's own table, a row a step, a batch of windows at a time."""
     names = long_table.column_names(about)
-    unknown = [name for name in columns or () if name not in names]
-    if unknown:
-        raise ConfigError(f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(names)}")
     kept = [name for name in names if columns is None or name in columns or name in names[:2]]
     tables = tables_of(about, kept, batches)
     if file_format in TEXT_FORMATS:

@@ -37,6 +37,7 @@ models
 export.manifest export.identifiers export.dates
 export.onnx_file
 export.onnx_sampler export.table_sampler export.to_onnx
+export.disk
 export.writers export.table_writers export.table_to_onnx
 utility fidelity plots report synthesizer
 series_fidelity
@@ -69,7 +70,7 @@ FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
 RUNTIME = (
     "errors config noise files progress options storage formats text_rows windows long_table report cli tabular.cli "
     "export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler export.table_sampler "
-    "export.writers export.table_writers".split()
+    "export.disk export.writers export.table_writers".split()
 )
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 
