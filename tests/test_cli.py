@@ -143,6 +143,15 @@ def test_prepare_leaves_split_beats(way: Path) -> None:
     assert found in said(way, "prepare")
 
 
+def test_progress_names_no_record_as_a_name_can_be_a_persons(
+    works: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr("ecgsynth.progress.Line.__call__", lambda line, done, text="", **more: texts.append(text))
+    works("prepare", way / "records", "-o", tmp_path / "beats.npz", *PREPARE)
+    assert texts[:4] == [f"record {number} of 4" for number in range(1, 5)]
+
+
 def test_train_leaves_a_run_and_says_what_was_reached(way: Path) -> None:
     reached = json.loads((way / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert reached["steps"] == 3
