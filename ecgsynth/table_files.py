@@ -84,7 +84,7 @@ def read_table(
     ``where`` is a path or an address that fsspec knows, with what its store needs as ``storage_options``. A CSV file
     (also .csv.gz, or .tsv with tabs) begins with a line of column names. A .json is an array of records. An .npz has
     ``values``: (rows,), (rows, columns), or many sequences (sequences, time, columns); and may have ``columns``, their
-    names. ``text``: columns of a CSV file that
+    names; or it has an array for each column. ``text``: columns of a CSV file that
     are read as they stand, 007 and not 7. Names and values of a CSV file are those that plain pandas.read_csv gives,
     also the spaces behind a comma, but for whole numbers written with a zero before them, which are codes and stay as
     they are; with ``trim``, for series, 007 is 7, and the spaces are left out.
@@ -273,12 +273,34 @@ def arrays_of(source: Source) -> dict[str, NDArray[Any]]:
         return read_npz(path)
 
 
+def of_columns(arrays: dict[str, NDArray[Any]]) -> bool:
+    """Whether each array is a column, as 'ecgsynth sample' writes rows of a table."""
+    own = set(arrays) - {"values", "columns"}
+    return bool(own) and len({array.shape for array in arrays.values()}) == 1 and arrays[min(own)].ndim == 1
+
+
+def columns_of(arrays: dict[str, NDArray[Any]]) -> Any:
+    """A column an array; "" is a missing text, NaN a missing number."""
+    pandas = require("pandas", "reading a table")
+    frame = pandas.DataFrame(index=range(len(next(iter(arrays.values())))))
+    for name, array in arrays.items():
+        if array.dtype.kind == "U":
+            texts = array.astype(object)
+            texts[array == ""] = None
+            frame[name] = pandas.array(texts, dtype="string")
+        else:
+            frame[name] = array if array.dtype.kind == "M" else pandas.array(array)
+    return frame
+
+
 def read_arrays(source: Source) -> tuple[Any, NDArray[np.str_] | None]:
     """The table of an .npz of plain arrays; in three dimensions, the first one tells the sequences apart."""
     pandas = require("pandas", "reading a table")
     arrays = arrays_of(source)
     if "channel_names" in arrays:
         raise DataError(f"{source.name} holds windows already; train on it as it is")
+    if of_columns(arrays):
+        return columns_of(arrays), None
     if "values" not in arrays:
         raise DataError(f"expected an array 'values' in {source.name}, got {', '.join(sorted(arrays)) or 'none'}")
     values = arrays["values"]

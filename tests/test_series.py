@@ -437,7 +437,7 @@ def test_arrays_of_many_sequences(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"x": np.zeros(3)}, "expected an array 'values' in a.npz, got x"),
+        ({"x": np.zeros((3, 2))}, "expected an array 'values' in a.npz, got x"),
         ({"values": np.array(["a"])}, r"expected numbers .* as 'values' of a.npz, got <U1 of shape \(1,\)"),
         ({"values": np.zeros((1, 1, 1, 1))}, r"got float64 of shape \(1, 1, 1, 1\)"),
         ({"values": np.zeros((4, 2)), "columns": np.array(["a"])}, r"expected 2 names as 'columns' of a.npz, got .*1"),

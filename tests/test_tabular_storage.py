@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ecgsynth
 from ecgsynth.cli import main
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, MissingExtraError
+from ecgsynth.export.table_writers import rows_to_file
 from ecgsynth.storage import delivered
 from ecgsynth.table_files import read_table, stem, write_table
 from ecgsynth.tabular.schema import Schema
@@ -285,6 +287,18 @@ def test_a_name_that_is_no_table(tmp_path):
     for name in ("t.txt", "t.npz", "t"):  # an .npz of a table has no place for what is missing among whole numbers
         with pytest.raises(ConfigError, match=rf"output named \.csv, \.csv\.gz, .* or \.json, got {name}; name it so"):
             write_table(pd.DataFrame(ANN), tmp_path / name)
+
+
+def test_rows_that_were_sampled_as_arrays_are_read_as_the_table_of_csv(tmp_path):
+    sampler = ecgsynth.load(Path(__file__).resolve().parent / "golden" / "tiny_table.onnx")
+    for name in ("a.npz", "a.csv"):
+        rows_to_file(sampler, tmp_path / name, 300, seed=2)
+    found, wanted = (read_table(tmp_path / name)[0] for name in ("a.npz", "a.csv"))
+    assert list(found) == list(wanted)
+    for name in wanted:
+        assert found[name].isna().tolist() == wanted[name].isna().tolist(), name
+        values = found[name].dt.strftime("%Y-%m-%dT%H:%M:%S") if name == "seen" else found[name]
+        assert values.dropna().tolist() == wanted[name].dropna().tolist(), name
 
 
 def test_a_zipped_table_is_the_same_bytes_under_every_name_and_at_every_time(tmp_path):
