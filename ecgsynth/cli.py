@@ -9,6 +9,8 @@ import click
 
 from ecgsynth import __version__
 from ecgsynth.errors import ConfigError
+from ecgsynth.files import STDOUT
+from ecgsynth.formats import FORMATS, check_named, format_of
 from ecgsynth.options import (
     BAR_STEPS,
     DEVICE,
@@ -34,6 +36,7 @@ __all__ = ["main"]
 
 SHOWN = ("wasserstein", "generator", "reconstruction", "supervised")  # losses that the training bar shows
 BUDGET_S = 20 * 60.0
+MANY_BYTES = 10**9  # of a file: it is told what it takes
 
 
 @click.group(cls=ReportingGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -96,12 +99,17 @@ def prepare(
     from ecgsynth.report import prepared_text
     from ecgsynth.splits import split
 
+    check_named(output, ".npz")
     check_free(output, force=force)
     wanted = BeatOptions(leads=leads, band_hz=options.pop("band"), **options)
-    with bar("Reading records", BAR_STEPS) as show:
-        beats = read_beats(folder, wanted, on_record=lambda name, done, total: show(done * BAR_STEPS // total, name))
-    beats = split(beats, kind, seed)
-    beats.save(output, force=force)
+    with bar("Preparing", BAR_STEPS, "reading") as show:
+
+        def on_record(name: str, done: int, total: int) -> None:  # a name can be a person's: it is not shown
+            show(done * BAR_STEPS / total, f"record {done} of {total}")
+
+        beats = split(read_beats(folder, wanted, on_record=on_record), kind, seed)
+        show(BAR_STEPS, phase="writing")
+        beats.save(output, force=force)
     click.echo(prepared_text(beats))
     click.echo(f"wrote {output}")
 
@@ -139,7 +147,7 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def train_windows(
-    load_windows: Callable[[], "Windows"],
+    load_windows: Callable[[Callable[[str], None]], "Windows"],
     output: Path,
     *,
     model: str,
@@ -151,18 +159,18 @@ def train_windows(
     force: bool,
     source: str | None = None,
 ) -> None:
-    """Train on the windows that are loaded, with a bar, and say what was reached."""
+    """Train on what ``load_windows(say)`` loads, with a bar, and say what was reached."""
     if budget is not None and steps is not None:
         raise click.UsageError("give --budget or --steps, not both")
+    began = time.monotonic()
+    from ecgsynth.checkpoint import RunFolder
     from ecgsynth.config import TrainConfig
     from ecgsynth.synthesizer import Synthesizer
 
-    began = time.monotonic()
     settings = TrainConfig(steps=steps, budget_s=None if steps else budget or BUDGET_S, seed=seed)
-    windows = load_windows()
-    with training_bar(SHOWN, output) as on_progress:
+    with training_bar(SHOWN, RunFolder(output), resume=resume, force=force) as (on_progress, say):
         made = Synthesizer.fit(
-            windows,
+            load_windows(say),
             settings,
             output,
             model=model,
@@ -194,7 +202,7 @@ def train_ecg(beats: Path, classes: tuple[str, ...] | None, **options: Any) -> N
     """
     from ecgsynth.windows import Windows
 
-    def load_windows() -> Windows:
+    def load_windows(say: Callable[[str], None]) -> Windows:
         windows = Windows.load(beats)
         return windows if classes is None else windows.keep_classes(classes)
 
@@ -230,14 +238,13 @@ def train_ecg(beats: Path, classes: tuple[str, ...] | None, **options: Any) -> N
 def train_series(
     file: Path, id_column: str | None, time_column: str | None, kind: str, seed: int, **options: Any
 ) -> None:
-    """Train a generator on the series in FILE: CSV, Parquet or npz.
+    """Train a generator on the series in FILE: CSV, TSV, JSON, Parquet or npz.
 
     Rows are cut into windows of --length steps, split 65/20/15, and the best step by the validation part is kept.
 
     \b
     Example: ecgsynth train series stock_data.csv -o runs/s --model rwgan --length 24 --budget 20min
     """
-    from ecgsynth.files import check_free
     from ecgsynth.report import read_text
     from ecgsynth.series import SeriesOptions, read_series
     from ecgsynth.splits import split
@@ -250,12 +257,10 @@ def train_series(
         statics=options.pop("statics") or (),
         **{name: options.pop(name) for name in ("length", "stride", "label", "missing")},
     )
-    if not options["resume"]:
-        check_free(options["output"], force=options["force"])
 
-    def load_windows() -> Windows:
+    def load_windows(say: Callable[[str], None]) -> Windows:
         windows = split(read_series(file, wanted), kind, seed)
-        click.echo(read_text(windows))
+        say(read_text(windows))
         return windows
 
     train_windows(load_windows, seed=seed, **options)
@@ -277,6 +282,7 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
     from ecgsynth.synthesizer import Synthesizer
     from ecgsynth.tabular.synthesizer import TableSynthesizer
 
+    check_named(output, ".onnx")
     check_free(output, force=force)
     of_table = RunFolder(run).read_config().get("data", {}).get("kind") == "table"
     made = (TableSynthesizer if of_table else Synthesizer).load(run)
@@ -289,15 +295,21 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
 @main.command()
 @click.argument("model")
 @click.option("-n", "--number", required=True, type=int, help="How many windows, or rows of a table.")
-@click.option("-o", "--output", required=True, help="File (for wfdb: folder) to write: a path, or a URL.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="What to write, named .csv, .csv.gz, .tsv, .json, .npz or .parquet, or a folder/ of WFDB records: a path, or "
+    "a URL; - is standard output.",
+)
 @click.option("--label", help="Draw this class only; without it, every class in its training share.")
 @WHERE
 @click.option("--columns", type=Names(), help="Of a series or a table, write these columns only.")
 @click.option(
     "--format",
     "file_format",
-    type=click.Choice(["npz", "csv", "parquet", "wfdb"]),
-    help="Without it, what the output is named; else npz, or csv of a table. Parquet and WFDB need ecgsynth[train].",
+    type=click.Choice(FORMATS),
+    help="Of standard output, or of a name without an ending. Parquet and WFDB need packages for training.",
 )
 @STORAGE
 @SEED
@@ -317,28 +329,39 @@ def sample(
 ) -> None:
     """Draw synthetic windows or rows from MODEL, an .onnx file or mitbih-beats, which comes with the package.
 
-    Of a series, CSV and Parquet are the table it was learnt from: its columns, with an id for each window and a step.
-    Needs no torch.
+    A file is what its name says. Of a series it is the table that was learnt from: its columns, with an id for each
+    window and a step; but an .npz is its windows. Needs no torch.
 
     \b
     Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
              ecgsynth sample adult.onnx -n 1000 --where "class=>50K" --where "sex=Female" -o rows.csv
     """
     from ecgsynth import load
+    from ecgsynth.export.disk import in_words
     from ecgsynth.export.table_sampler import TableSampler
     from ecgsynth.export.table_writers import rows_to_file
     from ecgsynth.export.writers import sample_to_file
-    from ecgsynth.storage import delivered, is_url
+    from ecgsynth.storage import check_options, delivered
 
+    chosen = format_of(output, file_format)
     sampler = load(model)
-    wanted: dict[str, Any] = {"columns": columns, "seed": seed, "file_format": file_format, "force": force}
+    wanted: dict[str, Any] = {"columns": columns, "seed": seed, "file_format": chosen, "force": force}
     of_table = isinstance(sampler, TableSampler)
     if of_table and label is not None:
         raise ConfigError(f"{model} makes rows of a table; ask for them with --where, such as --where 'class=>50K'")
     if not of_table and where:
         raise ConfigError(f"{model} makes windows; ask for a class of them with --label")
-    if is_url(output) and file_format == "wfdb":
-        raise ConfigError(f"WFDB records are a folder, and {output} is the address of a file; write them to a path")
+
+    def draw(path: Path | str, **tell: Any) -> None:
+        if isinstance(sampler, TableSampler):
+            rows_to_file(sampler, path, number, where=conditions(where), **tell, **wanted)
+        else:
+            sample_to_file(sampler, path, number, label=label, **tell, **wanted)
+
+    if output == STDOUT:
+        check_options(output, storage_options)
+        draw(output)
+        return
     with delivered(output, storage_options, force=force) as path, bar("Sampling", max(number, 1)) as show:
         done = 0
 
@@ -347,10 +370,11 @@ def sample(
             done += more
             show(done, f"{done:,}")
 
-        if isinstance(sampler, TableSampler):
-            rows_to_file(sampler, path, number, where=conditions(where), on_progress=on_progress, **wanted)
-        else:
-            sample_to_file(sampler, path, number, label=label, on_progress=on_progress, **wanted)
+        def on_size(needed: int) -> None:
+            if needed > MANY_BYTES:
+                show.say(f"this takes about {in_words(needed)}", err=True)
+
+        draw(path, on_progress=on_progress, on_size=on_size)
     click.echo(f"wrote {number:,} synthetic {'rows' if of_table else 'windows'} to {output}")
 
 
@@ -422,7 +446,7 @@ def evaluate(
         return
     if test is not None or target is not None:
         raise ConfigError(f"{model} makes windows; --test and --target are for rows of a table")
-    with bar("Evaluating", BAR_STEPS) as show:
+    with bar("Evaluating", BAR_STEPS, "reading") as show:
         measured = evaluate_model(
             sampler,
             real_windows(Path(real), sampler, run, seed),
@@ -435,7 +459,7 @@ def evaluate(
             device=device,
             seed=seed,
             force=force,
-            on_progress=lambda stage, done: show(int(done * BAR_STEPS), stage),
+            on_progress=lambda stage, done: show(done * BAR_STEPS, phase=stage),
         )
     click.echo(table_text(measured))
     click.echo(f"wrote {output / 'metrics.json'} and {output / 'report.html'}")
@@ -479,13 +503,13 @@ def demo(output: Path, budget: float, seed: int, *, force: bool) -> None:
     from ecgsynth.demo import run_demo
     from ecgsynth.report import table_text
 
-    with bar("Demo", BAR_STEPS) as show:
+    with bar("Demo", BAR_STEPS, "reading") as show:
         measured = run_demo(
             output,
             budget_s=budget,
             seed=seed,
             force=force,
-            on_progress=lambda stage, done: show(int(done * BAR_STEPS), stage),
+            on_progress=lambda stage, done: show(done * BAR_STEPS, phase=stage),
         )
     click.echo(table_text(measured))
     click.echo(f"wrote {output}: open {output / 'report' / 'report.html'}, or draw more beats with")

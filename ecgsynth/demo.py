@@ -23,6 +23,7 @@ STEP_MV = 0.005
 CLASSIFIER_STEPS = 200
 REPEATS = 2
 DRAWN = 1000
+EVALUATED_S = 60.0  # that the rest takes beside the budget, as the bar reckons until it knows
 
 
 def pack_sample(beats: Windows, path: Path) -> None:
@@ -77,6 +78,7 @@ def run_demo(
     output = Path(output)
     check_free(output, force=force)
     tell = on_progress or (lambda stage, done: None)
+    share = budget_s / (budget_s + EVALUATED_S)
     real = sample_beats()
     real.save(output / "beats.npz", force=force)
     Synthesizer.fit(
@@ -84,10 +86,10 @@ def run_demo(
         TrainConfig(budget_s=budget_s, seed=seed, validations=8),
         output / "run",
         force=force,
-        on_progress=lambda now: tell(f"training, step {now.step}", 0.5 * now.fraction),
+        on_progress=lambda now: tell(now.phase, share * now.fraction),
     ).export(output / "beats.onnx", force=force)
     sampler = OnnxSampler(output / "beats.onnx")
-    tell("sampling", 0.55)
+    tell("sampling", share)
     sample_to_file(sampler, output / "synthetic.npz", DRAWN, seed=seed, force=force)
     return evaluate(
         sampler,
@@ -98,5 +100,5 @@ def run_demo(
         seed=seed,
         run=output / "run",
         force=force,
-        on_progress=lambda stage, done: tell(f"evaluating, {stage}", 0.55 + 0.45 * done),
+        on_progress=lambda stage, done: tell(f"evaluating, {stage}", share + (1 - share) * done),
     )

@@ -6,6 +6,8 @@ as one line; anything else that reaches the user is a bug and keeps its tracebac
 
 import contextlib
 import importlib
+import importlib.metadata
+import re
 from collections.abc import Iterator
 from types import ModuleType
 
@@ -22,7 +24,8 @@ __all__ = [
 
 TRAIN_EXTRA = frozenset(
     "torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow sklearn fsspec sdmetrics imblearn".split()
-)
+)  # by the names under which they are imported
+KNOWN_TO_PIP = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}  # where it has another name
 
 
 class EcgSynthError(Exception):
@@ -50,20 +53,46 @@ class MissingExtraError(EcgSynthError, ImportError):
 
 
 @contextlib.contextmanager
-def hint_at_extra(purpose: str) -> Iterator[None]:
-    """Turn the absence of a package of the train extra into one line that names the extra."""
+def hint_at_extra(purpose: str, *, alone: str | None = None) -> Iterator[None]:
+    """Turn the absence of a package of the train extra into one line that says how to install what is missing.
+
+    That is every package of the extra that is not there, but of ``alone`` itself, which needs none of the others, it.
+    """
     try:
         yield
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]
         if package not in TRAIN_EXTRA:
             raise
+        name = KNOWN_TO_PIP.get(package, package)
+        beside = [] if package == alone else [other for other in missing() if other != name]
         raise MissingExtraError(
-            f"{purpose} needs the package {package}, which is not installed: pip install 'ecgsynth[train]'"
+            f"{purpose} needs the package {name}, which is not installed: pip install {' '.join([name, *beside])}"
         ) from error
 
 
+def missing() -> list[str]:
+    """What the train extra asks for and is not installed, by the names that pip knows; nothing where that is unknown.
+
+    The extra itself is no hint: pip finds ecgsynth on no index.
+    """
+    try:
+        asked = importlib.metadata.requires("ecgsynth") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return []
+    names = [re.split(r"[^\w.-]", entry)[0] for entry in asked if re.search(r"extra\s*==\s*['\"]train['\"]", entry)]
+    return [name for name in names if not installed(name)]
+
+
+def installed(name: str) -> bool:
+    try:
+        importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
+
+
 def require(module: str, purpose: str) -> ModuleType:
-    """The module, or one line that says which extra brings it."""
-    with hint_at_extra(purpose):
+    """The module, or one line that says how to install what it needs."""
+    with hint_at_extra(purpose, alone=module.split(".")[0]):
         return importlib.import_module(module)

@@ -5,16 +5,26 @@ a killed process leaves what was there before. An existing file is replaced only
 """
 
 import contextlib
+import gzip
+import io
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ecgsynth.errors import ArtifactError
 
-__all__ = ["atomic", "check_free", "read_json", "write_json"]
+__all__ = ["STDOUT", "atomic", "check_free", "is_stdout", "read_json", "text_file", "write_json"]
+
+STDOUT = "-"  # as the name of an output; a file of that name is ./-
+
+
+def is_stdout(where: Path | str) -> bool:
+    """Whether an output is standard output: the text "-", never a path."""
+    return isinstance(where, str) and where == STDOUT
 
 
 def check_free(path: Path, *, force: bool = False) -> None:
@@ -47,6 +57,38 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):  # where no file could be made, none can be removed
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def text_file(where: Path | str, *, zipped: bool = False) -> Iterator[TextIO]:
+    """Yield a file for text in UTF-8 with line ends as they are written: a path's, atomically, or standard output.
+
+    ``zipped``: by gzip, which is told neither name nor time, so that the same text is the same bytes.
+    """
+    if is_stdout(where):
+        with stdout_text() as file:
+            yield file
+        return
+    with atomic(Path(where)) as temporary, contextlib.ExitStack() as opened:
+        if not zipped:
+            yield opened.enter_context(temporary.open("w", encoding="utf-8", newline=""))
+            return
+        raw = opened.enter_context(temporary.open("wb"))
+        packed = opened.enter_context(gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=raw, mtime=0))
+        yield opened.enter_context(io.TextIOWrapper(packed, encoding="utf-8", newline=""))
+
+
+@contextlib.contextmanager
+def stdout_text() -> Iterator[TextIO]:
+    """Standard output in UTF-8, whatever the terminal's encoding; left open."""
+    sys.stdout.flush()
+    file = io.TextIOWrapper(sys.stdout.buffer, encoding="utf-8", newline="")
+    try:
+        yield file
+        file.flush()
+    finally:
+        with contextlib.suppress(OSError):  # a reader that is gone
+            file.detach()
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -27,8 +27,8 @@ def column_names(about: dict[str, Any]) -> list[str]:
 def rows(windows: Windows, about: dict[str, Any], first: int) -> dict[str, NDArray[Any]]:
     """The table of a batch: each column by name, (n * time,); window i is sequence ``first + i``.
 
-    Numbers are rounded to the steps in which the column came; a static is the mean of its
-    channel over the window. Raises DataError for windows of another table.
+    Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
+    its channel over the window. Raises DataError for windows of another table.
     """
     n, time, channels = windows.values.shape
     columns, statics = about["columns"], about["statics"]
@@ -97,6 +97,8 @@ def restored(values: NDArray[np.float64], column: dict[str, Any]) -> NDArray[Any
         return values >= 0.5
     if column["quantum"]:
         values = np.round(values, -round(np.log10(column["quantum"])))
+    elif column.get("decimals") is not None:  # older files do not tell them
+        values = np.round(values, column["decimals"])
     else:
         values = shortened(values)
     if column["dtype"] == "int64":

@@ -1,7 +1,10 @@
-"""What the commands share: how times and names are given, what every command is told, and the bar."""
+"""What the commands share: how times and names are given, what every command is told, and what a training is."""
 
 import json
 import re
+import shutil
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +12,8 @@ from typing import Any
 import click
 
 from ecgsynth.errors import ConfigError, EcgSynthError, hint_at_extra
+from ecgsynth.files import check_free
+from ecgsynth.progress import Line, bar
 
 __all__ = [
     "BAR_STEPS",
@@ -29,17 +34,57 @@ __all__ = [
 
 UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 BAR_STEPS = 1000
+TRAINING = "training"  # the phase of the steps themselves
 
 
 class ReportingGroup(click.Group):
     """Our own errors become one line; anything else is a bug and keeps its traceback."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        if ctx.parent is not None:  # a group within: the outermost says it all
+            return super().invoke(ctx)
         try:
-            with hint_at_extra("this command"):
+            with hint_at_extra("this command"), stops_at_sigterm():
                 return super().invoke(ctx)
         except EcgSynthError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt as stop:
+            told = Terminated if isinstance(stop, Termination) else Interrupted
+            raise told(str(stop) or "stopped before the end; no file was left half-written") from stop
+
+
+class Interrupted(click.ClickException):
+    """What Ctrl-C leaves, with the status that shells give it."""
+
+    exit_code = 128 + 2
+
+
+class Terminated(click.ClickException):
+    """What SIGTERM leaves, with the status that shells give it."""
+
+    exit_code = 128 + 15
+
+
+class Termination(KeyboardInterrupt):
+    """SIGTERM came; it unwinds as Ctrl-C does."""
+
+
+@contextmanager
+def stops_at_sigterm() -> Iterator[None]:
+    """Have SIGTERM unwind what is being done, so that temporary files go; only the main thread can be told so."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not stop the tidying up
+        raise Termination
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 class Duration(click.ParamType[float]):
@@ -126,17 +171,6 @@ DEVICE = click.option(
 )
 
 
-@contextmanager
-def bar(label: str, length: int) -> Iterator[Callable[[int, str], None]]:
-    """A progress bar with the time left; the yielded function moves it on and says what stands behind it."""
-    with click.progressbar(length=length, label=label, show_pos=False, item_show_func=lambda item: item) as shown:
-
-        def show(done: int, text: str) -> None:
-            shown.update(done - shown.pos, text)
-
-        yield show
-
-
 STORAGE = click.option(
     "--storage-options",
     type=Settings(),
@@ -161,16 +195,44 @@ def conditions(where: tuple[str, ...]) -> dict[str, str]:
 
 
 @contextmanager
-def training_bar(shown: tuple[str, ...], run: Any) -> Iterator[Callable[[Any], None]]:
-    """A bar of a training, which tells the losses ``shown``; a stop from the keyboard says how to go on."""
-    with bar("Training", BAR_STEPS) as show:
+def training_bar(
+    shown: tuple[str, ...], run: Any, *, resume: bool, force: bool
+) -> Iterator[tuple[Callable[[Any], None], Callable[[str], None]]]:
+    """What every training has: a folder that is free, a bar that tells the losses ``shown``, and a way to be stopped.
 
-        def on_progress(progress: Any) -> None:
-            losses = " ".join(f"{name} {value:.2f}" for name, value in progress.losses.items() if name in shown)
-            score = "" if progress.score is None else f" score {progress.score:.3f}"
-            show(int(progress.fraction * BAR_STEPS), f"step {progress.step} {losses}{score}")
-
+    ``run`` is a RunFolder. Yields what a training tells its progress, and what says a line beside the bar; the data are
+    read within. Raises ArtifactError for a folder in the way. A stop tells whether there is a checkpoint to go on from.
+    """
+    if not resume:
+        check_free(run.path, force=force)
+    made_here = not run.path.exists() or (run.path.is_dir() and not any(run.path.iterdir()))
+    with bar("Training", BAR_STEPS, "reading") as show:
         try:
-            yield on_progress
-        except KeyboardInterrupt:
-            raise click.ClickException(f"stopped; go on with the same command and --resume (run {run})") from None
+            yield lambda progress: show_progress(show, progress, shown), show.say
+        except KeyboardInterrupt as stop:
+            stop.args = (how_to_go_on(run, made_here=made_here),)
+            raise
+
+
+def show_progress(show: Line, progress: Any, shown: tuple[str, ...]) -> None:
+    """Put what a training tells on its line."""
+    phase = progress.phase
+    losses = [f"{name} {value:.2f}" for name, value in progress.losses.items() if name in shown]
+    score = [] if progress.score is None else [f"score {progress.score:.3f}"]
+    show(
+        progress.fraction * BAR_STEPS,
+        " ".join([f"step {progress.step}", *score, *losses]) if phase == TRAINING else "",
+        phase="" if phase == TRAINING else phase,
+        left_s=progress.left_s,
+    )
+
+
+def how_to_go_on(run: Any, *, made_here: bool) -> str:
+    """What is left of a training that was stopped; a folder that was made for nothing is removed."""
+    if run.state.exists():
+        return f"stopped; go on with the same command and --resume (run {run.path})"
+    if run.weights.exists():
+        return f"stopped before the first checkpoint; the best so far is in {run.path}, but start again to go on"
+    if made_here:
+        shutil.rmtree(run.path, ignore_errors=True)
+    return "stopped before the first checkpoint; nothing was kept, start again"

@@ -22,6 +22,8 @@ FEW, LEAST = 10, 3  # blocks: of a shorter series, of this many lengths each
 MOST = 100  # blocks
 QUANTA = (1e4, 1e3, 100.0, 10.0, 1.0, 0.1, 0.01, 0.001)
 FINEST = 1e-3  # of a column's standard deviation: what comes in finer steps is taken as continuous
+MOST_DECIMALS = 9
+LAST_PLACES, NOISE_AT_MOST = 4, 0.01  # of float64, that may be wrong; of a decimal's step, that these may be
 EVEN = 0.01  # a step may differ by this share from the median, and this share of the steps by more
 
 
@@ -500,6 +502,7 @@ def describe(
         "name": name,
         "dtype": kind,
         "quantum": step,
+        "decimals": decimals(known),
         **ends(known, None if owners is None else owners[there], step),
     }
 
@@ -526,3 +529,17 @@ def quantum(values: NDArray[np.float64], *, whole: bool) -> float | None:
         if (np.abs(ratio - np.rint(ratio)) <= allowed).all():
             return step if step >= FINEST * values.std() else 1.0 if whole else None
     return 1.0 if whole else None
+
+
+def decimals(values: NDArray[np.float64]) -> int | None:
+    """The fewest decimals, up to 9, with which all values can be written; None where float64 cannot tell, or for more.
+
+    A few units in the last place are no decimals: 0.1 + 0.2 has one.
+    """
+    noise = LAST_PLACES * np.spacing(np.abs(values))
+    for count in range(MOST_DECIMALS + 1):
+        if noise.max(initial=0.0) > NOISE_AT_MOST * 10.0**-count:
+            return None
+        if (np.abs(values - np.round(values, count)) <= noise).all():
+            return count
+    return None

@@ -1,9 +1,10 @@
-"""Tables from files, CSV, Parquet or an .npz of plain arrays, as pandas data frames; what is wrong with one is said.
+"""Tables from files, CSV, TSV, JSON, Parquet or an .npz of plain arrays, as pandas frames; what is wrong is said.
 
 A file lies in a folder or behind any address that fsspec knows, such as s3://bucket/table.csv.
 """
 
 import io
+import json
 import re
 import tempfile
 import warnings
@@ -18,18 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ArtifactError, DataError, require
-from ecgsynth.files import atomic, check_free
+from ecgsynth.files import atomic, check_free, is_stdout, text_file
+from ecgsynth.formats import TABLE_FORMATS, format_of
 from ecgsynth.storage import check_options, fetch, is_url, name_of
+from ecgsynth.text_rows import DELIMITERS, write_rows
 from ecgsynth.windows import read_npz
 
-__all__ = ["read_table", "stem", "write_table"]
+__all__ = ["read_table", "stem", "table_format", "write_table"]
 
-SUFFIXES = (".csv.gz", ".csv", ".parquet", ".npz")
+SUFFIXES = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet", ".json", ".npz")  # that are read
+WRITTEN = tuple(name for name in TABLE_FORMATS if name != "npz")  # of a frame
 # What plain pandas.read_csv takes as a missing value.
 MISSING_TEXT = (
     *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
     *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
+MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 CHUNK = 50_000  # rows that are looked through at a time
 
 
@@ -77,8 +82,9 @@ def read_table(
     """A pandas data frame, and the sequence of each row where the file itself tells them apart.
 
     ``where`` is a path or an address that fsspec knows, with what its store needs as ``storage_options``. A CSV file
-    (also .csv.gz) begins with a line of column names. An .npz has ``values``: (rows,), (rows, columns), or many
-    sequences (sequences, time, columns); and may have ``columns``, their names. ``text``: columns of a CSV file that
+    (also .csv.gz, or .tsv with tabs) begins with a line of column names. A .json is an array of records. An .npz has
+    ``values``: (rows,), (rows, columns), or many sequences (sequences, time, columns); and may have ``columns``, their
+    names; or it has an array for each column. ``text``: columns of a CSV file that
     are read as they stand, 007 and not 7. Names and values of a CSV file are those that plain pandas.read_csv gives,
     also the spaces behind a comma, but for whole numbers written with a zero before them, which are codes and stay as
     they are; with ``trim``, for series, 007 is 7, and the spaces are left out.
@@ -86,14 +92,16 @@ def read_table(
     """
     source = source_of(where, storage_options)
     name, ids = source.name.lower(), None
-    if name.endswith((".csv", ".csv.gz")):
+    if name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
         frame = read_csv(source, text, trim=trim)
     elif name.endswith(".parquet"):
         frame = read_parquet(source)
+    elif name.endswith(".json"):
+        frame = read_records(source, text)
     elif name.endswith(".npz"):
         frame, ids = read_arrays(source)
     else:
-        raise DataError(f"expected a table named .csv, .csv.gz, .parquet or .npz, got {source.name}")
+        raise DataError(f"expected a table named .csv, .csv.gz, .tsv, .parquet, .json or .npz, got {source.name}")
     check_names(list(frame.columns), source.name)
     if not len(frame):
         raise DataError(f"{source.name} has no rows; expected one for each step of a series or each record of a table")
@@ -101,9 +109,11 @@ def read_table(
 
 
 def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
-    """The table of a CSV file; a column without a name is left out."""
+    """The table of a CSV or TSV file; a column without a name is left out."""
     pandas = require("pandas", "reading a table")
+    mark = mark_of(source)
     how: dict[str, Any] = {
+        "sep": mark,
         "encoding": "utf-8",
         "skipinitialspace": trim,
         "keep_default_na": False,
@@ -113,7 +123,7 @@ def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
         with source.open() as file:
             head = pandas.read_csv(file, header=None, nrows=1, dtype=str, **how)
         header = [str(name) if not trim and str(name).strip() else str(name).strip() for name in head.iloc[0]]
-        check_header(header, source.name)
+        check_header(header, source.name, mark)
         places = [name or f"unnamed:{place}" for place, name in enumerate(header)]
         how |= {"header": 0, "names": places, "index_col": False}
         missing = {name: [""] if name in text else list(MISSING_TEXT) for name in places}
@@ -164,26 +174,34 @@ def zero_led(source: Source, names: list[str], how: dict[str, Any]) -> list[str]
     return [name for name in names if name in found]
 
 
+def mark_of(source: Source) -> str:
+    """What stands between the values of a row, as the file's name says."""
+    return "\t" if source.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+
+
 def shape_error(source: Source, said: str) -> DataError:
     """What is wrong with a file whose rows have other numbers of values than its first line has names."""
+    mark = mark_of(source)
     with suppress(OSError, UnicodeDecodeError), source.open() as file:
         first = file.readline(10_000).decode("utf-8")
-        for mark, name in ((";", "a semicolon"), ("\t", "a tab"), ("|", "a bar")):
-            if first.count(mark) > first.count(","):
-                return DataError(
-                    f"expected commas between the columns of {source.name}, got {name}; save it with commas"
-                )
+        for other in MARKS:
+            if first.count(other) > first.count(mark):
+                return mark_error(source.name, mark, other)
     return DataError(
         f"expected a value for each column name in every row of {source.name}, got another shape ({said}); correct it"
     )
 
 
-def check_header(header: list[str], where: str) -> None:
+def mark_error(where: str, mark: str, other: str) -> DataError:
+    wanted, found = MARKS[mark], MARKS[other]
+    return DataError(f"expected {wanted}s between the columns of {where}, got a {found}; save it with {wanted}s")
+
+
+def check_header(header: list[str], where: str, mark: str) -> None:
     """Raise DataError for names that are none: another delimiter, numbers, or the same name twice."""
-    marks = {";": "a semicolon", "\t": "a tab", "|": "a bar"}
-    found = [name for mark, name in marks.items() if len(header) == 1 and mark in header[0]]
-    if found:
-        raise DataError(f"expected commas between the columns of {where}, got {found[0]}; save it with commas")
+    for other in MARKS:
+        if other != mark and len(header) == 1 and other in header[0]:
+            raise mark_error(where, mark, other)
     if header and all(is_number(name) for name in header) and not all(name.isdecimal() for name in header):
         raise DataError(f"expected column names in the first line of {where}, got numbers; add a line of names")
     check_names([name for name in header if name], where)
@@ -203,6 +221,31 @@ def check_names(names: list[str], where: str) -> None:
     twice = [str(place) for place, name in enumerate(names, start=1) if counts[name] > 1]
     if twice:
         raise DataError(f"{where} has several columns of one name, at {', '.join(twice)}; give each a name of its own")
+
+
+def read_records(source: Source, text: tuple[str, ...]) -> Any:
+    """The table of a JSON array of records: a key that a record lacks, or has as null, is missing there."""
+    pandas = require("pandas", "reading a table")
+    try:
+        with source.open() as file:
+            content = json.loads(file.read().decode("utf-8"))
+    except OSError as error:
+        raise ArtifactError(f"{source.where} cannot be read ({error}); make it again") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"expected {source.name} in UTF-8, got another encoding ({error}); save it as UTF-8") from error
+    except ValueError as error:
+        raise DataError(f"{source.name} is not readable JSON; expected an array of records") from error
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise DataError(f"expected an array of records, [{{name: value, ...}}, ...], in {source.name}")
+    names = list(dict.fromkeys(name for row in content for name in row))
+    if any(isinstance(value, list | dict) for row in content for value in row.values()):
+        raise DataError(f"expected a number, text, true, false or null for each column of {source.name}, got lists")
+    frame = pandas.DataFrame(index=range(len(content)))
+    for name in names:
+        values = pandas.array([row.get(name) for row in content])
+        written = pandas.api.types.is_string_dtype(values.dtype) or name in text
+        frame[name] = values.astype("string") if written else values
+    return frame
 
 
 def read_parquet(source: Source) -> Any:
@@ -232,12 +275,34 @@ def arrays_of(source: Source) -> dict[str, NDArray[Any]]:
         return read_npz(path)
 
 
+def of_columns(arrays: dict[str, NDArray[Any]]) -> bool:
+    """Whether each array is a column, as 'ecgsynth sample' writes rows of a table."""
+    own = set(arrays) - {"values", "columns"}
+    return bool(own) and len({array.shape for array in arrays.values()}) == 1 and arrays[min(own)].ndim == 1
+
+
+def columns_of(arrays: dict[str, NDArray[Any]]) -> Any:
+    """A column an array; "" is a missing text, NaN a missing number."""
+    pandas = require("pandas", "reading a table")
+    frame = pandas.DataFrame(index=range(len(next(iter(arrays.values())))))
+    for name, array in arrays.items():
+        if array.dtype.kind == "U":
+            texts = array.astype(object)
+            texts[array == ""] = None
+            frame[name] = pandas.array(texts, dtype="string")
+        else:
+            frame[name] = array if array.dtype.kind == "M" else pandas.array(array)
+    return frame
+
+
 def read_arrays(source: Source) -> tuple[Any, NDArray[np.str_] | None]:
     """The table of an .npz of plain arrays; in three dimensions, the first one tells the sequences apart."""
     pandas = require("pandas", "reading a table")
     arrays = arrays_of(source)
     if "channel_names" in arrays:
         raise DataError(f"{source.name} holds windows already; train on it as it is")
+    if of_columns(arrays):
+        return columns_of(arrays), None
     if "values" not in arrays:
         raise DataError(f"expected an array 'values' in {source.name}, got {', '.join(sorted(arrays)) or 'none'}")
     values = arrays["values"]
@@ -255,20 +320,28 @@ def read_arrays(source: Source) -> tuple[Any, NDArray[np.str_] | None]:
     return pandas.DataFrame(values, columns=[str(name) for name in names]), ids
 
 
-def write_table(frame: Any, path: Path, *, force: bool = False) -> None:
-    """Write a pandas data frame as CSV (also .csv.gz) or Parquet, by what the path ends with.
+def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
+    """Write a pandas data frame as CSV (also .csv.gz), TSV, JSON or Parquet, by what the path ends with; "-" is CSV on
+    standard output.
 
-    Raises DataError for another ending, ArtifactError where the file exists and ``force`` is not set.
+    Raises ConfigError for another ending, ArtifactError where the file exists and ``force`` is not set.
     """
-    name = path.name.lower()
-    if not name.endswith((".csv", ".csv.gz", ".parquet")):
-        raise DataError(f"expected the name of a table to end with .csv, .csv.gz or .parquet, got {path.name}")
-    check_free(path, force=force)
-    if name.endswith(".parquet"):
+    file_format = table_format(path)
+    if not is_stdout(path):
+        check_free(Path(path), force=force)
+    if file_format == "parquet":
         require("pyarrow", "writing Parquet")
-    with atomic(path) as temporary:
-        if name.endswith(".parquet"):
+        with atomic(Path(path)) as temporary:
             frame.to_parquet(temporary, index=False)
-        else:
-            zipped = {"method": "gzip", "mtime": 0} if name.endswith(".gz") else None  # the same table, the same bytes
-            frame.to_csv(temporary, index=False, lineterminator="\n", compression=zipped)
+    elif file_format == "json":
+        plain = frame.astype(object).where(frame.notna(), None)
+        rows = zip(*(plain[name].tolist() for name in plain), strict=True)
+        write_rows(path, "json", [str(name) for name in frame], rows)
+    else:
+        with text_file(path, zipped=file_format == "csv.gz") as file:
+            frame.to_csv(file, index=False, lineterminator="\n", sep=DELIMITERS[file_format])
+
+
+def table_format(where: Path | str) -> str:
+    """In which format a frame is written to a path or an address; ConfigError for a name that tells none."""
+    return format_of(where, formats=WRITTEN)

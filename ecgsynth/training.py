@@ -39,6 +39,7 @@ class Progress:
     elapsed_s: float
     losses: dict[str, float]
     score: float | None  # the latest validation score
+    left_s: float | None = None  # seconds to the end, as far as it is known
     phase: str = "training"  # or what is done before the first step
 
 
@@ -96,7 +97,7 @@ class Trainee:
 def announce(on_progress: Callable[[Progress], None] | None, phase: str, began: float) -> None:
     """Tell what is done before the first step."""
     if on_progress is not None:
-        on_progress(Progress(0, 0.0, time.monotonic() - began, {}, None, phase))
+        on_progress(Progress(0, 0.0, time.monotonic() - began, {}, None, phase=phase))
 
 
 def train(
@@ -150,9 +151,7 @@ def train(
             run.write_tensors(run.state, trainee.tensors(), counters)
             saved = time.monotonic()
         if on_progress is not None:
-            on_progress(
-                Progress(counters["step"], min(fraction, 1.0), counters["elapsed_s"], losses, counters["score"])
-            )
+            on_progress(told(counters, losses, min(fraction, 1.0), config))
     if counters["scored_step"] != counters["step"]:
         validate(trainee, score, run)
         counters["elapsed_s"] = time.monotonic() - began
@@ -163,6 +162,16 @@ def train(
         "best_step": counters["best_step"],
         "validation_score": counters["best_score"],
     }
+
+
+def told(counters: dict[str, Any], losses: dict[str, float], fraction: float, config: TrainConfig) -> Progress:
+    """What the callback is told: the time left is what is left of a budget, or what the steps left take at the pace."""
+    elapsed = float(counters["elapsed_s"])
+    if config.budget_s is not None:
+        left = max(config.budget_s - elapsed, 0.0)
+    else:
+        left = (elapsed - counters["planning_s"]) * (1 - fraction) / fraction
+    return Progress(counters["step"], fraction, elapsed, losses, counters["score"], left)
 
 
 def know_kept_weights(counters: dict[str, Any], run: RunFolder) -> None:

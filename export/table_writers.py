@@ -1,8 +1,8 @@
-"""Drawing any number of rows into a file, one block at a time: CSV, Parquet."""
+"""Drawing any number of rows into a file, one block at a time: CSV, TSV, JSON, Parquet; npz holds them in memory."""
 
-import csv
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError, require
-from ecgsynth.export.table_sampler import Rows, TableSampler
-from ecgsynth.files import atomic, check_free
+from ecgsynth.export.disk import LARGE, check_room
+from ecgsynth.export.table_sampler import BLOCK, Rows, TableSampler, check_rows
+from ecgsynth.files import atomic, check_free, is_stdout
+from ecgsynth.formats import TABLE_FORMATS, format_of
+from ecgsynth.text_rows import TEXT_FORMATS, write_rows
 
-__all__ = ["FORMATS", "rows_to_file"]
+__all__ = ["rows_to_file"]
 
-FORMATS = ("csv", "parquet")
 GROUP = 64  # blocks in a row group of Parquet
 
 
@@ -30,27 +32,42 @@ def rows_to_file(
     file_format: str | None = None,
     force: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    on_size: Callable[[int], None] | None = None,
 ) -> None:
-    """Draw ``n`` rows of ``sampler`` into ``path`` at constant memory.
+    """Draw ``n`` rows of ``sampler`` into ``path``, at constant memory but for npz.
 
-    Without a format it is the one that the path ends with, or CSV. ``where`` as for TableSampler.sample; ``columns``
-    picks some. ``on_progress(k)`` is told of each k rows written. Raises ConfigError for a format, n, condition, column
-    or seed that cannot be, ArtifactError for a path that is taken, MissingExtraError where Parquet needs pyarrow.
+    The format is what the path ends with (see ecgsynth.formats), or is told for a name without an ending; the path "-"
+    is standard output. JSON is an array with a record for each row, missing values null. npz has an array for each
+    column, held in memory until all are drawn: texts in Unicode, "" where missing, numbers NaN where missing.
+    ``where`` as for TableSampler.sample; ``columns`` picks some. ``on_progress(k)`` is told of each k rows written,
+    ``on_size(bytes)`` what a large file will take before it is begun.
+    Raises ConfigError for a format, n, condition, column or seed that cannot be, ArtifactError for a path that is
+    taken or a disk without room, MissingExtraError where Parquet needs pyarrow.
     """
-    path = Path(path)
-    ending = path.suffix.lower().removeprefix(".")
-    file_format = file_format or (ending if ending in FORMATS else "csv")
-    if file_format not in FORMATS:
-        raise ConfigError(f"rows of a table are written as one of {', '.join(FORMATS)}, got {file_format!r}")
+    file_format = format_of(path, file_format, TABLE_FORMATS)
     unknown = [name for name in columns or () if name not in sampler.column_names]
     if unknown:
         raise ConfigError(
             f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(sampler.column_names)}"
         )
-    check_free(path, force=force)
     kept = [column for column in sampler.manifest.columns if columns is None or column["name"] in columns]
-    blocks = watched(sampler.stream(n, where, seed), on_progress)
-    WRITERS[file_format](path, kept, blocks)
+
+    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
+        blocks = watched(sampler.stream(count, where, seed), told)
+        if file_format in TEXT_FORMATS:
+            write_text(place, kept, blocks, file_format)
+        elif file_format == "parquet":
+            write_parquet(Path(place), kept, blocks)
+        else:
+            write_arrays(Path(place), kept, blocks)
+
+    if not is_stdout(path):
+        path = Path(path)
+        check_free(path, force=force)
+        if n * len(kept) >= LARGE:
+            check_rows(sampler.manifest.columns, n)
+            check_room(write, path, n, BLOCK, "rows", on_size)
+    write(path, n, on_progress)
 
 
 def watched(blocks: Iterator[Rows], on_progress: Callable[[int], None] | None) -> Iterator[Rows]:
@@ -60,12 +77,9 @@ def watched(blocks: Iterator[Rows], on_progress: Callable[[int], None] | None) -
             on_progress(len(next(iter(block.values()))))
 
 
-def write_csv(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Rows]) -> None:
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file, lineterminator="\n")
-        out.writerow([column["name"] for column in columns])
-        for block in blocks:
-            out.writerows(zip(*(listed(block[column["name"]], column) for column in columns), strict=True))
+def write_text(path: Path | str, columns: list[dict[str, Any]], blocks: Iterator[Rows], file_format: str) -> None:
+    rows = (zip(*(listed(block[column["name"]], column) for column in columns), strict=True) for block in blocks)
+    write_rows(path, file_format, [column["name"] for column in columns], chain.from_iterable(rows))
 
 
 def listed(values: NDArray[Any], column: dict[str, Any]) -> list[Any]:
@@ -105,4 +119,20 @@ def write_parquet(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Ro
             writer.write_table(arrow.Table.from_batches(group))
 
 
-WRITERS = {"csv": write_csv, "parquet": write_parquet}
+def write_arrays(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Rows]) -> None:
+    """An .npz with an array for each column, the same bytes for the same rows."""
+    pieces = list(blocks)
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for column in columns:
+            array = plain(np.concatenate([block.pop(column["name"]) for block in pieces]), column["dtype"])
+            with archive.open(f"{column['name']}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def plain(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """A column as an array that needs no pickle: "" stands for a missing text, NaN for what else is missing."""
+    if values.dtype.kind != "O":
+        return values
+    if dtype == "bool":  # truths beside a missing one
+        return np.asarray([np.nan if value is None else float(value) for value in values])
+    return np.asarray(["" if value is None else value for value in values], dtype=np.str_)

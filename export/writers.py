@@ -1,9 +1,11 @@
-"""Drawing any number of windows into a file, one batch at a time: npz, CSV, Parquet, WFDB records."""
+"""Drawing any number of windows into a file, one batch at a time: npz, CSV, TSV, JSON, Parquet, WFDB records."""
 
-import csv
+import json
+import math
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +14,17 @@ from numpy.typing import NDArray
 
 from ecgsynth import long_table
 from ecgsynth.errors import ArtifactError, ConfigError, require
+from ecgsynth.export.disk import LARGE, check_room
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.files import atomic, check_free
+from ecgsynth.files import atomic, check_free, is_stdout, text_file
+from ecgsynth.formats import format_of
+from ecgsynth.text_rows import DELIMITERS, TEXT_FORMATS, write_records, write_rows
 from ecgsynth.windows import Windows, save_batches
 
-__all__ = ["FORMATS", "sample_to_file"]
+__all__ = ["sample_to_file"]
 
-FORMATS = ("npz", "csv", "parquet", "wfdb")
 WRITTEN_AT_ONCE = 1024  # windows a batch
+PROBED = 64  # windows from whose files the size of a large one is reckoned, and twice as many
 RECORD_WINDOWS = 2048  # windows a WFDB record
 BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symbols of WFDB
 RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")
@@ -39,36 +44,47 @@ def sample_to_file(
     file_format: str | None = None,
     force: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    on_size: Callable[[int], None] | None = None,
 ) -> None:
     """Draw ``n`` windows of ``sampler`` into ``path`` at constant memory; for wfdb, ``path`` is a folder of records.
 
-    npz is what Windows.load reads; CSV and Parquet have a row a window: its label, the RR intervals where the generator
-    makes them, then its samples in physical units, a column each. Of a series they are the user's own table, a row a
-    step, of which ``columns`` picks some. Without a format it is what the path ends with, or npz.
-    ``on_progress(k)`` is told of each k windows written.
-    Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken,
-    MissingExtraError where Parquet or WFDB need a package that is not installed.
+    npz is what Windows.load reads; CSV (also .csv.gz), TSV and Parquet have a row a window: its label, the RR intervals
+    where the generator makes them, then its samples in physical units, a column each. JSON has a record a window, with
+    the same label and intervals, and the samples as ``signal``, a list of (time, channels). Of a series they are the
+    user's own table, a row a step, of which ``columns`` picks some.
+    The format is what the path ends with (see ecgsynth.formats), or is told for a name without an ending; the path "-"
+    is standard output. ``on_progress(k)`` is told of each k windows written, ``on_size(bytes)`` what a large file will
+    take before it is begun.
+    Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken or
+    a disk without room, MissingExtraError where Parquet or WFDB need a package that is not installed.
     """
-    path = Path(path)
-    if file_format is None:
-        ending = path.suffix.lower().removeprefix(".")
-        file_format = ending if ending in FORMATS else "npz"
-    if file_format not in FORMATS:
-        raise ConfigError(f"a format is one of {', '.join(FORMATS)}, got {file_format!r}")
+    file_format = format_of(path, file_format)
     about = series_of(sampler, columns, file_format)
-    check_free(path, force=force)
-    batches = watched(sampler.stream(n, label, seed, WRITTEN_AT_ONCE), on_progress)
     like = sampler.sample(1, label, seed)
-    if about is not None and file_format != "npz":
-        write_series(path, about, columns, like, batches, file_format)
-    elif file_format == "npz":
-        save_batches(path, like, batches, n=n, force=force)
-    elif file_format == "csv":
-        write_csv(path, like, batches)
-    elif file_format == "parquet":
-        write_parquet(path, like, batches)
-    else:
-        write_wfdb(path, like, batches)
+    if about is not None:
+        check_columns(columns, about)
+
+    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
+        batches = watched(sampler.stream(count, label, seed, WRITTEN_AT_ONCE), told)
+        if about is not None and file_format != "npz":
+            write_series(place, about, columns, like, batches, file_format)
+        elif file_format == "npz":
+            save_batches(place, like, batches, n=count, force=force)
+        elif file_format == "json":
+            write_json(place, like, batches)
+        elif file_format in DELIMITERS:
+            write_csv(place, like, batches, file_format)
+        elif file_format == "parquet":
+            write_parquet(Path(place), like, batches)
+        else:
+            write_wfdb(Path(place), like, batches)
+
+    if not is_stdout(path):
+        path = Path(path)
+        check_free(path, force=force)
+        if n * like.values.size >= LARGE:
+            check_room(write, path, n, PROBED, "windows", on_size)
+    write(path, n, on_progress)
 
 
 def watched(batches: Iterator[Windows], on_progress: Callable[[int], None] | None) -> Iterator[Windows]:
@@ -82,14 +98,22 @@ def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format
     """What is known of the table that a series came from, or None; ConfigError for what cannot be written of it."""
     about: dict[str, Any] | None = sampler.manifest.data.get("series")
     if columns is not None and (about is None or file_format == "npz"):
-        raise ConfigError("columns can be picked of a series that is written as csv or parquet, not otherwise")
+        raise ConfigError("columns can be picked of a series that is written as its table, such as csv, not otherwise")
     if about is not None and file_format == "wfdb":
-        raise ConfigError("WFDB records hold signals in one unit; write a series as npz, csv or parquet")
+        raise ConfigError("WFDB records hold signals in one unit; write a series as csv, npz or another file")
     return about
 
 
+def check_columns(columns: tuple[str, ...] | None, about: dict[str, Any]) -> None:
+    """Raise ConfigError for columns that a series has not."""
+    names = long_table.column_names(about)
+    unknown = [name for name in columns or () if name not in names]
+    if unknown:
+        raise ConfigError(f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(names)}")
+
+
 def write_series(
-    path: Path,
+    path: Path | str,
     about: dict[str, Any],
     columns: tuple[str, ...] | None,
     like: Windows,
@@ -98,23 +122,17 @@ def write_series(
 ) -> None:
     """The user's own table, a row a step, a batch of windows at a time."""
     names = long_table.column_names(about)
-    unknown = [name for name in columns or () if name not in names]
-    if unknown:
-        raise ConfigError(f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(names)}")
     kept = [name for name in names if columns is None or name in columns or name in names[:2]]
     tables = tables_of(about, kept, batches)
-    if file_format == "csv":
-        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file, lineterminator="\n")
-            out.writerow(kept)
-            for table in tables:
-                out.writerows(zip(*(column.tolist() for column in table.values()), strict=True))
+    if file_format in TEXT_FORMATS:
+        listed = (zip(*(column.tolist() for column in table.values()), strict=True) for table in tables)
+        write_rows(path, file_format, kept, chain.from_iterable(listed))
         return
     pyarrow = require("pyarrow", "writing Parquet")
     parquet = require("pyarrow.parquet", "writing Parquet")
     first = next(tables_of(about, kept, iter([like])))
     schema = pyarrow.table(dict(first)).schema.with_metadata({"synthetic": "true"})
-    with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
+    with atomic(Path(path)) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for table in tables:
             writer.write_table(pyarrow.table(dict(table), schema=schema))
 
@@ -140,21 +158,45 @@ def numbers(batch: Windows) -> NDArray[np.float32]:
     return flat if batch.rr_s is None else np.hstack([batch.rr_s, flat])
 
 
-def write_csv(path: Path, like: Windows, batches: Iterator[Windows]) -> None:
-    quoted = [in_csv(name) for name in like.classes]
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        file.write(",".join(["label", *map(in_csv, column_names(like))]) + "\n")
+def write_csv(path: Path | str, like: Windows, batches: Iterator[Windows], file_format: str) -> None:
+    mark = DELIMITERS[file_format]
+    quoted = [in_csv(name, mark) for name in like.classes]
+    with text_file(path, zipped=file_format == "csv.gz") as file:
+        file.write(mark.join(["label", *(in_csv(name, mark) for name in column_names(like))]) + "\n")
         for batch in batches:
             table = numbers(batch)
-            row = ",".join(["%.6g"] * table.shape[1])
+            row = mark.join(["%.6g"] * table.shape[1])
             file.writelines(
-                f"{quoted[code]},{row % tuple(line)}\n" for code, line in zip(batch.labels, table.tolist(), strict=True)
+                f"{quoted[code]}{mark}{row % tuple(line)}\n"
+                for code, line in zip(batch.labels, table.tolist(), strict=True)
             )
 
 
-def in_csv(name: str) -> str:
-    """A name as a field of a CSV file: in quotes where it has a comma, a quote or a line end."""
-    return '"' + name.replace('"', '""') + '"' if re.search(r'[",\r\n]', name) else name
+def in_csv(name: str, mark: str) -> str:
+    """A name as a field of a CSV or TSV file: in quotes where it has the mark between fields, a quote or a line end."""
+    return '"' + name.replace('"', '""') + '"' if re.search(rf'["{mark}\r\n]', name) else name
+
+
+def write_json(path: Path | str, like: Windows, batches: Iterator[Windows]) -> None:
+    with text_file(path) as file:
+        write_records(file, (text for batch in batches for text in records(batch)))
+
+
+def records(batch: Windows) -> Iterator[str]:
+    """Each window as a JSON object, its numbers with the digits that CSV has; no beat before or after is null."""
+    labels = [json.dumps(name, ensure_ascii=False) for name in batch.classes]
+    _, time, channels = batch.values.shape
+    sample = f"[{', '.join(['%.6g'] * channels)}]"
+    signal = f"[{', '.join([sample] * time)}]"
+    flat = batch.values.reshape(len(batch), -1).tolist()
+    intervals = [""] * len(batch) if batch.rr_s is None else map(in_json, batch.rr_s.tolist())
+    for code, rr_s, line in zip(batch.labels, intervals, flat, strict=True):
+        yield f'{{"label": {labels[code]}, {rr_s}"signal": {signal % tuple(line)}}}'
+
+
+def in_json(rr_s: list[float]) -> str:
+    texts = ("null" if math.isnan(seconds) else f"{seconds:.6g}" for seconds in rr_s)
+    return "".join(f'"{name}": {text}, ' for name, text in zip(INTERVALS, texts, strict=True))
 
 
 def write_parquet(path: Path, like: Windows, batches: Iterator[Windows]) -> None:

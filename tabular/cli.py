@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ecgsynth.errors import DataError
+from ecgsynth.formats import check_named
 from ecgsynth.options import (
     BAR_STEPS,
     DEVICE,
@@ -38,7 +39,7 @@ SHOWN = ("nats", "critic", "generator", "discriminator", "reconstruction")  # lo
 @STORAGE
 @FORCE
 def schema(file: str, output: Path, storage_options: dict[str, Any] | None, *, force: bool) -> None:
-    """Find out what the columns of FILE are: CSV or Parquet, a path or a URL; show it, and write it to be edited.
+    """Find out what the columns of FILE, a table at a path or a URL, are; show it, and write it to be edited.
 
     \b
     Example: ecgsynth schema adult.csv -o schema.json
@@ -47,6 +48,7 @@ def schema(file: str, output: Path, storage_options: dict[str, Any] | None, *, f
     from ecgsynth.table_files import read_table
     from ecgsynth.tabular.schema import Schema
 
+    check_named(output, ".json")
     check_free(output, force=force)
     found = Schema.infer(read_table(file, storage_options=storage_options)[0])
     found.save(output, force=force)
@@ -93,7 +95,7 @@ def train_table(
     force: bool,
     **options: Any,
 ) -> None:
-    """Train a generator on the rows of FILE: CSV or Parquet, a path or a URL such as s3://bucket/file.csv.
+    """Train a generator on the rows of FILE: CSV, TSV, JSON or Parquet, at a path or a URL such as s3://b/file.csv.
 
     A tenth of the rows is kept apart, and the best step by them is kept. --where learns from some rows only.
 
@@ -104,23 +106,21 @@ def train_table(
     if options["budget"] is not None and options["epochs"] is not None:
         raise click.UsageError("give --budget or --epochs, not both")
     began = time.monotonic()
-    from ecgsynth.files import check_free
+    from ecgsynth.checkpoint import RunFolder
     from ecgsynth.table_files import read_table, stem
     from ecgsynth.tabular.imputer import Imputer
     from ecgsynth.tabular.models import IMPUTER
     from ecgsynth.tabular.schema import Schema
     from ecgsynth.tabular.synthesizer import TableSynthesizer, asked_rows
 
-    if not resume:
-        check_free(output, force=force)
-    whole = read_table(file, storage_options=storage_options)[0]
-    frame = asked_rows(whole, conditions(where))
-    known = Schema.infer(frame, whole, options["person"]) if schema_path is None else Schema.load(schema_path)
-    for note in known.notes:
-        click.echo(f"note: {note}", err=True)
     fit: Callable[..., TableSynthesizer | Imputer]
     fit = Imputer.fit if options["model"] == IMPUTER else TableSynthesizer.fit
-    with training_bar(SHOWN, output) as on_progress:
+    with training_bar(SHOWN, RunFolder(output), resume=resume, force=force) as (on_progress, say):
+        whole = read_table(file, storage_options=storage_options)[0]
+        frame = asked_rows(whole, conditions(where))
+        known = Schema.infer(frame, whole, options["person"]) if schema_path is None else Schema.load(schema_path)
+        for note in known.notes:
+            say(f"note: {note}")
         made = fit(
             frame,
             output,
@@ -165,7 +165,12 @@ def settings_of(options: dict[str, Any]) -> dict[str, Any]:
 @click.command("impute")
 @click.argument("file")
 @click.option("--model", "run", required=True, type=click.Path(path_type=Path), help="A run of --model gain.")
-@click.option("-o", "--output", required=True, help="The CSV or Parquet to write: a path, or a URL.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="The table to write, named .csv, .csv.gz, .tsv, .json or .parquet: a path, or a URL.",
+)
 @STORAGE
 @SEED
 @FORCE
@@ -178,18 +183,22 @@ def impute(
     Example: ecgsynth impute holes.csv --model runs/g -o filled.csv
              after: ecgsynth train table holes.csv --model gain -o runs/g
     """
-    from ecgsynth.files import check_free
+    from ecgsynth.files import check_free, is_stdout
     from ecgsynth.storage import delivered, is_url
-    from ecgsynth.table_files import read_table, write_table
+    from ecgsynth.table_files import read_table, table_format, write_table
     from ecgsynth.tabular.imputer import Imputer
 
-    if not is_url(output):
+    table_format(output)
+    if not is_url(output) and not is_stdout(output):
         check_free(Path(output), force=force)
     frame = read_table(file, storage_options=storage_options)[0]
     holes = int(frame.isna().sum().sum())
     if not holes:
         raise DataError(f"{file} has no missing value, so there is nothing to fill")
     filled = Imputer.load(run).impute(frame, seed=seed)
+    if is_stdout(output):
+        write_table(filled, output)
+        return
     with delivered(output, storage_options if is_url(output) else None, force=force) as path:
         write_table(filled, path, force=force)
     left = int(filled.isna().sum().sum())
@@ -214,7 +223,7 @@ def evaluate_rows(
             sampler,
             frame,
             output,
-            on_progress=lambda stage, done: show(int(done * BAR_STEPS), stage),
+            on_progress=lambda stage, done: show(done * BAR_STEPS, phase=stage),
             **asked | {"test": test},
         )
     click.echo(table_text(measured))

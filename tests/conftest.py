@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -68,13 +69,14 @@ def works(run: Callable[..., Result]) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def refuses(run: Callable[..., Result]) -> Callable[..., str]:
-    """A function that gives the one line that a command says, exit status 1."""
+    """A function that gives the one sentence that a command says, exit status 1; how far it was may stand before it."""
 
     def say(*words: object) -> str:
         done = run(*words)
         assert isinstance(done.exception, SystemExit), f"{words}: {done.exception!r}"
         assert done.exit_code == 1, done.output
-        (line,) = done.stderr.strip().splitlines()
+        *phases, line = done.stderr.strip().splitlines()
+        assert all(re.fullmatch(r"[A-Z][a-z]+(: [a-z ]+)?", phase) for phase in phases), done.stderr
         assert line.startswith("Error: ")
         assert "Traceback" not in done.output
         return line.removeprefix("Error: ")

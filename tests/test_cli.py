@@ -18,7 +18,7 @@ import ecgsynth
 from ecgsynth import evaluation, series, splits
 from ecgsynth.cli import Band, Duration, main
 from ecgsynth.config import ClassifierConfig
-from ecgsynth.export.writers import FORMATS
+from ecgsynth.formats import FORMATS
 from ecgsynth.models import MODELS
 from ecgsynth.series_fidelity import STEPS
 from ecgsynth.windows import PARTS, Windows
@@ -143,6 +143,15 @@ def test_prepare_leaves_split_beats(way: Path) -> None:
     assert found in said(way, "prepare")
 
 
+def test_progress_names_no_record_as_a_name_can_be_a_persons(
+    works: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: list[str] = []
+    monkeypatch.setattr("ecgsynth.progress.Line.__call__", lambda line, done, text="", **more: texts.append(text))
+    works("prepare", way / "records", "-o", tmp_path / "beats.npz", *PREPARE)
+    assert texts[:4] == [f"record {number} of 4" for number in range(1, 5)]
+
+
 def test_train_leaves_a_run_and_says_what_was_reached(way: Path) -> None:
     reached = json.loads((way / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert reached["steps"] == 3
@@ -264,15 +273,21 @@ def test_resume_of_a_finished_run_and_of_another(works: Say, refuses: Say, way: 
 
 
 def test_an_interrupted_training_says_how_to_go_on(
-    refuses: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Invoke, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ecgsynth.synthesizer.Synthesizer.fit", interrupted)
-    line = refuses("train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--steps", 2)
-    assert "--resume" in line
-    assert str(tmp_path / "run") in line
+    done = run("train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--steps", 2)
+    assert done.exit_code == 130
+    assert done.stderr == "Error: stopped before the first checkpoint; nothing was kept, start again\n"
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "run" / "checkpoint").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoint" / "state.safetensors").touch()
+    done = run("train", "ecg", way / "beats.npz", "-o", tmp_path / "run", "--steps", 2, "--resume")
+    wanted = f"Error: stopped; go on with the same command and --resume (run {tmp_path / 'run'})\n"
+    assert (done.exit_code, done.stderr) == (130, wanted)
 
 
 def test_demo_leaves_everything(works: Say, refuses: Say, tmp_path: Path) -> None:
@@ -297,14 +312,16 @@ def test_demo_leaves_everything(works: Say, refuses: Say, tmp_path: Path) -> Non
 
 
 def test_outputs_that_exist_are_kept_without_force(works: Say, refuses: Say, way: Path, tmp_path: Path) -> None:
-    taken, full = tmp_path / "taken", tmp_path / "full"
+    taken, full, onnx = tmp_path / "taken.npz", tmp_path / "full", tmp_path / "taken.onnx"
     taken.write_bytes(b"mine")
+    onnx.write_bytes(b"mine")
     full.mkdir()
     (full / "notes.txt").write_bytes(b"mine")
     for arguments in (
         ("prepare", way / "records", "-o", taken, *PREPARE),
         ("train", "ecg", way / "beats.npz", "--classes", "N,V", "--steps", 1, "-o", full),
-        ("export", way / "run", "-o", taken),
+        ("train", "ecg", tmp_path / "none.npz", "-o", full),  # said before the beats are read
+        ("export", way / "run", "-o", onnx),
         ("sample", way / "beats.onnx", "-n", 1, "-o", taken),
         ("sample", way / "beats.onnx", "-n", 1, "--format", "wfdb", "-o", full),
         ("evaluate", way / "beats.onnx", "--real", way / "beats.npz", "-o", full),
@@ -521,7 +538,8 @@ def test_the_commands_of_the_specification_are_understood() -> None:
         "sample series.onnx -n 10 --columns a,b --format csv -o out.csv",
         "evaluate series.onnx --real stock_data.csv -o report/ --repeats 2 --steps 10",
         "export runs/a -o beats.onnx",
-        "sample beats.onnx -n 1000 --label V --seed 7 --format parquet -o out.npz",
+        "sample beats.onnx -n 1000 --label V --seed 7 --format parquet -o out",
+        "sample beats.onnx -n 1000 --format json -o -",
         "evaluate beats.onnx --real beats.npz -o report/",
         "info beats.onnx",
         "demo",
@@ -572,8 +590,8 @@ def test_without_the_extra_one_line_names_it(words: str, tmp_path: Path) -> None
         [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == (
-        "Error: this command needs the package torch, which is not installed: pip install 'ecgsynth[train]'"
+    assert done.stderr.splitlines()[-1].startswith(
+        "Error: this command needs the package torch, which is not installed: pip install torch"
     )
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.iterdir())

@@ -234,18 +234,22 @@ def test_a_bad_table_is_one_clear_line_and_leaves_nothing(
     ("arguments", "says"),
     [
         ("train series {tmp}/none.csv -o {tmp}/o", "expected a table at .*none.csv, but there is none"),
-        ("train series {way}/said.json -o {tmp}/o", "expected a table named .csv, .csv.gz, .parquet or .npz"),
+        ("train series {way}/said.json -o {tmp}/o", "expected an array of records, .* in said.json"),
+        ("train series {way}/series.onnx -o {tmp}/o", "expected a table named .csv, .csv.gz, .tsv, .parquet, .json or"),
         ("train series {way} -o {tmp}/o", "but it is a folder"),
-        ("sample {way}/series.onnx -n 1 -o {tmp}/o --label C", "no class 'C'; its classes are A, B"),
+        ("sample {way}/series.onnx -n 1 -o {tmp}/o.csv --label C", "no class 'C'; its classes are A, B"),
         (
             "sample {way}/series.onnx -n 1 -o {tmp}/o --format csv --columns flow,note",
             "no column note; its columns are",
         ),
-        ("sample {way}/series.onnx -n 1 -o {tmp}/o --columns flow", "columns can be picked of a series that is writ"),
-        ("sample {way}/series.onnx -n 1 -o {tmp}/o --format wfdb", "write a series as npz, csv or parquet"),
+        (
+            "sample {way}/series.onnx -n 1 -o {tmp}/o.npz --columns flow",
+            "columns can be picked of a series that is writ",
+        ),
+        ("sample {way}/series.onnx -n 1 -o {tmp}/o --format wfdb", "write a series as csv, npz or another file"),
         ("sample mitbih-beats -n 1 -o {tmp}/o --format csv --columns MLII", "columns can be picked of a series"),
         ("evaluate {way}/series.onnx --real {tmp}/none.csv -o {tmp}/o", "expected a table"),
-        ("evaluate {way}/series.onnx --real {way}/said.json -o {tmp}/o", "expected a table named"),
+        ("evaluate {way}/series.onnx --real {way}/series.onnx -o {tmp}/o", "expected a table named"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_leaves_nothing(
@@ -275,12 +279,13 @@ def test_what_is_there_is_kept_without_force(refuses: Say, way: Path, tmp_path: 
 
 
 def test_an_interrupted_training_says_how_to_go_on(
-    refuses: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Invoke, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ecgsynth.synthesizer.Synthesizer.fit", interrupted)
-    line = refuses("train", "series", way / "table.csv", "-o", tmp_path / "run", *OPTIONS, "--steps", 2)
-    assert "--resume" in line
-    assert str(tmp_path / "run") in line
+    done = run("train", "series", way / "table.csv", "-o", tmp_path / "run", *OPTIONS, "--steps", 2)
+    assert done.exit_code == 130
+    assert done.stderr == "Error: stopped before the first checkpoint; nothing was kept, start again\n"
+    assert not list(tmp_path.iterdir())

@@ -185,15 +185,16 @@ def test_resume_of_a_finished_run_and_of_another(works: Say, refuses: Say, way: 
 
 
 def test_an_interrupted_training_says_how_to_go_on(
-    refuses: Say, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Invoke, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*args: object, **options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ecgsynth.tabular.synthesizer.TableSynthesizer.fit", interrupted)
-    line = refuses("train", "table", way / "adult.csv", "-o", tmp_path / "t", "--epochs", 1)
-    assert "--resume" in line
-    assert str(tmp_path / "t") in line
+    done = run("train", "table", way / "adult.csv", "-o", tmp_path / "t", "--epochs", 1)
+    assert done.exit_code == 130
+    assert done.stderr == "Error: stopped before the first checkpoint; nothing was kept, start again\n"
+    assert not list(tmp_path.iterdir())
 
 
 # ---- what cannot be done is one line, and nothing is written
@@ -282,7 +283,11 @@ def test_a_schema_that_contradicts_the_data(
     [
         ("schema {tmp}/none.csv -o {tmp}/o.json", "none.csv, but there is none"),
         ("train table {tmp}/none.csv -o {tmp}/o", "none.csv, but there is none"),
-        ("train table {way}/said.json -o {tmp}/o", "expected a table named .csv, .csv.gz, .parquet or .npz"),
+        ("train table {way}/said.json -o {tmp}/o", "expected an array of records, .* in said.json"),
+        (
+            "train table {way}/adult.onnx -o {tmp}/o",
+            "expected a table named .csv, .csv.gz, .tsv, .parquet, .json or .npz",
+        ),
         ("train table {way} -o {tmp}/o", "but it is a folder"),
         ("train table {way}/adult.csv -o {tmp}/o --schema {tmp}/none.json", "none.json, but there is none"),
         ("train table {way}/adult.csv -o {tmp}/o --schema {way}/said.json", "a schema is"),
@@ -297,16 +302,22 @@ def test_a_schema_that_contradicts_the_data(
         ("train table {way}/adult.csv -o {tmp}/o --model gain --pack 2", "gain has no pack; leave it out"),
         ("evaluate {way}/adult.onnx --real {way}/adult.csv --rhythm -o {tmp}/o", "--rhythm are for windows"),
         ("train table {way}/adult.csv -o {tmp}/o --rate -1", "rate"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --where class=rich", "'class' has no category 'rich' in this"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --where age=30", "cannot be asked for rows by 'age'; rows can be"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --where klass=x", "no column 'klass'; it has age, hours"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --where class", "expected a condition"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --label x", "makes rows of a table; ask for them with --where"),
-        ("sample {way}/adult.onnx -n 0 -o {tmp}/o", "at least 1, got 0"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --columns age,x", "no column x; its columns are age"),
-        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --format npz", "written as one of csv, parquet"),
-        ("sample {golden} -n 10001 -o {tmp}/o", "of which there are 10,000; ask for no more"),
-        ("sample mitbih-beats -n 1 -o {tmp}/o --where class=N", "makes windows; ask for a class of them with --label"),
+        ("sample {way}/adult.onnx -n 1 -o {tmp}/o.csv --where class=rich", "'class' has no category 'rich' in this"),
+        (
+            "sample {way}/adult.onnx -n 1 -o {tmp}/o.csv --where age=30",
+            "cannot be asked for rows by 'age'; rows can be",
+        ),
+        ("sample {way}/adult.onnx -n 1 -o {tmp}/o.csv --where klass=x", "no column 'klass'; it has age, hours"),
+        ("sample {way}/adult.onnx -n 1 -o {tmp}/o.csv --where class", "expected a condition"),
+        ("sample {way}/adult.onnx -n 1 -o {tmp}/o.csv --label x", "makes rows of a table; ask for them with --where"),
+        ("sample {way}/adult.onnx -n 0 -o {tmp}/o.csv", "at least 1, got 0"),
+        ("sample {way}/adult.onnx -n 1 -o {tmp}/o.csv --columns age,x", "no column x; its columns are age"),
+        ("sample {way}/adult.onnx -n 1 -o {tmp}/o --format wfdb", "got 'wfdb', which holds windows of a signal"),
+        ("sample {golden} -n 10001 -o {tmp}/o.csv", "of which there are 10,000; ask for no more"),
+        (
+            "sample mitbih-beats -n 1 -o {tmp}/o.npz --where class=N",
+            "makes windows; ask for a class of them with --label",
+        ),
         ("evaluate mitbih-beats --real {tmp}/none -o {tmp}/o --target x", "--test and --target are for rows of a tab"),
         ("evaluate {way}/adult.onnx --real {tmp}/none.csv -o {tmp}/o", "none.csv, but there is none"),
         ("export {tmp}/none -o {tmp}/o.onnx", "expected a run folder"),
@@ -325,17 +336,18 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(
 def test_what_is_there_is_kept_without_force(refuses: Say, way: Path, tmp_path: Path) -> None:
     full = tmp_path / "full"
     full.mkdir()
-    (full / "notes.txt").write_bytes(b"mine")
+    for name in ("notes", "notes.json", "notes.onnx"):
+        (full / name).write_bytes(b"mine")
     for arguments in (
-        ("schema", way / "adult.csv", "-o", full / "notes.txt"),
+        ("schema", way / "adult.csv", "-o", full / "notes.json"),
         ("train", "table", way / "adult.csv", "--epochs", 1, "-o", full),
         ("train", "table", tmp_path / "none.csv", "-o", full),  # said before a large table is read
-        ("export", way / "t", "-o", full / "notes.txt"),
-        ("sample", way / "adult.onnx", "-n", 1, "-o", full / "notes.txt"),
+        ("export", way / "t", "-o", full / "notes.onnx"),
+        ("sample", way / "adult.onnx", "-n", 1, "-o", full / "notes", "--format", "csv"),
         ("evaluate", way / "adult.onnx", "--real", way / "adult.csv", "-o", full),
     ):
         assert "exists already; choose another name or add --force" in refuses(*arguments)
-    assert files(tmp_path) == {full / "notes.txt": b"mine"}
+    assert files(tmp_path) == {full / name: b"mine" for name in ("notes", "notes.json", "notes.onnx")}
 
 
 @pytest.mark.parametrize(

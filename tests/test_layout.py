@@ -25,7 +25,8 @@ FOLDERS = {
 # Data flows one way: a module imports only from those above it. What stands on one line is one step.
 ORDER = """
 errors
-config noise files options storage disclosure spread
+config noise files progress spread
+options storage disclosure formats text_rows
 windows
 ecg table_files series splits scaling modes long_table
 wgan timegan classifier devices metrics scores physiology pictures
@@ -36,6 +37,7 @@ models
 export.manifest export.identifiers export.dates
 export.onnx_file
 export.onnx_sampler export.table_sampler export.to_onnx
+export.disk
 export.writers export.table_writers export.table_to_onnx
 utility fidelity plots report synthesizer
 series_fidelity
@@ -67,9 +69,9 @@ cli
 # What modules may take from ecgsynth itself, and where it stands.
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
 RUNTIME = (
-    "errors config noise files options storage disclosure spread windows long_table report cli tabular.cli "
-    "export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler "
-    "export.table_sampler export.writers export.table_writers".split()
+    "errors config noise files progress spread options storage disclosure formats text_rows windows long_table report "
+    "cli tabular.cli export.manifest export.identifiers export.dates export.onnx_file export.onnx_sampler "
+    "export.table_sampler export.disk export.writers export.table_writers".split()
 )
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 

@@ -14,8 +14,8 @@ from ecgsynth.long_table import column_names, rows, shortened
 from ecgsynth.windows import Windows
 
 
-def column(name, dtype="float64", quantum=None):
-    return {"name": name, "dtype": dtype, "quantum": quantum}
+def column(name, dtype="float64", quantum=None, **more):
+    return {"name": name, "dtype": dtype, "quantum": quantum, **more}
 
 
 def about(columns, statics=(), time=None, **options):
@@ -88,6 +88,27 @@ def test_numbers_come_in_the_steps_of_their_column(quantum, dtype, given, expect
     found = rows(windows([given]), about([column("x", dtype, quantum)]), 0)["x"]
     assert found.tolist() == expected
     assert found.dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("decimals", "quantum", "given", "expected"),
+    [
+        (6, None, [1177.223022, 49.676899], [1177.223022, 49.676899]),
+        (0, None, [1177.6, -0.2], [1178.0, 0.0]),
+        (9, None, [0.123456789], [0.123456791]),  # as near as float32 comes
+        (None, None, [1177.223022], [1177.223]),
+        (6, 0.1, [1177.223022], [1177.2]),  # what comes in steps keeps them
+    ],
+)
+def test_numbers_keep_the_decimals_of_their_column(decimals, quantum, given, expected):
+    known = about([column("x", quantum=quantum, decimals=decimals)])
+    assert rows(windows([given]), known, 0)["x"].tolist() == expected
+
+
+def test_whole_numbers_and_truths_have_no_decimals():
+    known = about([column("n", "int64", 1.0, decimals=0), column("b", "bool", 1.0, decimals=0)])
+    table = rows(windows([[[1.4, 0.6]]]), known, 0)
+    assert (table["n"].tolist(), table["b"].tolist()) == ([1], [True])
 
 
 def test_a_static_is_rounded_after_the_mean():

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.long_table import column_names, rows
-from ecgsynth.series import SeriesOptions, blocks, quantum, read_series
+from ecgsynth.series import SeriesOptions, blocks, decimals, quantum, read_series
 from ecgsynth.windows import Windows
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"  # unless ECGSYNTH_DATA names another folder
@@ -90,8 +90,8 @@ def test_one_series(read):
     series = {
         "options": SeriesOptions(length=3).to_json(),
         "columns": [
-            {"name": "x", "dtype": "int64", "quantum": 1.0, "lowest": None, "highest": None},
-            {"name": "y", "dtype": "float64", "quantum": 0.01, "lowest": None, "highest": None},
+            {"name": "x", "dtype": "int64", "quantum": 1.0, "decimals": 0, "lowest": None, "highest": None},
+            {"name": "y", "dtype": "float64", "quantum": 0.01, "decimals": 2, "lowest": None, "highest": None},
         ],
         "statics": [],
         "time": None,
@@ -438,7 +438,7 @@ def test_arrays_of_many_sequences(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"x": np.zeros(3)}, "expected an array 'values' in a.npz, got x"),
+        ({"x": np.zeros((3, 2))}, "expected an array 'values' in a.npz, got x"),
         ({"values": np.array(["a"])}, r"expected numbers .* as 'values' of a.npz, got <U1 of shape \(1,\)"),
         ({"values": np.zeros((1, 1, 1, 1))}, r"got float64 of shape \(1, 1, 1, 1\)"),
         ({"values": np.zeros((4, 2)), "columns": np.array(["a"])}, r"expected 2 names as 'columns' of a.npz, got .*1"),
@@ -625,8 +625,29 @@ def test_other_encodings_and_other_names_are_refused(tmp_path):
     with pytest.raises(DataError, match="in UTF-8"):
         read_series(tmp_path / "a.csv", SeriesOptions())
     (tmp_path / "a.xlsx").write_bytes(b"")
-    with pytest.raises(DataError, match=r"expected a table named \.csv, \.csv\.gz, \.parquet or \.npz, got a\.xlsx"):
+    with pytest.raises(DataError, match=r"expected a table named \.csv, \.csv\.gz, \.tsv, \.parquet, .*, got a\.xlsx"):
         read_series(tmp_path / "a.xlsx", SeriesOptions())
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([49.676899, 1177.223022, 3.0], 6),
+        ([44994500.0, 12.0], 0),
+        ([0.1 + 0.2, 0.5], 1),
+        ([1e-9, 5.0], 9),
+        ([1e-10, 5.0], None),
+        ([1 / 3, 0.5], None),
+        ([44994500.25, 1.5], 2),
+        ([1e15 + 0.3, 0.25], None),  # float64 has no decimals there
+        (np.random.default_rng(0).normal(1e7, 1, 50), None),
+        (np.float32([0.1, 0.7]).astype(np.float64), None),
+        (np.round(np.random.default_rng(0).normal(0, 100, 500), 5), 5),
+        ([0.0, -2.0], 0),
+    ],
+)
+def test_decimals_are_those_that_a_column_was_written_with(values, wanted):
+    assert decimals(np.asarray(values)) == wanted
 
 
 # ---- and back

@@ -291,7 +291,7 @@ def test_csv_is_what_sample_gives(tiny: TableSampler, tmp_path: Path, where: dic
 def test_whole_numbers_are_whole_in_a_block_without_a_gap(tmp_path: Path) -> None:
     column = {"name": "n", "dtype": "int64"}
     blocks = ({"n": np.array(block)} for block in ([1.0, np.nan], [2.0, 3.0]))
-    table_writers.write_csv(tmp_path / "a.csv", [column], blocks)
+    table_writers.write_text(tmp_path / "a.csv", [column], blocks, "csv")
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "n\n1\n\n2\n3\n".replace("\n\n", '\n""\n')
 
 
@@ -321,16 +321,51 @@ def test_a_small_row_group_is_bounded(tiny: TableSampler, tmp_path: Path, monkey
     assert parquet.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
 
 
-@pytest.mark.parametrize(("name", "told", "wanted"), [
-    ("a.csv", None, "csv"), ("a.parquet", None, "parquet"), ("a", None, "csv"), ("a.txt", "parquet", "parquet"),
-    ("a.parquet", "csv", "csv"),
-])  # fmt: skip
-def test_the_format_is_told_or_the_ending(
-    tiny: TableSampler, tmp_path: Path, name: str, told: str | None, wanted: str
+@pytest.mark.parametrize("told", [None, {"smoker": "true"}])
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv.gz"])
+def test_tsv_and_zipped_csv_have_the_fields_of_csv(
+    tiny: TableSampler, tmp_path: Path, name: str, told: dict[str, str] | None
 ) -> None:
-    rows_to_file(tiny, tmp_path / name, 3, file_format=told)
-    begins = (tmp_path / name).read_bytes()[:4]
-    assert begins == (b"PAR1" if wanted == "parquet" else b"id,a")
+    for path in ("a.csv", name, f"again/{name}"):
+        rows_to_file(tiny, tmp_path / path, 1100, where=told, seed=9)
+    wanted, found = (
+        pd.read_csv(tmp_path / "a.csv", dtype=str),
+        pd.read_csv(tmp_path / name, dtype=str, sep="[,\t]", engine="python"),
+    )
+    assert found.equals(wanted)
+    assert (tmp_path / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_json_is_a_record_a_row_with_null_for_what_is_missing(tiny: TableSampler, tmp_path: Path) -> None:
+    rows_to_file(tiny, tmp_path / "a.json", 1100, seed=9)
+    records = json.loads((tmp_path / "a.json").read_text(encoding="utf-8"))
+    rows = tiny.sample(1100, seed=9)
+    assert all(list(record) == list(rows) for record in records)
+    for name, values in rows.items():
+        for record, value in zip(records, values.tolist(), strict=True):
+            gone = value is None or value != value
+            assert record[name] == (None if gone else value.isoformat() if name == "seen" else value), name
+    assert {type(record["age"]) for record in records} == {int, type(None)}
+
+
+def test_npz_is_an_array_a_column_without_pickle(tiny: TableSampler, tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        rows_to_file(tiny, tmp_path / name, 1100, seed=9)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as file:
+        arrays = dict(file)
+    rows = tiny.sample(1100, seed=9)
+    assert list(arrays) == list(rows)
+    for name, values in rows.items():
+        if values.dtype.kind == "O":
+            assert arrays[name].dtype.kind == "U"
+            assert arrays[name].tolist() == ["" if value is None else value for value in values]
+        else:
+            assert np.array_equal(arrays[name], values, equal_nan=True), name
+    assert table_writers.plain(np.array([True, None], dtype=object), "bool") == pytest.approx(
+        [1.0, np.nan], nan_ok=True
+    )
+    assert table_writers.plain(np.array([None, None], dtype=object), "string").tolist() == ["", ""]
 
 
 def test_columns_are_picked(tiny: TableSampler, tmp_path: Path) -> None:
@@ -346,7 +381,7 @@ def test_columns_are_picked(tiny: TableSampler, tmp_path: Path) -> None:
     ("told", "says"),
     [
         ({"columns": ("age", "x")}, "no column x; its columns are id, age"),
-        ({"file_format": "npz"}, "written as one of csv, parquet, got 'npz'"),
+        ({"file_format": "wfdb"}, "one of csv, .*, got 'wfdb', which holds windows of a signal"),
         ({"seed": -1}, "a seed is"),
     ],
 )

@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import ecgsynth
 from ecgsynth.cli import main
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, MissingExtraError
+from ecgsynth.export.table_writers import rows_to_file
 from ecgsynth.storage import delivered
 from ecgsynth.table_files import read_table, stem, write_table
 from ecgsynth.tabular.schema import Schema
@@ -181,7 +183,7 @@ def test_addresses_that_cannot_be(tmp_path, monkeypatch, memory):
     ):
         read_table("a.csv", storage_options={"key": "a"})
     memory.pipe("/lab/table.xlsx", b"x")
-    with pytest.raises(DataError, match=r"expected a table named .csv, .csv.gz, .parquet or .npz, got table.xlsx"):
+    with pytest.raises(DataError, match=r"expected a table named .csv, .csv.gz, .tsv, .parquet, .*, got table.xlsx"):
         read_table("memory://lab/table.xlsx")
     import fsspec
 
@@ -267,7 +269,7 @@ def test_spaces_behind_commas_stay_unless_they_are_trimmed(tmp_path):
     assert lists(read_table(path, trim=True)[0]) == {"a": ["x", "x"], "b": ["y", "?"]}
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.parquet"])
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "t.json", "t.parquet"])
 def test_written_tables_are_read_again(tmp_path, name):
     frame = read_table(with_text(tmp_path / "s.csv", TABLE))[0]
     path = tmp_path / name
@@ -282,8 +284,60 @@ def test_written_tables_are_read_again(tmp_path, name):
 
 
 def test_a_name_that_is_no_table(tmp_path):
-    with pytest.raises(DataError, match="to end with .csv, .csv.gz or .parquet, got t.txt"):
-        write_table(pd.DataFrame(ANN), tmp_path / "t.txt")
+    for name in ("t.txt", "t.npz", "t"):  # an .npz of a table has no place for what is missing among whole numbers
+        with pytest.raises(ConfigError, match=rf"output named \.csv, \.csv\.gz, .* or \.json, got {name}; name it so"):
+            write_table(pd.DataFrame(ANN), tmp_path / name)
+
+
+def test_rows_that_were_sampled_as_arrays_are_read_as_the_table_of_csv(tmp_path):
+    sampler = ecgsynth.load(Path(__file__).resolve().parent / "golden" / "tiny_table.onnx")
+    for name in ("a.npz", "a.csv"):
+        rows_to_file(sampler, tmp_path / name, 300, seed=2)
+    found, wanted = (read_table(tmp_path / name)[0] for name in ("a.npz", "a.csv"))
+    assert list(found) == list(wanted)
+    for name in wanted:
+        assert found[name].isna().tolist() == wanted[name].isna().tolist(), name
+        values = found[name].dt.strftime("%Y-%m-%dT%H:%M:%S") if name == "seen" else found[name]
+        assert values.dropna().tolist() == wanted[name].dropna().tolist(), name
+
+
+def test_a_zipped_table_is_the_same_bytes_under_every_name_and_at_every_time(tmp_path):
+    for name in ("a.csv.gz", "b.csv.gz"):
+        write_table(pd.DataFrame(ANN), tmp_path / name)
+    first, second = ((tmp_path / name).read_bytes() for name in ("a.csv.gz", "b.csv.gz"))
+    assert first == second
+    assert first[3] == 0  # no name in the header
+    assert first[4:8] == bytes(4)  # no time
+
+
+def test_records_of_json_have_the_types_of_their_values(tmp_path):
+    path = with_text(
+        tmp_path / "t.json", '[{"n": 1, "x": 0.5, "s": "007", "b": true}, {"x": null, "s": "", "b": false, "more": 2}]'
+    )
+    frame = read_table(path)[0]
+    assert {name: str(kind) for name, kind in frame.dtypes.items()} == {
+        **{"n": "Int64", "x": "Float64", "s": "string", "b": "boolean", "more": "Int64"}
+    }
+    assert lists(frame) == {"n": [1, None], "x": [0.5, None], "s": ["007", ""], "b": [True, False], "more": [None, 2]}
+    assert lists(read_table(path, ("n",))[0])["n"] == ["1", None]
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', "[1, 2]", "[{", '[{"a": [1]}]', "3"])
+def test_other_json_is_one_sentence(tmp_path, text):
+    with pytest.raises(DataError, match=r"t\.json"):
+        read_table(with_text(tmp_path / "t.json", text))
+
+
+def test_tabs_are_the_marks_of_a_tsv(tmp_path):
+    frame = read_table(with_text(tmp_path / "t.tsv", "a, b\tc\n1,5\t00x\n2,5\t\n"))[0]
+    assert lists(frame) == {"a, b": ["1,5", "2,5"], "c": ["00x", None]}
+    with pytest.raises(DataError, match=r"expected tabs between the columns of u\.tsv, got a comma; save it with tabs"):
+        read_table(with_text(tmp_path / "u.tsv", "a,b\n1,2\n"))
+    with pytest.raises(
+        DataError, match=r"expected commas between the columns of u\.csv, got a tab; save it with commas"
+    ):
+        read_table(with_text(tmp_path / "u.csv", "a\tb\n1\t2\n"))
+    assert stem("x/a.tsv") == stem("a.json") == stem("a.tsv.gz") == "a"
 
 
 def with_text(path, text):

@@ -2,6 +2,8 @@
 
 import csv
 import dataclasses
+import gzip
+import io
 import json
 import tracemalloc
 import zipfile
@@ -18,7 +20,8 @@ from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import writers
 from ecgsynth.export.manifest import KEY
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.export.writers import FORMATS, regroup, sample_to_file
+from ecgsynth.export.writers import regroup, sample_to_file
+from ecgsynth.formats import FORMATS
 from ecgsynth.windows import Windows
 
 GOLDEN = Path(__file__).resolve().parent / "golden"
@@ -58,9 +61,14 @@ def read(path: Path, file_format: str) -> tuple[NDArray[Any], list[str], NDArray
     if file_format == "npz":
         with np.load(path, allow_pickle=False) as file:
             return file["values"], file["labels"].tolist(), file["rr_s"] if "rr_s" in file else None
-    if file_format == "csv":
-        with path.open(encoding="utf-8", newline="") as file:
-            header, *rows = csv.reader(file)
+    if file_format == "json":
+        found = json.loads(path.read_text(encoding="utf-8"))
+        names = [name for name in found[0] if name in INTERVALS]
+        assert all(list(row) == ["label", *names, "signal"] for row in found)
+        rr_s = np.array([[row[name] for name in names] for row in found], dtype=float) if names else None
+        return np.array([row["signal"] for row in found]), [row["label"] for row in found], rr_s
+    if file_format in ("csv", "csv.gz", "tsv"):
+        header, *rows = read_lines(path, file_format)
         return split_columns(header[1:], np.array([row[1:] for row in rows], dtype=float), [row[0] for row in rows])
     if file_format == "parquet":
         table = pytest.importorskip("pyarrow.parquet").read_table(path)
@@ -80,6 +88,13 @@ def read(path: Path, file_format: str) -> tuple[NDArray[Any], list[str], NDArray
     return np.concatenate(values), labels, None
 
 
+def read_lines(path: Path, file_format: str) -> list[list[str]]:
+    """The fields of each line of a CSV or TSV file."""
+    content = path.read_bytes()
+    text = (gzip.decompress(content) if file_format == "csv.gz" else content).decode()
+    return list(csv.reader(io.StringIO(text, newline=""), delimiter="\t" if file_format == "tsv" else ","))
+
+
 def split_columns(
     names: list[str], flat: NDArray[Any], labels: list[str]
 ) -> tuple[NDArray[Any], list[str], NDArray[Any] | None]:
@@ -89,7 +104,10 @@ def split_columns(
     return flat[:, first:].reshape(-1, TIME, 2), labels, flat[:, :first] if first else None
 
 
-ROUNDING = {"npz": 1e-6, "csv": 1e-5, "parquet": 1e-6, "wfdb": 0.501e-3}  # mV
+ROUNDING = {"npz": 1e-6, "parquet": 1e-6, "wfdb": 0.501e-3} | dict.fromkeys(
+    ("csv", "csv.gz", "tsv", "json"), 1e-5
+)  # mV
+TABLES = ("csv", "csv.gz", "tsv", "json", "parquet")  # of a series, its rows
 
 
 def test_every_format_is_tested() -> None:
@@ -152,7 +170,7 @@ def test_npz_is_what_the_rest_of_the_package_reads(tmp_path: Path, sampler: Onnx
     assert got.meta == {"kind": "beats", "synthetic": True, "seed": SEED, "model": "tiny.onnx"}
 
 
-@pytest.mark.parametrize("file_format", ["npz", "csv", "parquet"])
+@pytest.mark.parametrize("file_format", ["npz", "csv.gz", "json", "parquet"])
 def test_same_seed_same_bytes(tmp_path: Path, sampler: OnnxSampler, file_format: str) -> None:
     paths = [tmp_path / name for name in ("a", "b", "c")]
     for path, seed in zip(paths, (SEED, SEED, SEED + 1), strict=True):
@@ -225,13 +243,15 @@ def read_table(path: Path, file_format: str) -> dict[str, list[Any]]:
     if file_format == "parquet":
         table: dict[str, list[Any]] = pytest.importorskip("pyarrow.parquet").read_table(path).to_pydict()
         return table
-    with path.open(encoding="utf-8", newline="") as file:
-        header, *lines = csv.reader(file)
+    if file_format == "json":
+        records = json.loads(path.read_text(encoding="utf-8"))
+        return {name: [record[name] for record in records] for name in records[0]}
+    header, *lines = read_lines(path, file_format)
     return {name: [line[place] for line in lines] for place, name in enumerate(header)}
 
 
 @pytest.mark.parametrize("label", [None, "V"])
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+@pytest.mark.parametrize("file_format", TABLES)
 def test_a_series_is_written_as_the_users_table(
     tmp_path: Path, series: OnnxSampler, file_format: str, label: str | None
 ) -> None:
@@ -262,7 +282,7 @@ def test_the_types_of_the_columns_are_kept_in_parquet(tmp_path: Path, series: On
     assert schema.metadata[b"synthetic"] == b"true"
 
 
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+@pytest.mark.parametrize("file_format", TABLES)
 def test_columns_are_picked_and_id_and_step_stay(tmp_path: Path, series: OnnxSampler, file_format: str) -> None:
     sample_to_file(series, tmp_path / "all", N, file_format=file_format)
     sample_to_file(series, tmp_path / "some", N, columns=("V5", "ward"), file_format=file_format)
@@ -270,7 +290,7 @@ def test_columns_are_picked_and_id_and_step_stay(tmp_path: Path, series: OnnxSam
     assert some == {name: whole[name] for name in ("who", "step", "ward", "V5")}
 
 
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+@pytest.mark.parametrize("file_format", TABLES)
 def test_an_unknown_column_is_named_with_those_there_are(tmp_path: Path, series: OnnxSampler, file_format: str) -> None:
     says = r"no column X, y; its columns are who, step, when, ward, MLII, V5$"
     with pytest.raises(ConfigError, match=says):
@@ -288,7 +308,7 @@ def test_a_series_as_npz_is_its_windows(tmp_path: Path, series: OnnxSampler) -> 
 @pytest.mark.parametrize(
     ("of_series", "ask", "says"),
     [
-        (True, {"file_format": "wfdb"}, "hold signals in one unit; write a series as npz, csv or parquet"),
+        (True, {"file_format": "wfdb"}, "hold signals in one unit; write a series as csv, npz or another"),
         (True, {"file_format": "npz", "columns": ("V5",)}, "columns can be picked of a series"),
         (False, {"file_format": "csv", "columns": ("V5",)}, "columns can be picked of a series"),
     ],
@@ -301,7 +321,7 @@ def test_what_cannot_be_written_of_a_series_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+@pytest.mark.parametrize("file_format", TABLES)
 def test_a_series_that_stops_midway_leaves_what_was_there(
     tmp_path: Path, series: OnnxSampler, file_format: str
 ) -> None:
@@ -318,7 +338,7 @@ def test_a_series_that_stops_midway_leaves_what_was_there(
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+@pytest.mark.parametrize("file_format", TABLES)
 def test_a_series_of_the_same_seed_has_the_same_bytes(tmp_path: Path, series: OnnxSampler, file_format: str) -> None:
     for name, seed in (("a", SEED), ("b", SEED), ("c", SEED + 1)):
         sample_to_file(series, tmp_path / name, N, seed=seed, file_format=file_format)
@@ -404,7 +424,7 @@ def test_what_cannot_be_drawn_leaves_nothing(
 
 
 def test_an_unknown_format_is_named_with_those_there_are(tmp_path: Path, sampler: OnnxSampler) -> None:
-    with pytest.raises(ConfigError, match="npz, csv, parquet, wfdb, got 'xlsx'"):
+    with pytest.raises(ConfigError, match="one of csv, csv.gz, tsv, parquet, npz, json, wfdb, got 'xlsx'"):
         sample_to_file(sampler, tmp_path / "out", N, file_format="xlsx")
 
 
@@ -440,7 +460,7 @@ class TracedSampler(OnnxSampler):
             yield dataclasses.replace(batch, values=batch.values.copy())
 
 
-@pytest.mark.parametrize("file_format", ["npz", "csv", "parquet"])
+@pytest.mark.parametrize("file_format", ["npz", "csv.gz", "json", "parquet"])
 def test_memory_does_not_grow_with_the_number_of_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
 ) -> None:
