@@ -133,8 +133,8 @@ class Column:
                 value = float(value)  # 1 is as good as 1.0 in JSON
             if type(value) is not held:
                 raise ConfigError(
-                    f"{where} has a {type(value).__name__} as category {place}, but its dtype is {self.dtype}; write it "
-                    "as such"
+                    f"{where} has a {type(value).__name__} as category {place}, but its dtype is {self.dtype}; "
+                    "write it as such"
                 )
             if value in seen:
                 raise ConfigError(f"{where} has its category {place} twice; remove one")
