@@ -112,7 +112,7 @@ class Column:
             if value is not None and not (number and math.isfinite(value)):
                 raise ConfigError(f"{where} has {value!r} in {name}; write a finite number")
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
-            raise ConfigError(f"{where} has a minimum of {self.minimum:g} above its maximum of {self.maximum:g}")
+            raise ConfigError(f"{where} has a minimum above its maximum; correct one of them")  # one may be inferred
         if self.decimals is not None and (type(self.decimals) is not int or not 0 <= self.decimals <= DECIMALS):
             raise ConfigError(f"{where} has decimals {self.decimals!r}; write a whole number from 0 to {DECIMALS}")
 
@@ -128,15 +128,16 @@ class Column:
         held = {"int64": int, "float64": float, "string": str, "bool": bool}.get(self.dtype)
         categories: list[Category] = []
         seen: set[Category] = set()  # a list would be gone through for each of many thousands
-        for value in self.categories:
+        for place, value in enumerate(self.categories, start=1):  # not told: most were found in a table
             if held is float and type(value) is int:
                 value = float(value)  # 1 is as good as 1.0 in JSON
             if type(value) is not held:
                 raise ConfigError(
-                    f"{where} has the category {value!r}, but its dtype is {self.dtype}; write it as such"
+                    f"{where} has a {type(value).__name__} as category {place}, but its dtype is {self.dtype}; "
+                    "write it as such"
                 )
             if value in seen:
-                raise ConfigError(f"{where} has the category {value!r} twice; remove one")
+                raise ConfigError(f"{where} has its category {place} twice; remove one")
             seen.add(value)
             categories.append(value)
         object.__setattr__(self, "categories", tuple(categories))
@@ -159,7 +160,9 @@ class Column:
         A user may so change the kind alone. Raises ConfigError for what is no column, and for unknown keys.
         """
         if not isinstance(content, dict) or not isinstance(content.get("name"), str):
-            raise ConfigError(f"every column of a schema is an object with a name, got {str(content)[:60]!r}")
+            raise ConfigError(
+                f"every column of a schema is an object with a name, got {type(content).__name__} without"
+            )
         known = [field.name for field in fields(cls)]
         unknown = sorted(set(content) - set(known))
         if unknown:

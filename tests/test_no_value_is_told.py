@@ -117,6 +117,23 @@ def test_of_data_that_contradict_a_schema(kind, values):
     assert silent(told(lambda: schema.completed(frame).check(frame)))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dtype": "int64"},
+        {"categories": ["SECRET one", "SECRET two", "SECRET one"]},
+        {"kind": "boolean", "dtype": "bool"},
+        {"name": None},
+        {"kind": "continuous", "dtype": "float64", "minimum": 2.0, "maximum": NUMBER, "spikes": ["x"]},
+        {"kind": "continuous", "dtype": "float64", "minimum": 1e7, "maximum": NUMBER},
+    ],
+)
+def test_of_an_inferred_schema_that_was_edited_wrongly(change):
+    content = Schema.infer(pd.DataFrame({"x": ["SECRET one", "SECRET two"] * 9})).to_json()
+    content["columns"][0] |= change
+    assert silent(told(lambda: Schema.from_json(content)))
+
+
 def test_of_a_table_that_is_measured():
     schema = Schema((COLUMNS["integer"],))
     assert silent(told(lambda: plain(pd.DataFrame({"x": ["1", WORD]}), schema)))
