@@ -336,7 +336,7 @@ def read_fields(kind: type[S], path: Path) -> S:
         }
         return kind(**content | lists)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path} is not a scaler of this version ({error}); train again") from error
+        raise ArtifactError(f"{path} is not a scaler of this version ({type(error).__name__}); train again") from error
 
 
 def normal_range(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -244,7 +244,9 @@ class Encoding:
         try:
             return cls(tuple(column_from(entry) for entry in read_json(path)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path} is not an encoding of this version ({error}); train again") from error
+            raise ArtifactError(
+                f"{path} is not an encoding of this version ({type(error).__name__}); train again"
+            ) from error
 
 
 def column_from(entry: dict[str, Any]) -> NumberCodes | CategoryCodes:

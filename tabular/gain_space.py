@@ -116,4 +116,6 @@ class GainSpace:
                 categories=tuple((name, size) for name, size in content["categories"]),
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise ArtifactError(f"the scales of the table's columns cannot be read ({error}); train again") from error
+            raise ArtifactError(
+                f"the scales of the table's columns cannot be read ({type(error).__name__}); train again"
+            ) from error

@@ -161,7 +161,9 @@ def test_texts_are_cut_to_columns_and_move_no_cursor() -> None:
 
 
 def told(**known: Any) -> Any:
-    return SimpleNamespace(**{"losses": {}, "score": None, "step": 0, "fraction": 0.0, "elapsed_s": 0.0} | known)
+    return SimpleNamespace(
+        **{"losses": {}, "score": None, "step": 0, "fraction": 0.0, "left_s": None, "phase": "training"} | known
+    )
 
 
 def test_a_training_tells_its_phases_its_losses_and_what_is_left_of_its_budget(
@@ -172,9 +174,9 @@ def test_a_training_tells_its_phases_its_losses_and_what_is_left_of_its_budget(
         options.show_progress(show, told(phase="finding the space"), ("critic",))
         assert terminal.drawn[-1] == "Training: finding the space"
         timer.now += 40
-        now = told(step=30, fraction=0.25, elapsed_s=20.0, losses={"critic": 0.5, "other": 1.0}, score=0.125)
+        losses = {"critic": 0.5, "other": 1.0}
+        now = told(step=30, fraction=0.25, left_s=60.0, losses=losses, score=0.125)
         options.show_progress(show, now, ("critic",))
-        # of a budget of 80 s, whatever finding the space has taken
         assert terminal.drawn[-1] == "Training  [##--------]  25%  1:00 left  step 30 score 0.125 critic 0.50"
 
 

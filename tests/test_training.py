@@ -789,6 +789,24 @@ def distance(generator: Generator, real: Tensor, numbers: NDArray[np.int64]) -> 
     return max((mean - real[numbers == mode].mean(dim=0)).norm().item() for mode, mean in enumerate(means))
 
 
+def test_the_time_left_is_that_of_the_budget_or_of_the_pace_of_the_steps(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    trainee = toy(tmp_path / "budget")
+    began = time.monotonic() - 0.5
+    config = TrainConfig(budget_s=1.0, validations=2)
+    run = RunFolder(tmp_path / "budget")
+    train(trainee, climb(trainee), config, score=lambda net: 0.0, run=run, on_progress=seen.append, began=began)
+    for now in seen:
+        assert now.left_s == pytest.approx(max(1.0 - now.elapsed_s, 0), abs=1e-6)
+    seen.clear()
+    trainee = toy(tmp_path / "steps")
+    run = RunFolder(tmp_path / "steps")
+    config = TrainConfig(steps=10, validations=1)
+    train(trainee, climb(trainee), config, score=lambda net: 0.0, run=run, on_progress=seen.append, began=began - 99)
+    assert all(now.left_s is not None and now.left_s < 5 for now in seen)  # what came before the steps is no pace
+    assert seen[-1].left_s == 0
+
+
 def test_what_came_before_the_first_step_is_in_the_budget(tmp_path: Path) -> None:
     trainee = toy(tmp_path)
     fractions: list[float] = []
