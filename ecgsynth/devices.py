@@ -1,10 +1,13 @@
 """Where networks are computed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["pick_device"]
+__all__ = ["one_thread", "pick_device"]
 
 
 def pick_device(device: str) -> torch.device:
@@ -16,3 +19,14 @@ def pick_device(device: str) -> torch.device:
         there = ", ".join(name for name, found in available.items() if found)
         raise ConfigError(f"there is no device {device!r} here; available: {there}")
     return torch.device(device)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one core: small networks gain nothing from several, and lose by far where the others are busy."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

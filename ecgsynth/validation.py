@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.classifier import ComponentClassifier, predict, train_classifier
 from ecgsynth.config import ClassifierConfig
+from ecgsynth.devices import one_thread
 from ecgsynth.metrics import confusion_matrix, macro_f1
 from ecgsynth.noise import pick_labels, row_noise
 from ecgsynth.sampling import Limits, SignalSampler, draw
@@ -46,6 +47,7 @@ def validation_score(
     several = len(learn.classes) > 1
     drawn = DRAWN if several else min(DRAWN, len(check))
 
+    @one_thread()
     def score(generator: Generator | TimeGANGenerator) -> float:
         asked = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, learn.shares())
         values, _ = draw(SignalSampler(generator, scaler, limits), asked, seed=0)

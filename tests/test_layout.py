@@ -29,7 +29,8 @@ config noise files progress spread
 options storage disclosure formats text_rows
 windows
 ecg table_files series splits scaling modes long_table
-wgan timegan classifier devices metrics scores physiology pictures
+wgan timegan classifier devices
+metrics scores physiology pictures
 checkpoint sampling
 training
 fit_wgan fit_timegan validation privacy
