@@ -1,21 +1,28 @@
 # make demo   everything from nothing to labelled synthetic beats and a report
 # make test   the tests
 # make lint   style and types
+# make test-processors   the tests that train, as on processors without AVX-512 and without AVX2
 # make bench  the figures of benchmarks/RESULTS.md (over an hour; needs the MIT-BIH database in $ECGSYNTH_DATA/mitdb)
 # Each sets up what it needs in .venv and does nothing twice.
 
 PYTHON ?= python3
 ECGSYNTH_DATA ?= ../shared/data
 BIN    := .venv/bin
+# A file of tests stays on one core, so that what its tests share is made once.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 CODE   := $(wildcard ecgsynth/*.py ecgsynth/data/* export/*.py tabular/*.py) pyproject.toml
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-processors lint bench clean
 
 demo: .venv/installed
 	$(BIN)/ecgsynth demo -o demo --force
 
 test: .venv/installed
-	$(BIN)/pytest
+	$(PYTEST)
+
+test-processors: .venv/installed
+	ATEN_CPU_CAPABILITY=default $(PYTEST) -m trains
+	ATEN_CPU_CAPABILITY=avx2 $(PYTEST) -m trains
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -26,6 +26,8 @@ WriteRecord = Callable[..., Path]
 def pytest_configure(config: pytest.Config) -> None:
     # wfdb 4.3 uses what pandas 3.1 wants to remove one day; that is theirs to mend.
     config.addinivalue_line("filterwarnings", "ignore::DeprecationWarning:wfdb")
+    # OpenBLAS leaves floating-point flags set on some processors, where nothing is wrong with the numbers.
+    config.addinivalue_line("filterwarnings", "ignore:.*encountered in matmul:RuntimeWarning:sklearn")
     # The same examples in every run, however slow the machine.
     settings.register_profile("ecgsynth", deadline=None, derandomize=True, max_examples=60)
     settings.load_profile("ecgsynth")

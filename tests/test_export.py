@@ -35,6 +35,8 @@ from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.wgan import Generator, box_muller
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 GOLDEN = Path(__file__).resolve().parent / "golden"
 TINY = GOLDEN / "tiny.onnx"
 SIGNAL_ONLY = GOLDEN / "signal_only.onnx"  # as it was written before generators made RR intervals

@@ -16,9 +16,11 @@ from ecgsynth.physiology import MEASURES
 from ecgsynth.report import likeness_tables, table_text
 from ecgsynth.windows import PARTS, Windows
 
+pytestmark = pytest.mark.trains
+
 FS, EVENT, TIME = 120.0, 34, 86
 CLOCK = (np.arange(TIME) - EVENT) / FS
-STEPS = 20
+STEPS = 40
 
 
 def beats(seed: int, counts: dict[str, int], **changes: Any) -> Windows:

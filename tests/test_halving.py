@@ -22,6 +22,8 @@ from ecgsynth.sampling import SignalSampler
 from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.wgan import Generator
 
+pytestmark = pytest.mark.trains
+
 WIDTH = 40
 X = np.random.default_rng(0).normal(size=(7, WIDTH)).astype(np.float32)
 EXACT = np.random.default_rng(1).normal(size=(WIDTH, WIDTH)).astype(np.float16).astype(np.float32)

@@ -17,6 +17,8 @@ from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.wgan import Generator
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 SMALL = {"hidden": 4, "latent_steps": 2, "step_noise": 2, "mode_dim": 2, "read_out": 4}
 
 

@@ -18,6 +18,8 @@ from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.report import manifest_text
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 NAME = "mitbih-beats"
 DATA = Path(ecgsynth.__file__).parent / "data"
 TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"

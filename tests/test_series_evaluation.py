@@ -20,6 +20,8 @@ from ecgsynth.series_fidelity import RANGES
 from ecgsynth.splits import split
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 LENGTH = 12
 UNITS = np.array([1e5, 1.0, 0.01])
 NAMES = ("volume", "price", "share")

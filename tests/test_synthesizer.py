@@ -21,6 +21,8 @@ from ecgsynth.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 SIZES = {
     "components": 8,
     "hidden": 8,

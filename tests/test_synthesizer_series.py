@@ -23,6 +23,8 @@ from ecgsynth.splits import split
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 MODELS = ("rwgan", "timegan")
 SIZES: dict[str, dict[str, Any]] = {
     "rwgan": {"hidden": 4, "latent_steps": 2, "step_noise": 2, "mode_dim": 2, "read_out": 4, "critic_hidden": 8},

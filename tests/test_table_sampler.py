@@ -19,6 +19,8 @@ from ecgsynth.export.onnx_file import OnnxFile, in_order
 from ecgsynth.export.table_sampler import BLOCK, Rows, TableSampler, category_index, check_rows, restored
 from ecgsynth.export.table_writers import rows_to_file
 
+pytestmark = pytest.mark.trains
+
 GOLDEN = Path(__file__).resolve().parent / "golden"
 TINY = GOLDEN / "tiny_table.onnx"
 MISSING = np.iinfo(np.int64).min

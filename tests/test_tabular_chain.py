@@ -17,6 +17,8 @@ from ecgsynth.tabular.chain import Chain, ChainConfig
 from ecgsynth.tabular.fit_chain import fit_chain, likelihood, show
 from ecgsynth.training import Progress
 
+pytestmark = pytest.mark.trains
+
 SIZES = (3, 2, 4, 2)
 ASKABLE = (True, False, True, True)
 SHARES = [np.array([0.5, 0.3, 0.2]), np.array([0.9, 0.1]), np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.5, 0.5])]
@@ -207,10 +209,13 @@ def test_what_it_draws_when_asked_is_what_the_data_have(trained: tuple[Chain, by
     """A column behind what is asked for and one before it: p(first | fourth = 1)."""
     codes, _, _ = dependent()
     made, _ = drawn(trained[0], 20_000, torch.tensor([[-1, -1, -1, 1]]))
-    real = codes[codes[:, 3] == 1].long()
     for place in range(3):
-        wanted, found = (np.bincount(rows[:, place], minlength=SIZES[place]) / len(rows) for rows in (real, made))
-        assert total_variation(wanted, found) < 0.06, place
+        wanted, found, whole = (
+            np.bincount(rows[:, place], minlength=SIZES[place]) / len(rows)
+            for rows in (codes[codes[:, 3] == 1].long(), made, codes.long())
+        )
+        assert total_variation(wanted, whole) > 0.4, place  # what is asked says much of every column
+        assert total_variation(wanted, found) < 0.2, place  # four seeds, three of them on three processors: to 0.10
 
 
 def test_the_same_seed_leaves_the_same_bytes(tmp_path: Path) -> None:

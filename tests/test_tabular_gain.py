@@ -26,6 +26,8 @@ from ecgsynth.tabular.gain_space import GainSpace
 from ecgsynth.tabular.imputer import Imputer
 from ecgsynth.tabular.schema import Schema
 
+pytestmark = pytest.mark.trains
+
 CONFIG = GainConfig(numbers=2, sizes=(3,), hidden=(16,))
 YES, NO = True, False
 

@@ -17,6 +17,8 @@ from ecgsynth.tabular.batches import RowBatches
 from ecgsynth.tabular.config import PRESETS, TableConfig
 from ecgsynth.tabular.gan import Critic, JointGenerator, Segments, inverse_cdf
 
+pytestmark = pytest.mark.trains
+
 SIZES = (3, 4, 2, 5)
 BASE = TableConfig(
     sizes=SIZES,

@@ -24,6 +24,8 @@ from ecgsynth.tabular.objectives import (
     wasserstein_generator_loss,
 )
 
+pytestmark = pytest.mark.trains
+
 W = torch.tensor([0.5, -1.5, 2.0])
 
 

@@ -24,6 +24,8 @@ from ecgsynth.tabular.synthesizer import TableSynthesizer, asked_rows, split_row
 from ecgsynth.tabular.validation import pair_distance
 from ecgsynth.training import Progress
 
+pytestmark = pytest.mark.trains
+
 N = 400
 TINY: dict[str, Any] = {"networks": {"hidden": (8,)}, "training": {"batch": 100}, "device": "cpu"}
 

@@ -35,6 +35,8 @@ from ecgsynth.timegan import (
     supervisor_step,
 )
 
+pytestmark = pytest.mark.trains
+
 CONFIG = TimeGANConfig(time=6, channels=2, classes=3, frame=2, hidden=5, layers=2, noise=3)
 CELLS = pytest.mark.parametrize("cell", ["gru", "lstm"])
 LABELS = torch.tensor([0, 2, 1, 1])

@@ -25,6 +25,8 @@ from ecgsynth.training import Progress, Trainee, follow, train
 from ecgsynth.wgan import Generator, critic_step, generator_step
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 CONFIG = WGANConfig(
     time=32,
     components=4,
@@ -747,11 +749,15 @@ def test_a_wgan_learns_what_centres_and_spreads_do_not_say(tmp_path: Path) -> No
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
     assert slant_error(generator) == pytest.approx(min(errors), abs=1e-3)  # kept in half precision
+    # Four seeds, three of them by three processors: errors up to 0.02, means up to 0.15 off, spreads from 0.8 to
+    # 1.7 times the real ones.
     assert min(errors) < 0.15
     for label in (0, 1):
         made, own = made_of(generator, label), real[labels == label].numpy()
         assert np.abs(made.mean(axis=0) - own.mean(axis=0)).max() < 0.3
-        assert made.std(axis=0)[:2] == pytest.approx(own.std(axis=0)[:2], rel=0.5)
+        wide = made.std(axis=0)[:2] / own.std(axis=0)[:2]
+        assert wide.min() > 0.4
+        assert wide.max() < 2.5
 
 
 def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path) -> None:
@@ -772,20 +778,17 @@ def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path) -> None:
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
     assert untrained > 1.5
-    assert distance(generator, real, modes.numbers) < 0.3
-    noise = torch.randn(500, CONFIG.normals, generator=torch.Generator().manual_seed(7))
-    with torch.no_grad():
-        for mode in range(4):
-            spread = generator(noise, torch.full((500,), mode)).std(dim=0)
-            assert spread.max() > 0.1  # not one beat for each mode
+    # Ten seeds by three processors (ATEN_CPU_CAPABILITY unset, avx2, default) gave 0.10 to 0.24, and shares of the
+    # real spread from 0.30 to 1.46; one beat for each mode would give 0.
+    assert distance(generator, real, modes.numbers) < 0.5
+    for mode, made in enumerate(made_of_modes(generator)):
+        wide = (made.std(dim=0).norm() / real[modes.numbers == mode].std(dim=0).norm()).item()
+        assert wide > 0.15
 
 
 def distance(generator: Generator, real: Tensor, numbers: NDArray[np.int64]) -> float:
     """The largest distance of a mode's synthetic mean to its real one."""
-    noise = torch.randn(500, CONFIG.normals, generator=torch.Generator().manual_seed(5))
-    with torch.no_grad():
-        modes = [torch.full((500,), mode) for mode in range(4)]
-        means = [generator.place(generator(noise, mode), mode).mean(dim=0) for mode in modes]
+    means = [made.mean(dim=0) for made in made_of_modes(generator)]
     return max((mean - real[numbers == mode].mean(dim=0)).norm().item() for mode, mean in enumerate(means))
 
 
@@ -838,6 +841,14 @@ def test_a_plan_that_takes_the_whole_budget_leaves_one_step(tmp_path: Path) -> N
         began=time.monotonic() - 2,
     )
     assert (reached["steps"], scored) == (1, [1])
+
+
+def made_of_modes(generator: Generator) -> list[Tensor]:
+    """(500, components) of each of the four modes."""
+    noise = torch.randn(500, CONFIG.normals, generator=torch.Generator().manual_seed(5))
+    modes = [torch.full((500,), mode) for mode in range(4)]
+    with torch.no_grad():
+        return [generator.place(generator(noise, mode), mode) for mode in modes]
 
 
 def test_slow_validations_leave_a_budget_to_the_training(tmp_path: Path) -> None:

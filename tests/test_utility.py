@@ -30,6 +30,8 @@ from ecgsynth.utility import (
 )
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"
 CLASSES = ("N", "S", "V")
 QUICK = ClassifierConfig(width=4, steps=60, batch=32)
@@ -256,7 +258,7 @@ def test_confusions_are_those_of_each_patient(real: Windows) -> None:
 def test_intervals_are_told_where_no_patient_is_in_two_parts(real: Windows, split: str, told: bool) -> None:
     groups = np.array([f"p{number % 6}" for number in range(len(real))])
     known = dataclasses.replace(real, groups=groups, meta={"split": split})
-    found = utility(known, draw_well, repeats=2, config=ClassifierConfig(width=2, steps=6, batch=16))
+    found = utility(known, draw_well, repeats=1, config=ClassifierConfig(width=2, steps=6, batch=16))
     assert found["test_patients"] == 6
     for arm in ARMS:
         assert ("macro_f1_interval" in found[arm]) == ("f1_by_class_interval" in found[arm]) == told
@@ -477,7 +479,7 @@ def test_class_weights_weigh_the_classes_in_the_loss() -> None:
 def test_the_quick_judge_is_a_classifier_of_components() -> None:
     labels = np.tile([0, 1], 50)
     points = (np.random.default_rng(0).normal(size=(100, 4)) + 6 * labels[:, None]).astype(np.float32)
-    quick = ClassifierConfig(steps=40, rate=1e-2)
+    quick = ClassifierConfig(steps=100, rate=1e-2)
     net = train_classifier(lambda: ComponentClassifier(4, 2, 8), points, labels, quick, seed=0)
     assert np.array_equal(predict(net, points), labels)
 

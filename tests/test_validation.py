@@ -18,6 +18,8 @@ from ecgsynth.validation import parted, told_apart, told_apart_in_time, usefulne
 from ecgsynth.wgan import Generator, box_muller
 from ecgsynth.windows import Windows
 
+pytestmark = pytest.mark.trains
+
 
 class Fake(Generator):
     """Gaussian classes around the corners that ``centre_of`` names, whatever the mode."""

@@ -23,6 +23,8 @@ from ecgsynth.wgan import (
     normal_like,
 )
 
+pytestmark = pytest.mark.trains
+
 CONFIG = WGANConfig(
     time=32,
     components=5,
