@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from ecgsynth.devices import one_thread
 from ecgsynth.errors import DataError
 
 __all__ = ["discriminative_score", "predictive_score", "scale_by"]
@@ -29,7 +28,6 @@ LEAST = 10  # windows below which nothing is left to learn from and to test on
 Tell = Callable[[int, int], None]
 
 
-@one_thread()
 def discriminative_score(
     real: NDArray[np.float32],
     synthetic: NDArray[np.float32],
@@ -71,7 +69,6 @@ def discriminative_score(
     return score
 
 
-@one_thread()
 def predictive_score(
     real: NDArray[np.float32],
     synthetic: NDArray[np.float32],

@@ -243,19 +243,3 @@ def test_unless_told_the_steps_are_those_of_the_paper(monkeypatch):
     predictive_score(noise(0, 20), noise(1, 20))
     assert trained == [2000, 5000]
     assert (scores.BATCH, scores.RATE) == (128, 1e-3)
-
-
-def test_a_judge_computes_on_one_core_and_leaves_the_others_as_they_were() -> None:
-    # On two busy cores the same judge took 95 s of processor time with two threads, and 4 s with one.
-    seen: list[int] = []
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        windows = np.random.default_rng(0).normal(size=(30, 6, 2)).astype(np.float32)
-        discriminative_score(
-            windows, windows[::-1].copy(), repeats=1, steps=2, on_step=lambda *_: seen.append(torch.get_num_threads())
-        )
-        assert seen == [1, 1]
-        assert torch.get_num_threads() == 2
-    finally:
-        torch.set_num_threads(before)

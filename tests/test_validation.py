@@ -102,6 +102,20 @@ def test_the_validation_score_tells_good_from_bad() -> None:
 
 
 @pytest.mark.usefixtures("quick_judge")
+def test_the_judges_compute_on_one_core_and_leave_the_others_as_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On two busy cores a validation of Stocks took 95 s of processor time with two threads, and 4 s with one.
+    seen: list[int] = []
+    monkeypatch.setattr("ecgsynth.validation.usefulness", lambda *_: seen.append(torch.get_num_threads()) or 1.0)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        validation_score(in_shares(60, 30, 10), some_windows(*corners(120)), SPACE)(Fake(FAKE, lambda label: label))
+        assert (seen, torch.get_num_threads()) == ([1], 2)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("quick_judge")
 def test_the_score_is_usefulness_less_what_gives_the_synthetic_away(monkeypatch: pytest.MonkeyPatch) -> None:
     points, labels = corners(120)
     seen: list[tuple[NDArray[np.float32], ...]] = []
