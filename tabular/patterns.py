@@ -27,16 +27,15 @@ RUN = re.compile(r"[0-9]+|[A-Za-z]+")
 
 
 def number_pattern(texts: Sequence[str] | NDArray[Any]) -> str:
-    """The format of whole numbers from 0 up: one that counts up where they are consecutive, else their digits.
+    """The format of whole numbers from 0 up: one that counts up where they count from 0 or 1, else their digits.
 
     What a format that counts up makes (``1..``) are numbers that the table has too, as any other 1, 2, 3 would be: they
-    say nothing of a row but its place. What is made of digits equals a number of the table by chance alone.
+    say nothing of a row but its place. Any other number may be a record's: what is made of digits equals one of the
+    table by chance alone.
     """
     numbers = sorted({abs(int(text)) for text in texts})
-    if numbers[-1] - numbers[0] == len(numbers) - 1:
-        low = numbers[0]
-        # A round number at or below the first one: the first one itself is somebody's.
-        return f"{low if low < 2 else 10 ** (len(str(low)) - 1)}.."
+    if numbers[0] < 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+        return f"{numbers[0]}.."
     found = [str(number) for number in numbers]
     least, most = len(found[0]), len(found[-1])
     return digits_class(found, widen=least < most or held_by(least, most) < TIGHT * len(found))

@@ -215,7 +215,7 @@ def test_formats_of_uuids_and_postcodes():
         ("PatientID", [1001, 1005, 2003, 4000, 9999], "[1-9][0-9]{3}"),
         ("patient_id", range(1, 8), "1.."),
         ("row", range(60), "0.."),
-        ("row", range(4711, 4811), "1000.."),
+        ("row", range(4711, 4811), "[1-9][0-9]{3}"),
     ],
 )
 def test_whole_numbers_that_tell_rows_apart(name, values, form):
@@ -405,7 +405,7 @@ def test_a_user_overrules():
     schema = Schema.from_json(edited("cost", spikes=None, minimum=0, maximum=None)).completed(frame)
     assert (schema["cost"].spikes, schema["cost"].minimum, schema["cost"].maximum) == ((), 0, 0.75)
     schema = Schema.from_json(edited("age", kind="identifier")).completed(frame)
-    assert schema["age"].format == "10.."
+    assert schema["age"].format == "[1-9][0-9]{1,3}"
     assert list(schema.arrays(frame)) == ["code", "cost", "w"]
     schema = Schema.from_json(edited("age", kind="identifier", format="[0-9]{3}")).completed(frame)
     assert schema["age"].format == "[0-9]{3}"  # the data need not have it
