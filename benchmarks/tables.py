@@ -89,7 +89,7 @@ def adult(tables: Path, cell: Path, preset: str, budget: str) -> dict[str, Any]:
     _, speed = sampled(cell, 32_561)
     ecgsynth(
         *("evaluate", cell / "model.onnx", "--real", tables / "adult.csv", "--test", tables / "adult-test.csv"),
-        *("--target", "class", "-o", cell / "report", "--force"),
+        *("--target", "class", "--run", cell / "run", "-o", cell / "report", "--force"),
     )
     return likeness(cell) | {"train_s": spent, "rows_s": round(speed)}
 
@@ -99,7 +99,10 @@ def diabetes(tables: Path, cell: Path, preset: str, budget: str) -> dict[str, An
     positive = ("Diabetes_binary=1",)
     spent = trained(tables / "diabetes.csv", cell, preset, budget, positive)
     file, speed = sampled(cell, POSITIVE)
-    ecgsynth("evaluate", cell / "model.onnx", "--real", tables / "diabetes.csv", "-o", cell / "report", "--force")
+    ecgsynth(
+        *("evaluate", cell / "model.onnx", "--real", tables / "diabetes.csv", "--run", cell / "run"),
+        *("-o", cell / "report", "--force"),
+    )
     real, made = table_of(tables / "diabetes.csv"), table_of(file)
     real = real[real["Diabetes_binary"] == 1].reset_index(drop=True)
     schema = Schema.infer(table_of(tables / "diabetes.csv"))
