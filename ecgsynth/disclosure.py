@@ -9,6 +9,7 @@ A bound is the value of the PERSONS-th person from the end where so many have it
 PERSONS, drawn in to a fence first: of ten values, nine of which are ordinary, a mean tells the tenth.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,11 @@ __all__ = [
     "PERSONS",
     "coarse",
     "common_values",
+    "drawn_in",
     "neighbour_means",
     "persons_behind",
     "published_data",
+    "published_metrics",
     "published_training",
     "rounded_inwards",
     "shared_codes",
@@ -41,6 +44,7 @@ PUBLISHED = (
     *("kind", "fs_hz", "units", "time", "channel_names", "event_index", "classes", "split", "band_hz", "series"),
     *("validation_share", "person"),
 )
+COUNTED = re.compile(r"(^|_)(patients|persons|groups|rows|windows|beats)(_|$)")
 COUNTS = ("training_windows", "training_patients", "rows", "training_rows")
 
 
@@ -142,6 +146,21 @@ def mean_around(ranked: Floats, owners: Codes, place: int, persons: int) -> floa
     return float(means.mean())
 
 
+def drawn_in(values: NDArray[np.float32], owners: Codes | None = None, *, repeats: int = 1) -> NDArray[np.float32]:
+    """Windows (n, time, channels) with each channel within its shared range, so that no mean or spread of them tells
+    one person's; as they are where there are too few persons.
+
+    owners: (n,) whose each window is
+    """
+    values = values.copy()
+    whose = None if owners is None else np.repeat(owners, values.shape[1])
+    for channel in range(values.shape[2]):
+        found = shared_range(values[:, :, channel].reshape(-1).astype(np.float64), whose, repeats=repeats)
+        if found is not None:
+            values[:, :, channel] = values[:, :, channel].clip(*found)
+    return values
+
+
 def rounded_inwards(low: float, high: float, decimals: int | None) -> tuple[float, float]:
     """Bounds with so many decimals, none further out than before; None leaves them as they are."""
     if decimals is None:
@@ -208,3 +227,18 @@ def published_training(training: dict[str, Any]) -> dict[str, Any]:
     """How a run was trained, without its seed: rows are parted by the same."""
     config = {name: value for name, value in training.get("config", {}).items() if name != "seed"}
     return {**training, "config": config}
+
+
+def published_metrics(measured: dict[str, Any]) -> dict[str, Any]:
+    """What a file tells of what was measured: no confusion matrix, and no exact count of persons, rows or windows."""
+    told: dict[str, Any] = {}
+    for name, value in measured.items():
+        if name.startswith("confusion") or name in ("windows", "classes_rows"):
+            continue
+        if isinstance(value, dict):
+            told[name] = published_metrics(value)
+        elif isinstance(value, int) and not isinstance(value, bool) and COUNTED.search(name):
+            told[name] = rounded_count(value)
+        else:
+            told[name] = value
+    return told

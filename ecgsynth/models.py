@@ -78,12 +78,12 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
         return scaler, find_modes(scaler.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
     per_mode = SERIES_PER_MODE if overlap_of(learn) else PER_MODE
     rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
-    found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
     owners, repeats = learn.owners, max(1, overlap_of(learn))
+    found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode, owners)
     bent = Scores.find(learn.values, found.numbers, owners, repeats)
     if bent.stepped.any():
         rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, bent=bent)
-        found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode)
+        found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode, owners)
     scaler = PrincipalScaler.fit(
         learn.values, components=components, most=SERIES_COMPONENTS, weigh=True, clusters=found.numbers, bent=bent
     )

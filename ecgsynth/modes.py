@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.disclosure import shared_codes
 from ecgsynth.errors import require
 
 __all__ = ["MIN_MODE", "PER_MODE", "Modes", "describe_modes", "find_modes"]
@@ -46,11 +47,17 @@ class Modes:
 
 
 def find_modes(
-    features: NDArray[np.float32], labels: NDArray[np.int64], classes: int, seed: int, per_mode: int = PER_MODE
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: int,
+    seed: int,
+    per_mode: int = PER_MODE,
+    owners: NDArray[np.int64] | None = None,
 ) -> Modes:
     """Cluster the features (n, features) of each class into modes of MIN_MODE windows or more.
 
-    ``per_mode``: windows of a class for each mode that is looked for.
+    ``per_mode``: windows of a class for each mode that is looked for. ``owners``: (n,) the person of each window, where
+    a mode is to be of enough of them to be told (see ecgsynth.disclosure).
     A class without windows has one mode, at zero; one with fewer than twice MIN_MODE has one.
     """
     numbers = np.zeros(len(labels), dtype=np.int64)
@@ -62,7 +69,7 @@ def find_modes(
         if not len(own):
             shares.append(np.ones(1))
         else:
-            found = cluster(features[own], rng, per_mode)
+            found = cluster(features[own], rng, per_mode, None if owners is None else owners[own])
             numbers[own] = before + found
             shares.append(np.bincount(found) / len(found))
         before += len(shares[-1])
@@ -94,13 +101,18 @@ def describe_modes(
     return Modes(numbers, shares, centres, np.maximum(spreads, floor).astype(np.float32))
 
 
-def cluster(x: NDArray[np.float32], rng: np.random.Generator, per_mode: int = PER_MODE) -> NDArray[np.int64]:
+def cluster(
+    x: NDArray[np.float32],
+    rng: np.random.Generator,
+    per_mode: int = PER_MODE,
+    owners: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
     """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_MODE unless there is only one.
 
     Clusters are split in two, that of the largest sum of squares first (bisecting k-means; Steinbach, Karypis and
     Kumar, 2000), and then refined all together by k-means; those that lose too many rows are dissolved.
     """
-    found = refine(x, bisect(x, min(MOST_MODES, len(x) // per_mode), rng))
+    found = refine(x, bisect(x, min(MOST_MODES, len(x) // per_mode), rng), owners)
     sizes = np.bincount(found)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
@@ -146,8 +158,12 @@ def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_
     return side if MIN_MODE <= side.sum() <= len(x) - MIN_MODE else None
 
 
-def refine(x: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_MODE."""
+def refine(
+    x: NDArray[np.float32], numbers: NDArray[np.int64], owners: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_MODE or, where
+    the persons are known, may not be told.
+    """
     cluster_of = require("sklearn.cluster", "finding modes")
     count = int(numbers.max()) + 1
     if count == 1:
@@ -156,11 +172,15 @@ def refine(x: NDArray[np.float32], numbers: NDArray[np.int64]) -> NDArray[np.int
     found = cluster_of.KMeans(count, init=means, n_init=1, max_iter=ROUNDS).fit(x).labels_.astype(np.int64)
     while True:
         sizes = np.bincount(found, minlength=count)
-        small = np.flatnonzero((sizes > 0) & (sizes < MIN_MODE))
-        left = np.flatnonzero(sizes >= MIN_MODE)
-        if not len(small):
+        good = sizes >= MIN_MODE
+        if owners is not None:
+            good &= shared_codes(found, owners, count)
+        bad = np.flatnonzero((sizes > 0) & ~good)
+        if not len(bad) or (sizes > 0).sum() == 1:
             break
-        lost = np.flatnonzero(found == small[sizes[small].argmin()])
+        worst = bad[sizes[bad].argmin()]
+        left = np.flatnonzero(good if good.any() else (sizes > 0) & (np.arange(count) != worst))
+        lost = np.flatnonzero(found == worst)
         means = np.stack([x[found == number].mean(axis=0) for number in left])
         found[lost] = left[np.square(x[lost][:, None] - means).sum(axis=2).argmin(axis=1)]
     again: NDArray[np.int64] = np.unique(found, return_inverse=True)[1].astype(np.int64)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.disclosure import PERSONS
+from ecgsynth.disclosure import PERSONS, persons_behind
 from ecgsynth.export.manifest import Manifest, TableManifest
 from ecgsynth.files import atomic
 from ecgsynth.spread import with_spread
@@ -90,7 +90,13 @@ def prepared_text(beats: Windows) -> str:
 def read_text(series: Windows) -> str:
     """What was read from the table of a series, and what was left out."""
     about, steps = series.meta, series.values.shape[1]
-    counts = ", ".join(f"{name} {count:,}" for name, count in series.counts().items())
+    people, _ = persons_behind(series.labels, series.owners, len(series.classes))
+    told = [
+        (name, count) for (name, count), some in zip(series.counts().items(), people, strict=True) if some >= PERSONS
+    ]
+    counts = ", ".join(f"{name} {count:,}" for name, count in told)
+    if len(told) < len(people):
+        counts += f"{', ' if told else ''}{len(people) - len(told)} labels of fewer than {PERSONS} sequences"
     lines = [
         f"{len(series):,} windows of {steps} steps of {listed(series.channel_names)}"
         + (f": {counts}" if len(series.classes) > 1 else "")

@@ -28,6 +28,7 @@ ODD = 0.05  # a channel further than this from a mixture of normal distributions
 POINTS = 1001  # at which a mixture's distribution is known
 FARTHEST = 4.0  # standard deviations of a mode, within which they lie
 LEAST_KNOTS = 8  # times as many different values as a knot stands for, below which there is no distribution to tell
+QUARTILES = 1.349  # standard deviations of a normal distribution between its quartiles
 FEW_SPREADS = 4.0  # standard deviations to either end of a channel's range, where persons are too few to tell it
 LEAST_RISE = 1e-5  # of scores, from one knot to the next
 MARGIN = 0.05  # of the range, left at either end
@@ -340,8 +341,9 @@ def read_fields(kind: type[S], path: Path) -> S:
 
 
 def normal_range(values: NDArray[np.float64]) -> tuple[float, float]:
-    """FEW_SPREADS standard deviations to either side of the mean, each of these numbers coarse."""
-    middle, spread = coarse(float(values.mean())), coarse(float(values.std()))
+    """The median, and FEW_SPREADS standard deviations of a normal distribution with the same quartiles; all coarse."""
+    low, middle, high = (float(quartile) for quartile in np.quantile(values, [0.25, 0.5, 0.75]))
+    middle, spread = coarse(middle), coarse((high - low) / QUARTILES)
     return middle - FEW_SPREADS * spread, middle + FEW_SPREADS * spread
 
 
@@ -388,7 +390,8 @@ def place(
     common = common_values(ranked, owners, repeats=repeats, persons=BEHIND)
     knots = np.unique(np.where(np.isin(ranked[at], common), ranked[at], means))
     beyond = (ranked < knots[0], ranked > knots[-1])
-    knots = np.unique([*knots, *(ranked[out].mean() for out in beyond if told_together(out, owners, repeats))])
+    outer = (mean_beyond(ranked, out, owners, repeats) for out in beyond)
+    knots = np.unique([*knots, *(knot for knot in outer if knot is not None)])
     first, last = (np.searchsorted(ranked, knots, side=side) / len(ranked) for side in ("left", "right"))
     starts, middle, upper = (np.interp(share, below, points) for share in (first, (first + last) / 2, last))
     starts[0], upper[-1] = 2 * middle[0] - upper[0], 2 * middle[-1] - starts[-1]
@@ -401,11 +404,14 @@ def place(
     )
 
 
-def told_together(picked: NDArray[np.bool_], owners: NDArray[np.int64] | None, repeats: int) -> bool:
-    """Whether some values are of BEHIND persons."""
+def mean_beyond(
+    ranked: NDArray[np.float64], out: NDArray[np.bool_], owners: NDArray[np.int64] | None, repeats: int
+) -> float | None:
+    """The mean of the picked values, of persons' means where these are known; None if they are of fewer than BEHIND."""
     if owners is None:
-        return bool(picked.sum() >= BEHIND * repeats)
-    return len(np.unique(owners[picked])) >= BEHIND
+        return float(ranked[out].mean()) if out.sum() >= BEHIND * repeats else None
+    people, codes = np.unique(owners[out], return_inverse=True)
+    return float((np.bincount(codes, ranked[out]) / np.bincount(codes)).mean()) if len(people) >= BEHIND else None
 
 
 def mixture(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.config import JsonConfig
-from ecgsynth.disclosure import shared_range
+from ecgsynth.disclosure import coarse, shared_range
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.table_files import read_table, stem
 from ecgsynth.windows import Windows
@@ -269,6 +269,8 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
         )
     step = float(np.median(steps)) if len(steps) else 1.0
     uneven = float((np.abs(steps - step) > EVEN * step).mean()) if len(steps) else 0.0
+    if uneven > EVEN:  # the median is somebody's own
+        step = coarse(step)
     step = step / 1e6 if kind == "datetime" else step
     whole = kind == "number" and ticks.dtype.kind == "i" and step == int(step)
     about = {"name": options.time, "kind": kind, "step": int(step) if whole else step}

@@ -1,5 +1,6 @@
 """The generator as its users hold it: fit, sample, save, load, export."""
 
+import dataclasses
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ import ecgsynth
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.config import TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.devices import pick_device
-from ecgsynth.disclosure import LARGEST_SHARE, PERSONS, coarse, persons_behind
+from ecgsynth.disclosure import PERSONS, coarse, drawn_in, persons_behind, shared_codes
 from ecgsynth.ecg import AAMI_MEANINGS
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.files import check_free, write_json
@@ -22,7 +23,7 @@ from ecgsynth.sampling import Limits, SignalSampler, draw
 from ecgsynth.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.timegan import TimeGANGenerator
 from ecgsynth.training import Progress, announce
-from ecgsynth.validation import validation_score
+from ecgsynth.validation import overlap_of, validation_score
 from ecgsynth.wgan import Generator
 from ecgsynth.windows import Windows
 
@@ -84,6 +85,9 @@ class Synthesizer:
             "data": describe(windows, learn, source, folder.digest(learn.fingerprint(), resume=resume)),
             "training": {"model": model, "config": training.to_json()},
         }
+        if learn.is_series:  # means, spreads and components of it are told, and weights learn it
+            values = drawn_in(learn.values, learn.owners, repeats=max(1, overlap_of(learn)))
+            learn = dataclasses.replace(learn, values=values)
         chosen = pick_device(device)
         planned = plan(model, learn, sizes or {}, training.seed)
         folder.begin(contents(planned, about), resume=resume, force=force)  # the last to refuse, the first to write
@@ -204,6 +208,11 @@ def check_classes(learn: Windows, check: Windows, minimum: int) -> None:
     for (name, count), some in zip(counts.items(), people, strict=True):
         if count < minimum:
             raise DataError(f"class {name} has {count} training windows and at least {minimum} are needed; {advice}")
+        if some < least and learn.is_series:
+            raise DataError(
+                f"{int((people < least).sum())} of {len(people)} labels are of fewer than {least} sequences in the "
+                f"training part, and a file tells its labels; {advice}"
+            )
         if some < least:
             raise DataError(
                 f"class {name} is of {some} {'person' if some == 1 else 'persons'} in the training part and at least "
@@ -245,13 +254,18 @@ def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[
 
 
 def described_classes(learn: Windows) -> list[dict[str, Any]]:
-    """Each class with its share of the training windows; one of fewer than PERSONS persons only to one digit."""
-    people, largest = persons_behind(learn.labels, learn.owners, len(learn.classes))
-    shared = (people >= PERSONS) & (largest <= LARGEST_SHARE)
+    """Each class with its share of the training windows; that of a class that may not be told is told to one digit, and
+    the largest class has the rest.
+    """
+    shared = shared_codes(learn.labels, learn.owners, len(learn.classes))
     shares = np.array(
         [share if alike else coarse(float(share), 1) for share, alike in zip(learn.shares(), shared, strict=True)]
     )
-    shares /= shares.sum()
+    if not shared.all():
+        largest = int(shares.argmax())
+        shares = np.array([coarse(float(share), 1) for share in shares])
+        shares[largest] = 0
+        shares[largest] = max(1 - shares.sum(), 0.1)
     return [
         {"name": name, "meaning": AAMI_MEANINGS.get(name, name), "share": round(float(share), 6)}
         for name, share in zip(learn.classes, shares, strict=True)

@@ -35,6 +35,7 @@ MISSING_TEXT = (
     *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
 MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}.*")  # a date, which is no name of a column
 CHUNK = 50_000  # rows that are looked through at a time
 
 
@@ -202,8 +203,11 @@ def check_header(header: list[str], where: str, mark: str) -> None:
     for other in MARKS:
         if other != mark and len(header) == 1 and other in header[0]:
             raise mark_error(where, mark, other)
-    if header and all(is_number(name) for name in header) and not all(name.isdecimal() for name in header):
-        raise DataError(f"expected column names in the first line of {where}, got numbers; add a line of names")
+    numbers = bool(header) and all(map(is_number, header)) and not all(map(str.isdecimal, header))
+    if numbers or any(map(DAY.fullmatch, header)):
+        raise DataError(
+            f"expected column names in the first line of {where}, got numbers or dates; add a line of names"
+        )
     check_names([name for name in header if name], where)
 
 

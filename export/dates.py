@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["check_format", "format_times", "parse_times", "reader", "unit_of"]
+__all__ = ["FIRST_YEAR", "check_format", "format_times", "parse_times", "reader", "unit_of"]
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.config import TimeGANConfig, WGANConfig
-from ecgsynth.disclosure import published_data, published_training
+from ecgsynth.disclosure import published_data, published_metrics, published_training
 from ecgsynth.errors import ArtifactError
 from ecgsynth.export.manifest import KEY, ClassEntry, Manifest
 from ecgsynth.files import atomic, check_free
@@ -216,5 +216,5 @@ def make_manifest(config: WGANConfig | TimeGANConfig, about: dict[str, Any]) -> 
         classes=tuple(ClassEntry(**entry) for entry in data.pop("classes")),
         data=data,
         training={**published_training(about["training"]), "sizes": config.to_json()},
-        metrics=about["metrics"],
+        metrics=published_metrics(about["metrics"]),
     )

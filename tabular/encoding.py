@@ -265,26 +265,31 @@ def fit_number(
 ) -> NumberCodes:
     missing = np.isnan(values)
     known, whose = values[~missing], None if owners is None else owners[~missing]
+    gaps = gaps_told(missing, owners)
     decimals = column.rounding
     bounds = shared_range(known, whose)
     if bounds is None:
-        people = len(known) if whose is None else len(np.unique(whose))
-        called = "values" if owners is None else "persons"
-        raise DataError(f"column {column.name!r} has {people} {called}; {PERSONS} or more are needed to learn it")
+        called = "values" if owners is None else "persons with a value"
+        raise DataError(f"column {column.name!r} has fewer than {PERSONS} {called}, and so many are needed to learn it")
     low, high = rounded_inwards(*bounds, decimals)
     centers, widths = find(known.clip(low, high), column, rng, whose)
     codes = NumberCodes(
         name=column.name,
         kind=column.kind,
-        centers=np.append(centers, [0.0] * bool(missing.any())),
-        widths=np.append(widths, [0.0] * bool(missing.any())),
-        gaps=bool(missing.any()),
+        centers=np.append(centers, [0.0] * gaps),
+        widths=np.append(widths, [0.0] * gaps),
+        gaps=gaps,
         low=low,
         high=high,
         decimals=decimals,
-        shares=np.ones(len(centers) + bool(missing.any())),
+        shares=np.ones(len(centers) + gaps),
     )
-    return with_shares(codes, codes.encode(values, rng)[0])
+    return with_shares(codes, codes.encode(values if gaps else known, rng)[0])
+
+
+def gaps_told(missing: NDArray[np.bool_], owners: Codes | None) -> bool:
+    """Whether it may be told that values are missing: only where enough persons miss one."""
+    return bool(shared_codes(missing.astype(np.int64), owners, 2)[1])
 
 
 def with_shares(codes: NumberCodes, found: Codes) -> NumberCodes:
@@ -319,7 +324,7 @@ def fit_category(column: Column, values: Codes, owners: Codes | None = None) -> 
     if not told:
         raise DataError(
             f"no value of column {column.name!r} is shared by {PERSONS} {'rows' if owners is None else 'persons'} or "
-            "more; "
+            "more, none of them with more than half of its rows; "
             "take it out of the table, or say in a schema that it is an identifier"
         )
     frequent = int(sum(counts[place] >= RARE_SHARE * len(known) for place in told))
@@ -328,7 +333,7 @@ def fit_category(column: Column, values: Codes, owners: Codes | None = None) -> 
     rare = counts[told[frequent:]].astype(np.float64)
     places = np.full(len(column.categories), -1, dtype=np.int64)
     places[told] = np.arange(len(told))
-    gaps = len(known) < len(values)
+    gaps = gaps_told(values < 0, owners)
     codes = CategoryCodes(
         name=column.name,
         kind=column.kind,
@@ -339,6 +344,6 @@ def fit_category(column: Column, values: Codes, owners: Codes | None = None) -> 
         places=places,
         shares=np.ones(frequent + (len(rare) > 0) + gaps),
     )
-    found = codes.encode(values, np.random.default_rng(0))[0]
+    found = codes.encode(values if gaps else known, np.random.default_rng(0))[0]
     content = {name: getattr(codes, name) for name in codes.__slots__}
     return CategoryCodes(**content | {"shares": np.bincount(found, minlength=len(codes.shares)) / len(found)})

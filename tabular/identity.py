@@ -18,6 +18,7 @@ UNIQUE = 0.95  # of the rows: text, or numbers named as identifiers, of which so
 STILL = 0.9  # of the rows: a column in which so many are the same tells nobody apart
 
 PAPERS = "mrn|ssn|nhs|pid|passport"
+NAMES = "name|full_name|first_name|last_name|surname|email|phone"
 PERSONS = "patient|subject|customer|person|member|client|participant|respondent|employee|student|user"
 ENDING = "id|ids|uid|uuid|no|nr|num|number|key"
 ID_NAME = re.compile(r"(^|[_\-. ])(id|ids|uid|uuid|key|nr|index)$|(^|[_\-. a-z])(ID|Id)$|^(id|ID|Id)[_\-. ]", re.ASCII)
@@ -41,10 +42,14 @@ def says_identifier(name: str) -> bool:
 def persons_of(name: str) -> int | None:
     """How many different values a column that is named after persons may have and still be a category; else None.
 
-    A member may be gold, silver or none, and a subject mathematics; a patient_id is always somebody's.
+    A member may be gold, silver or none, and a subject mathematics, and an id a shop's; a patient_id is always
+    somebody's.
     """
-    found = PERSON.search(written(name))
-    return None if found is None else SURE if found["noun"] else FEW
+    plain = written(name)
+    found = PERSON.search(plain)
+    if found is not None and not found["noun"]:
+        return FEW
+    return SURE if found or ID_NAME.search(name) or ENTRY.search(plain) or re.fullmatch(NAMES, plain) else None
 
 
 def identifier_of(whole: Held, name: str) -> tuple[Column, str] | None:
@@ -73,7 +78,7 @@ def identifier_of(whole: Held, name: str) -> tuple[Column, str] | None:
             )
         return Column(name=name, kind="identifier", dtype="string", format=form), ""
     named = says_identifier(name)
-    if (min(counts) < 0 and persons_of(name) is None) or AMOUNT.search(written(name)):
+    if (min(counts) < 0 and PERSON.search(written(name)) is None) or AMOUNT.search(written(name)):
         return None
     if not named and (rows < SURE or different < rows):
         return None
@@ -92,7 +97,8 @@ def check_persons(name: str, counts: list[int]) -> None:
         return
     raise DataError(
         f"column {name!r} has {len(counts)} different values in {rows} rows, so its rows belong to persons: name it "
-        f"with --person {name} so that each person counts once, or take it out or set its kind in a schema"
+        f"with --person {name} so that each person counts once, or take it out or, if it names none, set its kind in a "
+        "schema"
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
-from ecgsynth.export.dates import format_times, parse_times, reader, unit_of
-from ecgsynth.tabular.centuries import first_year_of, two_digits, years_of
+from ecgsynth.export.dates import FIRST_YEAR, format_times, parse_times, reader, unit_of
+from ecgsynth.tabular.centuries import first_year_of, two_digits
 from ecgsynth.tabular.columns import DECIMALS, UNITS, Category, Column
 from ecgsynth.tabular.identity import identifier_of, person_column, says_identifier
 from ecgsynth.tabular.patterns import number_pattern, pattern_of
@@ -231,8 +231,10 @@ def text_dates(held: Held, name: str, today: date) -> tuple[Column, str] | None:
             "the schema or write 2024-12-31"
         )
     if two_digits(form):
-        years = years_of(values, form)
-        notes.append(f"dates are read as {years.min()} to {years.max()}; if that is wrong set first_year in the schema")
+        since = first or FIRST_YEAR
+        notes.append(
+            f"years of two digits are from {since} to {since + 99}; if that is wrong set first_year in the schema"
+        )
     column = Column(
         name=name, kind="datetime", dtype="string", missing=gaps(held), minimum=float(values.min()),
         maximum=float(values.max()), unit=unit_of(form), format=form, first_year=first,

@@ -5,7 +5,15 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.disclosure import PERSONS, common_values, neighbour_means, persons_behind, rounded_inwards, shared_range
+from ecgsynth.disclosure import (
+    PERSONS,
+    common_values,
+    neighbour_means,
+    persons_behind,
+    rounded_inwards,
+    shared_codes,
+    shared_range,
+)
 from ecgsynth.errors import require
 from ecgsynth.tabular.schema import Column
 
@@ -85,15 +93,19 @@ def find_modes(
     inside = ~np.isin(values, spikes)
     rest, whose = values[inside], None if owners is None else owners[inside]
     people = len(rest) if whose is None else len(np.unique(whose))
-    if people < PERSONS and len(spikes):
+    ends = shared_range(rest, whose)
+    if ends is None and len(spikes):
         return spikes, np.zeros(len(spikes))
+    if ends is not None:  # beside a spike at the end, the next value may be one person's own
+        rest = np.clip(rest, *ends)
     centers, widths = fit_mixture(rest, people, rng)
-    for _ in range(len(centers)):  # the smallest mode that is of too few goes, until none is
+    for _ in range(len(centers)):  # the smallest mode that may not be told goes, until none is
         owner = (np.abs(rest[:, None] - centers) / widths).argmin(axis=1)
         behind, _ = persons_behind(owner, whose, len(centers))
-        if len(centers) == 1 or behind.min() >= PERSONS:
+        shared = shared_codes(owner, whose, len(centers))
+        if len(centers) == 1 or shared.all():
             break
-        kept = np.arange(len(centers)) != behind.argmin()
+        kept = np.arange(len(centers)) != np.where(shared, np.inf, behind).argmin()
         centers, widths = centers[kept], widths[kept]
     for code in range(len(centers)):
         own = owner == code

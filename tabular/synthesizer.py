@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import ecgsynth
 from ecgsynth.checkpoint import RunFolder
 from ecgsynth.devices import pick_device
-from ecgsynth.disclosure import published_data, published_training
+from ecgsynth.disclosure import published_data, published_metrics, published_training
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.table_sampler import Rows, check_rows, restore
@@ -111,7 +111,7 @@ class TableSynthesizer:
         folder.begin(content, resume=resume, force=force)  # the last to refuse, the first to write
         schema.save(folder.path / "schema.json", force=True)
         planned.encoding.save(folder.path / "encoding.json")
-        codes, positions = planned.encoding.encode(picked(arrays, learn), rng)
+        codes, positions = planned.encoding.encode(picked(arrays, learn), rng, strict=False)
         reached = fit(
             planned,
             config,
@@ -168,7 +168,7 @@ class TableSynthesizer:
             columns=tuple(described(self.schema, self.sampler)),
             data=published_data(self.about["data"]),
             training={**published_training(self.about["training"]), "sizes": self.sampler.generator.config.to_json()},  # type: ignore[union-attr,operator]
-            metrics=self.about["metrics"],
+            metrics=published_metrics(self.about["metrics"]),
         )
 
     def export(self, path: Path | str, *, force: bool = False) -> None:

@@ -503,7 +503,11 @@ def test_a_cut_gzip_file_is_refused(tmp_path):
             {},
             "table.csv has several columns of one name, at 1, 3, 4, 5; give each a name of its own",
         ),
-        ("1.5,2\n2.5,3\n3,4\n", {}, "expected column names in the first line of table.csv, got numbers; add a line"),
+        (
+            "1.5,2\n2.5,3\n3,4\n",
+            {},
+            "expected column names in the first line of table.csv, got numbers or dates; add a line",
+        ),
         ("x,y\n1,2,3\n4,5,6\n", {}, r"a value for each column name in every row of table.csv, got another shape \("),
         ("x,y\n1,2\n4,5,6\n", {}, r"another shape \(.*Expected 2 fields in line 3, saw 3\)"),
         ("x,y\n1,2\n2,3\n", {"columns": ("z",)}, "there is no column 'z' in table.csv; the columns are x, y"),

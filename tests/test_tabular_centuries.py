@@ -76,10 +76,12 @@ def test_a_leap_day_rules_out_the_year_1900():
 
 def test_it_is_said_in_years():
     (note,) = Schema.infer(pd.DataFrame({"birth": texts(range(1960, 1985)) * 2}), today=TODAY).notes
-    assert note == "column 'birth': dates are read as 1960 to 1984; if that is wrong set first_year in the schema"
+    assert note == (
+        "column 'birth': years of two digits are from 1920 to 2019; if that is wrong set first_year in the schema"
+    )  # of the hundred years that there may be, not of those that somebody was born in
     (note,) = Schema.infer(pd.DataFrame({"birth": ["01/02/61", "03/04/62"] * 9}), today=TODAY).notes
     assert "read with the day first" in note
-    assert note.endswith("dates are read as 1961 to 1962; if that is wrong set first_year in the schema")
+    assert note.endswith("years of two digits are from 1910 to 2009; if that is wrong set first_year in the schema")
     assert Schema.infer(pd.DataFrame({"birth": ["2061-01-02", "2062-01-17"]}), today=TODAY).notes == ()
 
 

@@ -127,7 +127,7 @@ def obeys(codes: NumberCodes, column: Column, values: NDArray[np.float64]) -> No
 def test_a_table_comes_back_as_it_was(table: tuple[Schema, dict[str, Any]], style: str) -> None:
     schema, arrays = table
     encoding = Encoding.fit(schema, arrays, style, rng(1))
-    codes, positions = encoding.encode(arrays, rng(2))
+    codes, positions = encoding.encode(arrays, rng(2), strict=False)
     assert codes.shape == positions.shape == (len(arrays["c"]), len(schema.columns) - 1)
     assert (codes >= 0).all()
     assert (codes < np.array(encoding.sizes)).all()
@@ -138,18 +138,19 @@ def test_a_table_comes_back_as_it_was(table: tuple[Schema, dict[str, Any]], styl
         column, values = schema[known.name], arrays[known.name]
         if isinstance(known, CategoryCodes):
             told = np.array([known.places[code] if code >= 0 else -1 for code in values])
-            kept = (told >= 0) | (values < 0)
+            assert known.gaps == ((values < 0).sum() >= PERSONS)  # that one is missing is told of ten, or not
+            kept = (told >= 0) | ((values < 0) & known.gaps)
             assert (back[known.name][kept] == told[kept]).all()
             assert (back[known.name][~kept] >= 0).all()
             continue
-        assert (np.isnan(back[known.name]) == np.isnan(values)).all()
+        assert known.gaps == (np.isnan(values).sum() >= PERSONS)
+        assert (np.isnan(back[known.name]) == (np.isnan(values) & known.gaps)).all()
         obeys(known, column, back[known.name])
         wanted = np.clip(values, known.low, known.high)
         apart = np.abs(back[known.name] - wanted)[~np.isnan(values)]
         exact = apart <= 1e-9 * np.abs(wanted).max(initial=1.0, where=~np.isnan(wanted))
         # a value that fewer than ten rows have, beside a spike at the end, is drawn in like one beyond a bound
         assert exact.mean() > 1 - 2 * PERSONS / len(exact)
-        assert style == "cells" or exact.all()
 
 
 @given(table=tables(), style=st.sampled_from(sorted(STYLES)), seed=st.integers(0, 2**32 - 1))
@@ -195,8 +196,8 @@ def test_nothing_is_told_that_fewer_than_ten_rows_have(
             shared = (np.clip(values, known.low, known.high) == value).sum()  # an end stands for ten rows
             assert shared >= PERSONS or value in (known.low, known.high)
     back = Encoding.load(path)
-    codes, positions = encoding.encode(arrays, rng(3))
-    again = back.encode(arrays, rng(3))
+    codes, positions = encoding.encode(arrays, rng(3), strict=False)
+    again = back.encode(arrays, rng(3), strict=False)
     assert (codes == again[0]).all()
     assert (positions == again[1]).all()
     assert back.sizes == encoding.sizes
@@ -401,7 +402,7 @@ def test_a_missing_category_is_a_code() -> None:
     ("column", "values", "says"),
     [
         (continuous(), np.arange(9.0), "needs 10 rows or more to be learnt from, got 9"),
-        (continuous(missing=True), np.append(np.arange(9.0), np.full(30, np.nan)), "'x' has 9 values; 10 or more"),
+        (continuous(missing=True), np.append(np.arange(9.0), np.full(30, np.nan)), "'x' has fewer than 10 values"),
         (categorical(tuple("abcdefg")), np.arange(21) % 7, "no value of column 'x' is shared by 10 rows"),
         (categorical(("a",), missing=True), np.full(30, -1), "no value of column 'x' is shared by 10 rows"),
     ],
