@@ -69,7 +69,27 @@ def cell_edges(rest: Floats, owners: Codes | None, decimals: int | None) -> Floa
     middle = neighbour_means(rest, inner, owners)
     if half:  # an edge between numbers of so many decimals, so that rounding gives each its share
         middle = (np.floor(middle / (2 * half)) + 0.5) * 2 * half
-    return np.unique(np.concatenate([[rest[0] - half], middle, [rest[-1] + half]]))
+    edges = np.unique(np.concatenate([[rest[0] - half], middle, [rest[-1] + half]]))
+    return without_small_cells(edges, rest, owners)
+
+
+def without_small_cells(edges: Floats, rest: Floats, owners: Codes | None) -> Floats:
+    """The edges of ranked values (n,) so that each cell is of PERSONS persons: the smallest of fewer goes to its
+    smaller neighbour, until there is none.
+    """
+    while len(edges) > 2:
+        bounds = np.concatenate([[0], np.searchsorted(rest, edges[1:-1]), [len(rest)]])
+        behind = np.diff(bounds)
+        if owners is not None:
+            pieces = zip(bounds, bounds[1:], strict=False)
+            behind = np.array([len(np.unique(owners[start:end])) for start, end in pieces])
+        small = int(behind.argmin())
+        if behind[small] >= PERSONS:
+            break
+        beside = [(behind[other], edge) for other, edge in ((small - 1, small), (small + 1, small + 1))
+                  if 0 <= other < len(behind)]  # fmt: skip
+        edges = np.delete(edges, min(beside)[1])
+    return edges
 
 
 def spikes_in(values: Floats, owners: Codes | None, least: float) -> Floats:

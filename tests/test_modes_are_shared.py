@@ -15,6 +15,7 @@ from ecgsynth.modes import find_modes
 from ecgsynth.series import SeriesOptions, read_series
 from ecgsynth.table_files import read_table
 from ecgsynth.tabular.identity import identifier_of
+from ecgsynth.tabular.modes import find_cells as find_table_cells
 from ecgsynth.tabular.modes import find_modes as find_table_modes
 from ecgsynth.tabular.reading import hold
 from ecgsynth.tabular.schema import Column
@@ -112,3 +113,20 @@ def test_a_file_without_names_is_told_so_and_its_first_person_is_not(tmp_path: P
     with pytest.raises(DataError, match="got numbers or dates; add a line of names") as caught:
         read_table(tmp_path / "t.csv")
     assert not any(value in str(caught.value) for value in first.split(","))
+
+
+@pytest.mark.parametrize("n", [12, 25, 40, 200, 1000])
+def test_a_cell_is_of_ten_persons(n: int) -> None:
+    for seed in range(5):
+        draw = np.random.default_rng(seed)
+        values, people = draw.lognormal(size=n), draw.integers(0, max(10, n // 3), n)
+        ends = (values.min(), values.max())
+        for owners in (None, people) if len(np.unique(people)) >= PERSONS else (None,):
+            centers, widths = find_table_cells(values, COST, rng(), owners)
+            edges = np.append(centers - widths, (centers + widths)[-1])
+            assert (edges[0], edges[-1]) == pytest.approx(ends)
+            inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(centers) - 1)
+            for cell in range(len(centers)):
+                whose = np.arange(n) if owners is None else owners
+                assert len(np.unique(whose[inside == cell])) >= PERSONS
+            assert len(centers) >= n // 40  # and there are some
