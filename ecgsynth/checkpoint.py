@@ -118,20 +118,23 @@ class RunFolder:
             )
         return content
 
+    def private(self) -> dict[str, Any]:
+        """What the folder knows of the data and an exported file does not tell; {} of a run of an earlier version."""
+        found: dict[str, Any] = self.read_config().get("data", {}).get("private", {})
+        return found
+
     def digest(self, fingerprint: str, *, resume: bool = False) -> dict[str, str]:
         """A fingerprint of training data under a key of this folder's own, that of before if a run is resumed.
 
         Only who has the key can tell whether the run learnt from the data that he has.
         """
-        found = (
-            self.read_config()["data"].get("private", {}).get("digest", {}) if resume and self.config.exists() else {}
-        )
-        key = found.get("key") or secrets.token_hex(32)
+        before = self.private() if resume and self.config.exists() else {}
+        key = before.get("digest", {}).get("key") or secrets.token_hex(32)
         return {"key": key, "value": keyed(key, fingerprint)}
 
     def learnt_from(self, fingerprint: str) -> bool:
         """Whether the run learnt from the data that have this fingerprint; ArtifactError where it cannot say."""
-        digest = self.read_config().get("data", {}).get("private", {}).get("digest")
+        digest = self.private().get("digest")
         if not digest:
             raise ArtifactError(f"{self.path} is a run of an earlier version, which has no keyed digest; train again")
         return hmac.compare_digest(digest["value"], keyed(digest["key"], fingerprint))

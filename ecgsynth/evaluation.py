@@ -62,14 +62,8 @@ def real_windows(path: Path | str, sampler: OnnxSampler, run: Path | str | None 
     if "options" not in data.get("series", {}):
         raise DataError(f"{sampler.path} does not say how its table was cut; bring the real windows as .npz")
     windows = read_series(path, SeriesOptions.from_json(data["series"]["options"]))
-    found = seed if run is None else private_of(run).get("split_seed")
+    found = seed if run is None else RunFolder(Path(run)).private().get("split_seed")
     return split(windows, data["split"], found or 0)
-
-
-def private_of(run: Path | str) -> dict[str, Any]:
-    """What a run folder knows of its data and an exported file does not tell; {} of a run of an earlier version."""
-    found: dict[str, Any] = RunFolder(Path(run)).read_config().get("data", {}).get("private", {})
-    return found
 
 
 def evaluate(

@@ -254,14 +254,11 @@ def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[
 
 
 def described_classes(learn: Windows) -> list[dict[str, Any]]:
-    """Each class with its share of the training windows; that of a class that may not be told is told to one digit, and
-    the largest class has the rest.
+    """Each class with its share of the training windows; where one may not be told, all have one digit, and the
+    largest class has the rest.
     """
-    shared = shared_codes(learn.labels, learn.owners, len(learn.classes))
-    shares = np.array(
-        [share if alike else coarse(float(share), 1) for share, alike in zip(learn.shares(), shared, strict=True)]
-    )
-    if not shared.all():
+    shares = learn.shares()
+    if not shared_codes(learn.labels, learn.owners, len(learn.classes)).all():
         largest = int(shares.argmax())
         shares = np.array([coarse(float(share), 1) for share in shares])
         shares[largest] = 0

@@ -169,7 +169,7 @@ def real_rows(
     """The rows of the real table that the generator was given, split as they were when it learnt from them."""
     whole, data = table_of(real), sampler.manifest.data
     folder = None if run is None else RunFolder(Path(run))
-    private = {} if folder is None else folder.read_config().get("data", {}).get("private", {})
+    private = {} if folder is None else folder.private()
     if private.get("where"):
         whole = asked_rows(whole, private["where"]).reset_index(drop=True)
     owners = owners_in(whole, data["person"]) if "person" in data else None
