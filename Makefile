@@ -10,7 +10,7 @@ ECGSYNTH_DATA ?= ../shared/data
 BIN    := .venv/bin
 # A file of tests stays on one core, so that what its tests share is made once.
 PYTEST := $(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
-CODE   := $(wildcard ecgsynth/*.py ecgsynth/data/* export/*.py tabular/*.py) pyproject.toml
+CODE   := $(shell find ecgsynth export tabular -name '*.py') $(wildcard ecgsynth/data/*) pyproject.toml
 
 .PHONY: demo test test-processors lint bench clean
 

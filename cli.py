@@ -7,7 +7,7 @@ import ecgsynth
 # In the wheel these folders lie inside the package; in a checkout they lie beside it.
 ecgsynth.__path__.append(str(Path(__file__).resolve().parent))
 
-from ecgsynth.cli import main
+from ecgsynth.cli.main import main
 
 if __name__ == "__main__":
     main()

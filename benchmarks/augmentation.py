@@ -22,13 +22,13 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.classifier import BeatClassifier, predict, train_classifier
-from ecgsynth.config import ClassifierConfig, TrainConfig
-from ecgsynth.files import write_json
-from ecgsynth.spread import with_spread
+from ecgsynth.core.config import ClassifierConfig, TrainConfig
+from ecgsynth.core.files import write_json
+from ecgsynth.core.spread import with_spread
+from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
-from ecgsynth.windows import Windows
+from ecgsynth.windows.windows import Windows
 
 ARMS = ("none", "weights", "SMOTE", "synthetic", "TSTR")
 NEIGHBOURS = 5  # of SMOTE, or fewer where a class has fewer

@@ -14,14 +14,14 @@ import click
 import torch
 from torch import Tensor, nn
 
-from ecgsynth import fit_wgan
-from ecgsynth.cli import BAR_STEPS, Duration, bar
-from ecgsynth.config import TrainConfig, WGANConfig
-from ecgsynth.modes import Modes
-from ecgsynth.scaling import PrincipalScaler
+from ecgsynth.cli.main import BAR_STEPS, Duration, bar
+from ecgsynth.core.config import TrainConfig, WGANConfig
+from ecgsynth.models.clusters import Modes
+from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.wgan import Generator, Nets
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.wgan import Generator, Nets
-from ecgsynth.windows import Windows
+from ecgsynth.training import fit_wgan
+from ecgsynth.windows.windows import Windows
 
 FRAMES = 16
 UNITS = 96
@@ -30,7 +30,7 @@ UNITS = 96
 class RecurrentCritic(nn.Module):
     """A bidirectional GRU over frames of the window, local coordinates mapped back to samples, not dense layers.
 
-    forward: as ecgsynth.wgan.Critic; RR intervals are seen beside every frame
+    forward: as ecgsynth.models.wgan.Critic; RR intervals are seen beside every frame
     """
 
     basis: Tensor

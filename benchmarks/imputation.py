@@ -22,9 +22,9 @@ import numpy as np
 import pandas as pd
 from sklearn.impute import KNNImputer
 
-from ecgsynth.table_files import read_table
-from ecgsynth.tabular.plain import numbers_of, plain
-from ecgsynth.tabular.schema import Schema
+from ecgsynth.core.tables import read_table
+from ecgsynth.tabular.encoding.canonical import numbers_of, plain
+from ecgsynth.tabular.schema.schema import Schema
 
 HERE = Path(__file__).resolve().parents[1]
 TABLES = {"adult": "adult.csv", "diabetes": "diabetes.csv", "fraud": "fraud.csv"}
@@ -35,7 +35,7 @@ NEIGHBOURS = 10
 
 def ecgsynth(*arguments: object) -> None:
     words = [str(argument) for argument in arguments]
-    subprocess.run([sys.executable, "-P", "-c", "from ecgsynth.cli import main; main()", *words], check=True)
+    subprocess.run([sys.executable, "-P", "-c", "from ecgsynth.cli.main import main; main()", *words], check=True)
 
 
 def by_gain(holed: pd.DataFrame, epochs: int | None) -> pd.DataFrame:

@@ -12,12 +12,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.classifier import BeatClassifier, predict, train_classifier
-from ecgsynth.config import ClassifierConfig
-from ecgsynth.metrics import confusion_matrix, f1_by_class, macro_f1
-from ecgsynth.privacy import privacy
+from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.metrics.attacks import privacy
+from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.likeness import confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.windows import Windows
+from ecgsynth.windows.windows import Windows
 
 COMPARED = 300  # beats of a class whose distances are taken
 MOST = 2000  # beats of a class that are told apart

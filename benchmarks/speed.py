@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from ecgsynth import Synthesizer, load, read_beats
-from ecgsynth.sampling import draw
+from ecgsynth.models.decoder import draw
 
 BATCH = 256
 BEATS = 25_600

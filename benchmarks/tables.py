@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+from oversampling import ARMS, LEARNERS, augmentation
 
-from ecgsynth.files import read_json, write_json
-from ecgsynth.spread import with_spread
-from ecgsynth.table_files import read_table
-from ecgsynth.tabular.augmentation import ARMS, LEARNERS, augmentation
-from ecgsynth.tabular.metrics import impossible, statistics
-from ecgsynth.tabular.schema import Schema
+from ecgsynth.core.files import read_json, write_json
+from ecgsynth.core.spread import with_spread
+from ecgsynth.core.tables import read_table
+from ecgsynth.tabular.metrics.likeness import impossible, statistics
+from ecgsynth.tabular.schema.schema import Schema
 
 HERE = Path(__file__).resolve().parents[1]
 FOLDER = HERE / "runs" / "tables"
@@ -59,7 +59,9 @@ def ecgsynth(*arguments: Any) -> float:
     words = [str(argument) for argument in arguments]
     click.echo(f"$ ecgsynth {' '.join(words)}")
     started = time.monotonic()
-    done = subprocess.run([sys.executable, "-P", "-c", "from ecgsynth.cli import main; main()", *words], check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", "from ecgsynth.cli.main import main; main()", *words], check=False
+    )
     if done.returncode:
         raise click.ClickException(f"'ecgsynth {words[0]}' failed; what was done before it is kept")
     return time.monotonic() - started

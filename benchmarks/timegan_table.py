@@ -19,15 +19,15 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.cli import BAR_STEPS, bar
-from ecgsynth.config import TrainConfig
-from ecgsynth.files import read_json, write_json
-from ecgsynth.scores import discriminative_score, predictive_score
-from ecgsynth.series import SeriesOptions, read_series
-from ecgsynth.splits import split
-from ecgsynth.spread import mean_and_spread, with_spread
+from ecgsynth.cli.main import BAR_STEPS, bar
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.core.files import read_json, write_json
+from ecgsynth.core.spread import mean_and_spread, with_spread
+from ecgsynth.metrics.recurrent import discriminative_score, predictive_score
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.windows import Windows
+from ecgsynth.windows.series import SeriesOptions, read_series
+from ecgsynth.windows.splits import split
+from ecgsynth.windows.windows import Windows
 
 HERE = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("ECGSYNTH_DATA") or HERE.parent / "shared" / "data") / "timeseries"

@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from ecgsynth.files import read_json
-from ecgsynth.report import number
+from ecgsynth.core.files import read_json
+from ecgsynth.report.windows import number
 
 NAME = "mitbih-beats"
 STEPS = 16_000

@@ -12,12 +12,12 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.files import atomic, check_free
 from ecgsynth.demo import SAMPLE, pack_sample
-from ecgsynth.ecg import read_beats
 from ecgsynth.errors import DataError, EcgSynthError
-from ecgsynth.files import atomic, check_free
-from ecgsynth.splits import split
-from ecgsynth.windows import Windows
+from ecgsynth.windows.beats import read_beats
+from ecgsynth.windows.splits import split
+from ecgsynth.windows.windows import Windows
 
 # More of the rare classes than their share, so that a few minutes of training see enough of each.
 WANTED = {"N": 3600, "S": 1300, "V": 1700, "F": 800, "Q": 1400}

@@ -14,10 +14,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.files import atomic, check_free
+from ecgsynth.core.identifiers import make
+from ecgsynth.core.tables import write_table
 from ecgsynth.errors import ArtifactError, DataError, EcgSynthError, require
-from ecgsynth.export.identifiers import make
-from ecgsynth.files import atomic, check_free
-from ecgsynth.table_files import write_table
 
 ADULT = (
     *("age", "workclass", "fnlwgt", "education", "education-num", "marital-status", "occupation", "relationship"),

@@ -8,25 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecgsynth.config import TrainConfig as TrainConfig
-    from ecgsynth.ecg import BeatOptions as BeatOptions
-    from ecgsynth.ecg import read_beats as read_beats
+    from ecgsynth.core.config import TrainConfig as TrainConfig
     from ecgsynth.export.onnx_sampler import OnnxSampler
     from ecgsynth.export.table_sampler import TableSampler
-    from ecgsynth.splits import split as split
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
-    from ecgsynth.windows import Windows as Windows
+    from ecgsynth.windows.beats import BeatOptions as BeatOptions
+    from ecgsynth.windows.beats import read_beats as read_beats
+    from ecgsynth.windows.splits import split as split
+    from ecgsynth.windows.windows import Windows as Windows
 
 __version__ = "0.1.0"
 __all__ = ["BeatOptions", "Synthesizer", "TrainConfig", "Windows", "load", "pretrained", "read_beats", "split"]
 
 HOME = {
-    "BeatOptions": "ecgsynth.ecg",
+    "BeatOptions": "ecgsynth.windows.beats",
     "Synthesizer": "ecgsynth.synthesizer",
-    "TrainConfig": "ecgsynth.config",
-    "Windows": "ecgsynth.windows",
-    "read_beats": "ecgsynth.ecg",
-    "split": "ecgsynth.splits",
+    "TrainConfig": "ecgsynth.core.config",
+    "Windows": "ecgsynth.windows.windows",
+    "read_beats": "ecgsynth.windows.beats",
+    "split": "ecgsynth.windows.splits",
 }
 
 

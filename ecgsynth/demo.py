@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ecgsynth.config import TrainConfig
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.core.files import check_free
+from ecgsynth.core.npz import read_npz
 from ecgsynth.evaluation import evaluate
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.writers import sample_to_file
-from ecgsynth.files import check_free
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.windows import Windows, read_npz
+from ecgsynth.windows.windows import Windows
 
 __all__ = ["SAMPLE", "pack_sample", "run_demo", "sample_beats"]
 

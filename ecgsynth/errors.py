@@ -23,9 +23,9 @@ __all__ = [
 ]
 
 TRAIN_EXTRA = frozenset(
-    "torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow sklearn fsspec sdmetrics imblearn".split()
+    "torch wfdb scipy pandas onnx onnxscript safetensors matplotlib pyarrow sklearn fsspec sdmetrics".split()
 )  # by the names under which they are imported
-KNOWN_TO_PIP = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}  # where it has another name
+KNOWN_TO_PIP = {"sklearn": "scikit-learn"}  # where it has another name
 
 
 class EcgSynthError(Exception):

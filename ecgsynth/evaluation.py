@@ -10,21 +10,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.config import ClassifierConfig
-from ecgsynth.devices import pick_device
+from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.core.files import check_free, write_json
+from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.fidelity import MOST, fidelity, known
-from ecgsynth.files import check_free, write_json
-from ecgsynth.plots import save_beats, save_series
-from ecgsynth.privacy import membership, nearest_distance, privacy
-from ecgsynth.report import write_report
-from ecgsynth.series import SeriesOptions, read_series
-from ecgsynth.series_fidelity import in_spreads, series_fidelity
-from ecgsynth.splits import split
-from ecgsynth.utility import utility
-from ecgsynth.windows import Windows, read_npz
+from ecgsynth.metrics.attacks import membership, nearest_distance, privacy
+from ecgsynth.metrics.beats import MOST, fidelity, known
+from ecgsynth.metrics.series import in_spreads, series_fidelity
+from ecgsynth.metrics.utility import utility
+from ecgsynth.report.plots import save_beats, save_series
+from ecgsynth.report.windows import write_report
+from ecgsynth.training.devices import pick_device
+from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.windows.series import SeriesOptions, read_series
+from ecgsynth.windows.splits import split
+from ecgsynth.windows.windows import Windows
 
 __all__ = ["evaluate", "real_windows"]
 

@@ -10,22 +10,22 @@ import numpy as np
 import torch
 
 import ecgsynth
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.config import TimeGANConfig, TrainConfig, WGANConfig
-from ecgsynth.devices import pick_device
-from ecgsynth.disclosure import PERSONS, coarse, drawn_in, persons_behind, shared_codes
-from ecgsynth.ecg import AAMI_MEANINGS
+from ecgsynth.core.config import TimeGANConfig, TrainConfig, WGANConfig
+from ecgsynth.core.disclosure import PERSONS, coarse, drawn_in, persons_behind, shared_codes
+from ecgsynth.core.files import check_free, write_json
+from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
-from ecgsynth.files import check_free, write_json
-from ecgsynth.models import MODELS, Plan, fit, generator_of, plan
-from ecgsynth.noise import pick_labels, row_noise
-from ecgsynth.sampling import Limits, SignalSampler, draw
-from ecgsynth.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.timegan import TimeGANGenerator
-from ecgsynth.training import Progress, announce
-from ecgsynth.validation import overlap_of, validation_score
-from ecgsynth.wgan import Generator
-from ecgsynth.windows import Windows
+from ecgsynth.models.decoder import Limits, SignalSampler, draw
+from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.models.timegan import TimeGANGenerator
+from ecgsynth.models.wgan import Generator
+from ecgsynth.training.devices import pick_device
+from ecgsynth.training.loop import Progress, announce
+from ecgsynth.training.plan import MODELS, Plan, fit, generator_of, plan
+from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.selection import overlap_of, validation_score
+from ecgsynth.windows.beats import AAMI_MEANINGS
+from ecgsynth.windows.windows import Windows
 
 __all__ = ["MIN_CLASS", "Synthesizer"]
 
@@ -184,7 +184,7 @@ class Synthesizer:
 
     def export(self, path: Path | str, *, force: bool = False) -> None:
         """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
-        from ecgsynth.export.to_onnx import export_signal
+        from ecgsynth.export.windows_to_onnx import export_signal
 
         export_signal(self.sampler, self.about, Path(path), force=force)
 

@@ -12,7 +12,8 @@ from typing import Any, Self, TypeVar
 import onnxruntime
 
 from ecgsynth.errors import ArtifactError
-from ecgsynth.export.manifest import KEY, Manifest, TableManifest, read_manifest
+
+from .manifest import KEY, Manifest, TableManifest, read_manifest
 
 __all__ = ["OnnxFile", "in_order"]
 

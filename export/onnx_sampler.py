@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
-from ecgsynth.export.manifest import Manifest
-from ecgsynth.export.onnx_file import OnnxFile, in_order
-from ecgsynth.noise import pick_labels, row_noise
-from ecgsynth.windows import Windows
+from ecgsynth.windows.windows import Windows
+
+from .manifest import Manifest
+from .onnx_file import OnnxFile, in_order
 
 __all__ = ["OnnxSampler"]
 
@@ -20,7 +21,7 @@ BATCH = 256
 class OnnxSampler:
     """A generator in one .onnx file.
 
-    Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.noise).
+    Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.core.noise).
     ``threads``: how many batches are drawn at a time; 0 is one for each core.
     Raises ArtifactError if the file is missing, damaged, not one of ours, or of a newer contract.
     """

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.dates import format_times
+from ecgsynth.core.identifiers import capacity, make
+from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, require
-from ecgsynth.export.dates import format_times
-from ecgsynth.export.identifiers import capacity, make
-from ecgsynth.export.manifest import TableManifest
-from ecgsynth.export.onnx_file import OnnxFile, in_order
-from ecgsynth.noise import row_noise
+
+from .manifest import TableManifest
+from .onnx_file import OnnxFile, in_order
 
 __all__ = ["MISSING_WHOLE", "Rows", "TableSampler", "check_rows", "restore"]
 
@@ -26,7 +27,7 @@ Rows = dict[str, NDArray[Any]]
 class TableSampler:
     """A generator of table rows in one .onnx file.
 
-    Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.noise).
+    Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.core.noise).
     ``threads``: how many blocks are drawn at a time; 0 is one for each core.
     Raises ArtifactError if the file is missing, damaged, of a newer contract, or makes no rows of a table.
     """

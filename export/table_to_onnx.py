@@ -10,11 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ecgsynth.core.files import atomic, check_free
+from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError
-from ecgsynth.export.manifest import TableManifest
-from ecgsynth.export.to_onnx import PARITY_BATCHES, TOLERANCE, sealed, trace
-from ecgsynth.files import atomic, check_free
-from ecgsynth.noise import row_noise
+
+from .manifest import TableManifest
+from .windows_to_onnx import PARITY_BATCHES, TOLERANCE, sealed, trace
 
 __all__ = ["differing_rows", "export_table"]
 

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.files import atomic, check_free, is_stdout
+from ecgsynth.core.formats import TABLE_FORMATS, format_of
+from ecgsynth.core.text_rows import TEXT_FORMATS, write_rows
 from ecgsynth.errors import ConfigError, require
-from ecgsynth.export.disk import LARGE, check_room
-from ecgsynth.export.table_sampler import BLOCK, Rows, TableSampler, check_rows
-from ecgsynth.files import atomic, check_free, is_stdout
-from ecgsynth.formats import TABLE_FORMATS, format_of
-from ecgsynth.text_rows import TEXT_FORMATS, write_rows
+
+from .disk import LARGE, check_room
+from .table_sampler import BLOCK, Rows, TableSampler, check_rows
 
 __all__ = ["rows_to_file"]
 
@@ -36,7 +37,7 @@ def rows_to_file(
 ) -> None:
     """Draw ``n`` rows of ``sampler`` into ``path``, at constant memory but for npz.
 
-    The format is what the path ends with (see ecgsynth.formats), or is told for a name without an ending; the path "-"
+    The format is what the path ends with (see core.formats), or is told for a name without an ending; the path "-"
     is standard output. JSON is an array with a record for each row, missing values null. npz has an array for each
     column, held in memory until all are drawn: texts in Unicode, "" where missing, numbers NaN where missing.
     ``where`` as for TableSampler.sample; ``columns`` picks some. ``on_progress(k)`` is told of each k rows written,

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth import long_table
+from ecgsynth.core.files import atomic, check_free, is_stdout, text_file
+from ecgsynth.core.formats import format_of
+from ecgsynth.core.text_rows import DELIMITERS, TEXT_FORMATS, write_records, write_rows
 from ecgsynth.errors import ArtifactError, ConfigError, require
-from ecgsynth.export.disk import LARGE, check_room
-from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.files import atomic, check_free, is_stdout, text_file
-from ecgsynth.formats import format_of
-from ecgsynth.text_rows import DELIMITERS, TEXT_FORMATS, write_records, write_rows
-from ecgsynth.windows import Windows, save_batches
+from ecgsynth.windows import long_table
+from ecgsynth.windows.windows import Windows, save_batches
+
+from .disk import LARGE, check_room
+from .onnx_sampler import OnnxSampler
 
 __all__ = ["sample_to_file"]
 
@@ -52,7 +53,7 @@ def sample_to_file(
     where the generator makes them, then its samples in physical units, a column each. JSON has a record a window, with
     the same label and intervals, and the samples as ``signal``, a list of (time, channels). Of a series they are the
     user's own table, a row a step, of which ``columns`` picks some.
-    The format is what the path ends with (see ecgsynth.formats), or is told for a name without an ending; the path "-"
+    The format is what the path ends with (see core.formats), or is told for a name without an ending; the path "-"
     is standard output. ``on_progress(k)`` is told of each k windows written, ``on_size(bytes)`` what a large file will
     take before it is begun.
     Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken or

@@ -9,20 +9,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgsynth.checkpoint import RunFolder
+from ecgsynth.core.files import check_free, write_json
+from ecgsynth.core.tables import read_table
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.files import check_free, write_json
-from ecgsynth.table_files import read_table
-from ecgsynth.tabular.metrics import DETECTORS, FOLDS, correlation_difference, detection, impossible, statistics
-from ecgsynth.tabular.plain import fingerprint, some
-from ecgsynth.tabular.plots import save_columns, save_correlations, save_maps, save_pairs
-from ecgsynth.tabular.privacy import MOST as NEAR
-from ecgsynth.tabular.privacy import privacy
-from ecgsynth.tabular.quality import MOST, quality
-from ecgsynth.tabular.report import write_report
-from ecgsynth.tabular.schema import Column, Schema
-from ecgsynth.tabular.synthesizer import asked_rows, owners_in, split_rows
-from ecgsynth.tabular.utility import utility
+from ecgsynth.training.run_folder import RunFolder
+
+from .encoding.canonical import fingerprint, some
+from .metrics.attacks import MOST as NEAR
+from .metrics.attacks import privacy
+from .metrics.likeness import DETECTORS, FOLDS, correlation_difference, detection, impossible, statistics
+from .metrics.quality import MOST, quality
+from .metrics.utility import utility
+from .report.figures import save_columns, save_correlations, save_maps, save_pairs
+from .report.page import write_report
+from .schema.schema import Column, Schema
+from .synthesizer import asked_rows, owners_in, split_rows
 
 __all__ = ["RANGES", "Sampler", "Split", "evaluate_table", "fidelity"]
 

@@ -9,17 +9,18 @@ from typing import Any, Self
 import torch
 
 import ecgsynth
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.devices import pick_device
+from ecgsynth.core.files import check_free, write_json
 from ecgsynth.errors import ArtifactError, ConfigError
-from ecgsynth.files import check_free, write_json
-from ecgsynth.tabular.fit_gain import filled, fit_gain, found_again
-from ecgsynth.tabular.gain import GainConfig, GainGenerator
-from ecgsynth.tabular.gain_space import GainSpace
-from ecgsynth.tabular.models import IMPUTER, training_of
-from ecgsynth.tabular.schema import Schema
-from ecgsynth.tabular.synthesizer import prepared
-from ecgsynth.training import Progress, announce
+from ecgsynth.training.devices import pick_device
+from ecgsynth.training.loop import Progress, announce
+from ecgsynth.training.run_folder import RunFolder
+
+from .models.gain import GainConfig, GainGenerator
+from .models.gain_space import GainSpace
+from .schema.schema import Schema
+from .synthesizer import prepared
+from .training.fit_gain import filled, fit_gain, found_again
+from .training.plan import IMPUTER, training_of
 
 __all__ = ["Imputer"]
 

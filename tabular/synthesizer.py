@@ -10,20 +10,21 @@ import torch
 from numpy.typing import NDArray
 
 import ecgsynth
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.devices import pick_device
-from ecgsynth.disclosure import published_data, published_metrics, published_training
+from ecgsynth.core.disclosure import published_data, published_metrics, published_training
+from ecgsynth.core.files import check_free, write_json
+from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.table_sampler import Rows, check_rows, restore
-from ecgsynth.files import check_free, write_json
-from ecgsynth.noise import row_noise
-from ecgsynth.tabular.encoding import CategoryCodes, Encoding
-from ecgsynth.tabular.models import DEFAULT, IMPUTER, fit, generator_of, plan, score_of, training_of
-from ecgsynth.tabular.plain import fingerprint
-from ecgsynth.tabular.row_sampler import RowSampler
-from ecgsynth.tabular.schema import Schema
-from ecgsynth.training import Progress, announce
+from ecgsynth.training.devices import pick_device
+from ecgsynth.training.loop import Progress, announce
+from ecgsynth.training.run_folder import RunFolder
+
+from .encoding.canonical import fingerprint
+from .encoding.encoding import CategoryCodes, Encoding
+from .models.row_sampler import RowSampler
+from .schema.schema import Schema
+from .training.plan import DEFAULT, IMPUTER, fit, generator_of, plan, score_of, training_of
 
 __all__ = ["CHECK_SHARE", "TableSynthesizer", "asked_rows", "prepared", "split_rows"]
 

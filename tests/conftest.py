@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from hypothesis import settings
 from numpy.typing import ArrayLike
 
-from ecgsynth.cli import main
-from ecgsynth.ecg import read_beats
-from ecgsynth.windows import Windows
+from ecgsynth.cli.main import main
+from ecgsynth.windows.beats import read_beats
+from ecgsynth.windows.windows import Windows
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"  # unless ECGSYNTH_DATA names another folder
 GAIN = {"16": 1000.0, "212": 200.0}  # steps a millivolt, by WFDB format

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from ecgsynth.table_files import read_table
-from ecgsynth.tabular.schema import Schema
+from ecgsynth.core.tables import read_table
+from ecgsynth.tabular.schema.schema import Schema
 
 ROOT = Path(__file__).resolve().parents[1]
 PERSON = "39, State-gov, 77516, Bachelors, 13, Never-married, ?, Not-in-family, White, Male, 2174, 0, 40, Cuba, <=50K"

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgsynth.core.tables import read_table
 from ecgsynth.errors import EcgSynthError
-from ecgsynth.series import SeriesOptions, read_series
-from ecgsynth.table_files import read_table
-from ecgsynth.tabular.plain import plain
-from ecgsynth.tabular.schema import Column, Schema
-from ecgsynth.tabular.utility import utility
-from ecgsynth.windows import Windows
+from ecgsynth.tabular.encoding.canonical import plain
+from ecgsynth.tabular.metrics.utility import utility
+from ecgsynth.tabular.schema.schema import Column, Schema
+from ecgsynth.windows.series import SeriesOptions, read_series
+from ecgsynth.windows.windows import Windows
 
 WORD, NUMBER, DAY = "SECRET", 987654.25, "2031-12-25"
 SIGNS = ("SECRET", "987654", "9.87654e", "987,654", "2031", "25/12", "HIV")
@@ -221,7 +221,7 @@ def test_of_a_parquet_that_cannot_be_read(tmp_path):
 
 
 def test_of_a_record_whose_header_is_broken(tmp_path):
-    from ecgsynth.ecg import read_beats
+    from ecgsynth.windows.beats import read_beats
 
     (tmp_path / "r1.hea").write_text("r1 1 SECRET 2000\n# SECRET\n")
     (tmp_path / "r1.atr").write_bytes(b"\x00\x00")

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from ecgsynth.config import ClassifierConfig
+from ecgsynth.core.config import ClassifierConfig
 
 pytest.importorskip("wfdb")
 
@@ -124,12 +124,12 @@ def prepare(folder: Path) -> None:
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
     """Judges and reports that are done at once, and networks of a size that trains at once."""
-    patch.setattr("ecgsynth.validation.DRAWN", 60)
-    patch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=4, steps=2, batch=16))
+    patch.setattr("ecgsynth.training.selection.DRAWN", 60)
+    patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=4, steps=2, batch=16))
     patch.setattr("ecgsynth.evaluation.COMPARED", 30)
     patch.setattr("ecgsynth.evaluation.RELEASED", 100)
     patch.setattr("ecgsynth.evaluation.MOST", 30)
-    patch.setattr("ecgsynth.fidelity.MOST", 30)
+    patch.setattr("ecgsynth.metrics.beats.MOST", 30)
     patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 2)
     patch.setattr("ecgsynth.demo.REPEATS", 1)
     patch.setattr("ecgsynth.demo.DRAWN", 50)

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 
 import ecgsynth
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.config import ClassifierConfig, TrainConfig, WGANConfig
-from ecgsynth.ecg import AAMI_MEANINGS
+from ecgsynth.core.config import ClassifierConfig, TrainConfig, WGANConfig
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
-from ecgsynth.modes import find_modes
-from ecgsynth.scaling import PrincipalScaler
+from ecgsynth.models.clusters import find_modes
+from ecgsynth.models.scaling import PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.windows import Windows
+from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.windows.beats import AAMI_MEANINGS
+from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
 
@@ -76,8 +76,8 @@ def some_windows(counts: tuple[int, ...] = (300, 150, 150), seed: int = 0) -> Wi
 
 def fit(windows: Windows, run: Path, **options: Any) -> Synthesizer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecgsynth.validation.DRAWN", 100)
-        patch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=8, steps=5, batch=32))
+        patch.setattr("ecgsynth.training.selection.DRAWN", 100)
+        patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=8, steps=5, batch=32))
         return Synthesizer.fit(windows, TRAINING, run, **{"sizes": SIZES, "device": "cpu", **options})
 
 
@@ -325,7 +325,9 @@ def test_the_manifest_tells_what_was_measured(
 ) -> None:
     made = Synthesizer.load(run)
     content = exported.read_bytes()  # tracing takes seconds
-    monkeypatch.setattr("ecgsynth.export.to_onnx.write_graph", lambda sampler, config, path: path.write_bytes(content))
+    monkeypatch.setattr(
+        "ecgsynth.export.windows_to_onnx.write_graph", lambda sampler, config, path: path.write_bytes(content)
+    )
     reached = dict(made.about["metrics"])
     measured = {"split": "beat", "utility": {"TSTR": 0.9}, "seed": 3, "same_training_part": True}
     made.tell_measured(measured)

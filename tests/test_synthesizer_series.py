@@ -12,16 +12,16 @@ import pandas as pd
 import pytest
 
 import ecgsynth
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.config import ClassifierConfig, TimeGANConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import ClassifierConfig, TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.long_table import rows
-from ecgsynth.sampling import draw
-from ecgsynth.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.series import SeriesOptions, read_series
-from ecgsynth.splits import split
+from ecgsynth.models.decoder import draw
+from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.windows import Windows
+from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.windows.long_table import rows
+from ecgsynth.windows.series import SeriesOptions, read_series
+from ecgsynth.windows.splits import split
+from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
 
@@ -66,8 +66,8 @@ def some_windows(folder: Path, seed: int = 0, **options: Any) -> Windows:
 
 def fit(windows: Windows, run: Path, model: str, **options: Any) -> Synthesizer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecgsynth.validation.DRAWN", 60)
-        patch.setattr("ecgsynth.validation.JUDGE", ClassifierConfig(width=8, steps=5, batch=32))
+        patch.setattr("ecgsynth.training.selection.DRAWN", 60)
+        patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=8, steps=5, batch=32))
         options = {"sizes": SIZES[model], "device": "cpu", **options}
         return Synthesizer.fit(windows, options.pop("training", TRAINING), run, model=model, **options)
 

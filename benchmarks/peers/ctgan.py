@@ -22,14 +22,14 @@ import pandas as pd
 import torch
 
 import ecgsynth
-from ecgsynth.checkpoint import RunFolder
-from ecgsynth.config import TrainConfig
-from ecgsynth.table_files import read_table
-from ecgsynth.tabular.config import PRESETS, TableConfig
-from ecgsynth.tabular.encoding import Encoding
-from ecgsynth.tabular.fit_gan import fit_gan
-from ecgsynth.tabular.schema import Schema
-from ecgsynth.training import Progress
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.core.tables import read_table
+from ecgsynth.tabular.encoding.encoding import Encoding
+from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.schema.schema import Schema
+from ecgsynth.tabular.training.fit_gan import fit_gan
+from ecgsynth.training.loop import Progress
+from ecgsynth.training.run_folder import RunFolder
 
 HERE = Path(__file__).resolve().parents[2]
 HOME = HERE / "runs" / "peers" / "ctgan"

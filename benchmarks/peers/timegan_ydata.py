@@ -20,10 +20,10 @@ import click
 import numpy as np
 import torch
 
-from ecgsynth.config import TimeGANConfig, TrainConfig
-from ecgsynth.fit_timegan import GENERATOR_STEPS, build
-from ecgsynth.models import plan_frame
-from ecgsynth.timegan import discriminator_step, embedding_step, generator_step, supervisor_step
+from ecgsynth.core.config import TimeGANConfig, TrainConfig
+from ecgsynth.models.timegan import discriminator_step, embedding_step, generator_step, supervisor_step
+from ecgsynth.training.fit_timegan import GENERATOR_STEPS, build
+from ecgsynth.training.plan import plan_frame
 
 HERE = Path(__file__).resolve().parents[2]
 HOME = HERE / "runs" / "peers" / "ydata"

@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgsynth.config import WGANConfig
-from ecgsynth.modes import Modes
-from ecgsynth.scaling import PrincipalScaler
+from ecgsynth.core.config import WGANConfig
+from ecgsynth.models.clusters import Modes
+from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.wgan import NOISE_GAIN, Generator
 from ecgsynth.synthesizer import Synthesizer
-from ecgsynth.wgan import NOISE_GAIN, Generator
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS = 7, 8

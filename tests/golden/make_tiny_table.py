@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.tabular.chain import Chain, ChainConfig
-from ecgsynth.tabular.encoding import Encoding
-from ecgsynth.tabular.row_sampler import RowSampler
-from ecgsynth.tabular.schema import Column, Schema
+from ecgsynth.tabular.encoding.encoding import Encoding
+from ecgsynth.tabular.models.chain import Chain, ChainConfig
+from ecgsynth.tabular.models.row_sampler import RowSampler
+from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer
 
 HERE = Path(__file__).resolve().parent

@@ -1,0 +1,66 @@
+"""What a file is, by what its name ends with: the one place that decides it, for all that is written."""
+
+import os
+from pathlib import Path, PurePath
+
+from ecgsynth.core.files import is_stdout
+from ecgsynth.core.storage import is_url, name_of
+from ecgsynth.errors import ConfigError
+
+__all__ = ["FORMATS", "TABLE_FORMATS", "check_named", "format_of"]
+
+TABLE_FORMATS = ("csv", "csv.gz", "tsv", "parquet", "npz", "json")  # each also the suffix of its files
+FORMATS = (*TABLE_FORMATS, "wfdb")  # a folder of records
+STREAMED = ("csv", "tsv", "json")  # can go to standard output
+
+
+def format_of(where: Path | str, asked: str | None = None, formats: tuple[str, ...] = FORMATS) -> str:
+    """The format of what is written to a path, an address or "-": what its name ends with, or what was asked for.
+
+    A folder that exists, or has a slash behind its name, is one of WFDB records; standard output is CSV unless asked.
+    Raises ConfigError for a name that tells no format where none was asked for, one that tells another than was asked
+    for or none that there is, and a format that is not among ``formats``.
+    """
+    if asked is not None and asked not in formats:
+        known = f"a format is one of {', '.join(formats)}, got {asked!r}"
+        raise ConfigError(f"{known}, which holds windows of a signal" if asked == "wfdb" else known)
+    if is_stdout(where):
+        if asked not in (None, *STREAMED):
+            raise ConfigError(f"standard output takes {', '.join(STREAMED)}; {asked} needs a file, so name one")
+        return asked or "csv"
+    name = name_of(where)
+    named = next((kind for kind in TABLE_FORMATS if name.lower().endswith(f".{kind}")), None)
+    slash = not is_url(where) and str(where).endswith(("/", os.sep))
+    if asked == "wfdb" and is_url(where):
+        raise ConfigError(f"WFDB records are a folder, and {where} is the address of a file; write them to a path")
+    folder = asked == "wfdb" or (not is_url(where) and Path(where).is_dir())
+    if "wfdb" in formats and asked in (None, "wfdb") and named is None and (slash or folder):
+        return "wfdb"
+    if slash:
+        raise ConfigError(f"{where} is a folder, and {asked or 'this'} is written to a file; name one in it")
+    if named in formats and asked in (None, named):
+        return str(named)
+    if asked is not None and not PurePath(name).suffix:
+        return asked
+    if asked is not None:
+        raise ConfigError(f"{name} is no name for the format {asked}; name it {asked_name(name, asked)}")
+    raise ConfigError(f"expected an output named {endings(formats)}, got {name or where}; name it so")
+
+
+def asked_name(name: str, asked: str) -> str:
+    """A name of the format that was asked for, or how a folder is named."""
+    bare = name.split(".")[0] or "out"
+    return f"{bare}/" if asked == "wfdb" else f"{bare}.{asked}, or leave out --format"
+
+
+def endings(formats: tuple[str, ...]) -> str:
+    """The names that tell a format, in words."""
+    *some, last = (f".{name}" for name in formats if name != "wfdb")
+    words = f"{', '.join(some)} or {last}"
+    return f"{words} (or a folder, dir/, for WFDB)" if "wfdb" in formats else words
+
+
+def check_named(path: Path, suffix: str) -> None:
+    """Raise ConfigError for an output whose name does not end with the one suffix that it can have."""
+    if path.suffix.lower() != suffix:
+        raise ConfigError(f"expected an output named {suffix}, got {path.name}; name it {path.stem or 'out'}{suffix}")

@@ -1,0 +1,351 @@
+"""Tables from files, CSV, TSV, JSON, Parquet or an .npz of plain arrays, as pandas frames; what is wrong is said.
+
+A file lies in a folder or behind any address that fsspec knows, such as s3://bucket/table.csv.
+"""
+
+import io
+import json
+import re
+import tempfile
+import warnings
+import zlib
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.core.files import atomic, check_free, is_stdout, text_file
+from ecgsynth.core.formats import TABLE_FORMATS, format_of
+from ecgsynth.core.npz import read_npz
+from ecgsynth.core.storage import check_options, fetch, is_url, name_of
+from ecgsynth.core.text_rows import DELIMITERS, write_rows
+from ecgsynth.errors import ArtifactError, DataError, require
+
+__all__ = ["read_table", "stem", "table_format", "write_table"]
+
+SUFFIXES = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet", ".json", ".npz")  # that are read
+WRITTEN = tuple(name for name in TABLE_FORMATS if name != "npz")  # of a frame
+# What plain pandas.read_csv takes as a missing value.
+MISSING_TEXT = (
+    *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
+    *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+)
+MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}.*")  # a date, which is no name of a column
+CHUNK = 50_000  # rows that are looked through at a time
+
+
+def stem(where: Path | str) -> str:
+    """A file's name without the suffixes that say how it is stored."""
+    name = name_of(where)
+    ending = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(ending)]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that can be read from its beginning any number of times: a path, or the bytes that lay at an address."""
+
+    where: str
+    name: str
+    path: Path | None
+    content: bytes = b""
+
+    def open(self) -> BinaryIO:
+        """The file, at its beginning."""
+        return io.BytesIO(self.content) if self.path is None else self.path.open("rb")
+
+
+def source_of(where: Path | str, storage_options: dict[str, Any] | None) -> Source:
+    """Find a file, and fetch it where it lies at an address."""
+    if is_url(where):
+        return Source(str(where), name_of(where), None, fetch(str(where), storage_options or {}))
+    path = Path(where)
+    check_options(path, storage_options)
+    if not path.exists():
+        raise ArtifactError(f"expected a table at {path}, but there is none")
+    if path.is_dir():
+        raise ArtifactError(f"expected a table at {path}, but it is a folder; name a file in it")
+    return Source(str(path), path.name, path)
+
+
+def read_table(
+    where: Path | str,
+    text: tuple[str, ...] = (),
+    *,
+    storage_options: dict[str, Any] | None = None,
+    trim: bool = False,
+) -> tuple[Any, NDArray[np.str_] | None]:
+    """A pandas data frame, and the sequence of each row where the file itself tells them apart.
+
+    ``where`` is a path or an address that fsspec knows, with what its store needs as ``storage_options``. A CSV file
+    (also .csv.gz, or .tsv with tabs) begins with a line of column names. A .json is an array of records. An .npz has
+    ``values``: (rows,), (rows, columns), or many sequences (sequences, time, columns); and may have ``columns``, their
+    names; or it has an array for each column. ``text``: columns of a CSV file that
+    are read as they stand, 007 and not 7. Names and values of a CSV file are those that plain pandas.read_csv gives,
+    also the spaces behind a comma, but for whole numbers written with a zero before them, which are codes and stay as
+    they are; with ``trim``, for series, 007 is 7, and the spaces are left out.
+    Raises ArtifactError for a file that is missing or broken, DataError for one that is no table or has no rows.
+    """
+    source = source_of(where, storage_options)
+    name, ids = source.name.lower(), None
+    if name.endswith((".csv", ".csv.gz", ".tsv", ".tsv.gz")):
+        frame = read_csv(source, text, trim=trim)
+    elif name.endswith(".parquet"):
+        frame = read_parquet(source)
+    elif name.endswith(".json"):
+        frame = read_records(source, text)
+    elif name.endswith(".npz"):
+        frame, ids = read_arrays(source)
+    else:
+        raise DataError(f"expected a table named .csv, .csv.gz, .tsv, .parquet, .json or .npz, got {source.name}")
+    check_names(list(frame.columns), source.name)
+    if not len(frame):
+        raise DataError(f"{source.name} has no rows; expected one for each step of a series or each record of a table")
+    return frame, ids
+
+
+def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
+    """The table of a CSV or TSV file; a column without a name is left out."""
+    pandas = require("pandas", "reading a table")
+    mark = mark_of(source)
+    how: dict[str, Any] = {
+        "sep": mark,
+        "encoding": "utf-8",
+        "skipinitialspace": trim,
+        "keep_default_na": False,
+        "compression": "gzip" if source.name.lower().endswith(".gz") else None,
+    }
+    try:
+        with source.open() as file:
+            head = pandas.read_csv(file, header=None, nrows=1, dtype=str, **how)
+        header = [str(name) if not trim and str(name).strip() else str(name).strip() for name in head.iloc[0]]
+        check_header(header, source.name, mark)
+        places = [name or f"unnamed:{place}" for place, name in enumerate(header)]
+        how |= {"header": 0, "names": places, "index_col": False}
+        missing = {name: [""] if name in text else list(MISSING_TEXT) for name in places}
+        blank = trim and len(header) == 1  # in a series of one column, a blank line is a missing value
+        how |= {"na_values": missing, "skip_blank_lines": not blank}
+
+        def read(as_text: list[str]) -> Any:
+            with source.open() as file, warnings.catch_warnings():
+                warnings.simplefilter("error", pandas.errors.ParserWarning)
+                return pandas.read_csv(
+                    file,
+                    dtype=dict.fromkeys(as_text, str),
+                    low_memory=False,
+                    dtype_backend="numpy_nullable",  # whole numbers stay so beside a missing one
+                    **how,
+                )
+
+        as_text = [name for name in text if name in header]
+        frame = read(as_text)
+        if not trim:
+            whole = [name for name in places if pandas.api.types.is_integer_dtype(frame[name])]
+            codes = zero_led(source, whole, how)
+            frame = read([*as_text, *codes]) if codes else frame
+    except UnicodeDecodeError:  # it has a piece of the table
+        raise DataError(f"expected {source.name} in UTF-8, got another encoding; save it as UTF-8") from None
+    except pandas.errors.EmptyDataError as error:
+        raise DataError(
+            f"{source.name} is empty; expected a line of column names and a row for each step or record"
+        ) from error
+    except (pandas.errors.ParserError, pandas.errors.ParserWarning) as error:
+        raise shape_error(source, str(error).strip().splitlines()[0]) from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise ArtifactError(f"{source.where} cannot be read ({error}); make it again") from error
+    return frame[[name for name, given in zip(places, header, strict=True) if given]]
+
+
+def zero_led(source: Source, names: list[str], how: dict[str, Any]) -> list[str]:
+    """Those of the columns of whole numbers in which a value is written with a zero before it: codes, such as 00123."""
+    pandas = require("pandas", "reading a table")
+    found: set[str] = set()
+    if not names:
+        return []
+    with source.open() as file, pandas.read_csv(file, usecols=names, dtype=str, chunksize=CHUNK, **how) as chunks:
+        for chunk in chunks:
+            for name in set(names) - found:
+                if any(re.match(r" *0[0-9]", value) for value in chunk[name].dropna().unique()):
+                    found.add(name)
+    return [name for name in names if name in found]
+
+
+def mark_of(source: Source) -> str:
+    """What stands between the values of a row, as the file's name says."""
+    return "\t" if source.name.lower().removesuffix(".gz").endswith(".tsv") else ","
+
+
+def shape_error(source: Source, said: str) -> DataError:
+    """What is wrong with a file whose rows have other numbers of values than its first line has names."""
+    mark = mark_of(source)
+    with suppress(OSError, UnicodeDecodeError), source.open() as file:
+        first = file.readline(10_000).decode("utf-8")
+        for other in MARKS:
+            if first.count(other) > first.count(mark):
+                return mark_error(source.name, mark, other)
+    return DataError(
+        f"expected a value for each column name in every row of {source.name}, got another shape ({said}); correct it"
+    )
+
+
+def mark_error(where: str, mark: str, other: str) -> DataError:
+    wanted, found = MARKS[mark], MARKS[other]
+    return DataError(f"expected {wanted}s between the columns of {where}, got a {found}; save it with {wanted}s")
+
+
+def check_header(header: list[str], where: str, mark: str) -> None:
+    """Raise DataError for names that are none: another delimiter, numbers, or the same name twice."""
+    for other in MARKS:
+        if other != mark and len(header) == 1 and other in header[0]:
+            raise mark_error(where, mark, other)
+    numbers = bool(header) and all(map(is_number, header)) and not all(map(str.isdecimal, header))
+    if numbers or any(map(DAY.fullmatch, header)):
+        raise DataError(
+            f"expected column names in the first line of {where}, got numbers or dates; add a line of names"
+        )
+    check_names([name for name in header if name], where)
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def check_names(names: list[str], where: str) -> None:
+    """Raise DataError for names that come twice; without saying them, as in a file without names they are values."""
+    counts = Counter(names)
+    twice = [str(place) for place, name in enumerate(names, start=1) if counts[name] > 1]
+    if twice:
+        raise DataError(f"{where} has several columns of one name, at {', '.join(twice)}; give each a name of its own")
+
+
+def read_records(source: Source, text: tuple[str, ...]) -> Any:
+    """The table of a JSON array of records: a key that a record lacks, or has as null, is missing there."""
+    pandas = require("pandas", "reading a table")
+    try:
+        with source.open() as file:
+            content = json.loads(file.read().decode("utf-8"))
+    except OSError as error:
+        raise ArtifactError(f"{source.where} cannot be read ({error}); make it again") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"expected {source.name} in UTF-8, got another encoding ({error}); save it as UTF-8") from error
+    except ValueError as error:
+        raise DataError(f"{source.name} is not readable JSON; expected an array of records") from error
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise DataError(f"expected an array of records, [{{name: value, ...}}, ...], in {source.name}")
+    names = list(dict.fromkeys(name for row in content for name in row))
+    if any(isinstance(value, list | dict) for row in content for value in row.values()):
+        raise DataError(f"expected a number, text, true, false or null for each column of {source.name}, got lists")
+    frame = pandas.DataFrame(index=range(len(content)))
+    for name in names:
+        values = pandas.array([row.get(name) for row in content])
+        written = pandas.api.types.is_string_dtype(values.dtype) or name in text
+        frame[name] = values.astype("string") if written else values
+    return frame
+
+
+def read_parquet(source: Source) -> Any:
+    pandas, arrow = require("pandas", "reading a table"), require("pyarrow", "reading Parquet")
+    parquet = require("pyarrow.parquet", "reading Parquet")
+    try:
+        with source.open() as file:
+            check_names(parquet.read_schema(file).names, source.name)
+        with source.open() as file:
+            frame = pandas.read_parquet(file, dtype_backend="numpy_nullable")
+    except DataError:
+        raise
+    except (OSError, ValueError, arrow.ArrowException):  # it may have a value of the table
+        raise ArtifactError(f"{source.where} is not a whole Parquet file; make it again") from None
+    if frame.index.names != [None]:  # pandas keeps a named index apart
+        frame = frame.reset_index()
+    frame.columns = [str(name) for name in frame.columns]
+    return frame
+
+
+def arrays_of(source: Source) -> dict[str, NDArray[Any]]:
+    if source.path is not None:
+        return read_npz(source.path)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / source.name
+        path.write_bytes(source.content)
+        return read_npz(path)
+
+
+def of_columns(arrays: dict[str, NDArray[Any]]) -> bool:
+    """Whether each array is a column, as 'ecgsynth sample' writes rows of a table."""
+    own = set(arrays) - {"values", "columns"}
+    return bool(own) and len({array.shape for array in arrays.values()}) == 1 and arrays[min(own)].ndim == 1
+
+
+def columns_of(arrays: dict[str, NDArray[Any]]) -> Any:
+    """A column an array; "" is a missing text, NaN a missing number."""
+    pandas = require("pandas", "reading a table")
+    frame = pandas.DataFrame(index=range(len(next(iter(arrays.values())))))
+    for name, array in arrays.items():
+        if array.dtype.kind == "U":
+            texts = array.astype(object)
+            texts[array == ""] = None
+            frame[name] = pandas.array(texts, dtype="string")
+        else:
+            frame[name] = array if array.dtype.kind == "M" else pandas.array(array)
+    return frame
+
+
+def read_arrays(source: Source) -> tuple[Any, NDArray[np.str_] | None]:
+    """The table of an .npz of plain arrays; in three dimensions, the first one tells the sequences apart."""
+    pandas = require("pandas", "reading a table")
+    arrays = arrays_of(source)
+    if "channel_names" in arrays:
+        raise DataError(f"{source.name} holds windows already; train on it as it is")
+    if of_columns(arrays):
+        return columns_of(arrays), None
+    if "values" not in arrays:
+        raise DataError(f"expected an array 'values' in {source.name}, got {', '.join(sorted(arrays)) or 'none'}")
+    values = arrays["values"]
+    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2, 3):
+        raise DataError(
+            f"expected numbers (rows, columns) or (sequences, time, columns) as 'values' of {source.name}, "
+            f"got {values.dtype} of shape {values.shape}"
+        )
+    ids = np.repeat(np.arange(len(values)).astype(np.str_), values.shape[1]) if values.ndim == 3 else None
+    values = values[:, None] if values.ndim == 1 else values
+    values = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
+    names = arrays.get("columns", np.asarray([f"column_{place}" for place in range(1, values.shape[1] + 1)]))
+    if names.shape != (values.shape[1],):
+        raise DataError(f"expected {values.shape[1]} names as 'columns' of {source.name}, got shape {names.shape}")
+    return pandas.DataFrame(values, columns=[str(name) for name in names]), ids
+
+
+def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
+    """Write a pandas data frame as CSV (also .csv.gz), TSV, JSON or Parquet, by what the path ends with; "-" is CSV on
+    standard output.
+
+    Raises ConfigError for another ending, ArtifactError where the file exists and ``force`` is not set.
+    """
+    file_format = table_format(path)
+    if not is_stdout(path):
+        check_free(Path(path), force=force)
+    if file_format == "parquet":
+        require("pyarrow", "writing Parquet")
+        with atomic(Path(path)) as temporary:
+            frame.to_parquet(temporary, index=False)
+    elif file_format == "json":
+        plain = frame.astype(object).where(frame.notna(), None)
+        rows = zip(*(plain[name].tolist() for name in plain), strict=True)
+        write_rows(path, "json", [str(name) for name in frame], rows)
+    else:
+        with text_file(path, zipped=file_format == "csv.gz") as file:
+            frame.to_csv(file, index=False, lineterminator="\n", sep=DELIMITERS[file_format])
+
+
+def table_format(where: Path | str) -> str:
+    """In which format a frame is written to a path or an address; ConfigError for a name that tells none."""
+    return format_of(where, formats=WRITTEN)

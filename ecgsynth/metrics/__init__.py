@@ -1,0 +1,1 @@
+"""What is measured of windows: likeness, use, and what they give away."""

@@ -1,0 +1,1 @@
+"""Generators of windows, and the spaces in which they work."""

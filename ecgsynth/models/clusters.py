@@ -1,0 +1,187 @@
+"""Modes: kinds of windows within a class, found by clustering, on which a generator is conditioned beside the class.
+
+The windows of a class are a mixture of many tight kinds (a person's normal beat, a bundle branch block). A generator
+that must find these kinds by itself loses some and smears others; told which kind to make, it learns each. Liu et al.,
+"Diverse Image Generation via Self-Conditioned GANs", CVPR 2020, do the same for images without classes.
+"""
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.core.disclosure import shared_codes
+from ecgsynth.errors import require
+
+__all__ = ["MIN_MODE", "PER_MODE", "Modes", "describe_modes", "find_modes"]
+
+MIN_MODE = 20  # training windows of a mode, so that what is kept of it is nobody's own beat
+PER_MODE = 30  # windows of a class for each mode that is looked for
+MOST_MODES = 300  # of a class
+ROUNDS = 8  # of k-means, after the clusters have been found by splitting
+SPLIT_ROUNDS = 10
+FLOOR = 0.02  # least spread of a feature in a mode, as a share of its spread in all windows
+MAD = 1.4826  # the median absolute deviation of a normal distribution times this is its standard deviation
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """The modes of all classes, those of the first class first.
+
+    numbers: (n,) int64, the mode of each training window
+    shares: one array (k,) a class: the share of each of its k modes among its windows, falling
+    centres, spreads: (modes, features), median and scaled median absolute deviation of a mode's windows, or mean
+        and standard deviation
+    """
+
+    numbers: NDArray[np.int64]
+    shares: tuple[NDArray[np.float64], ...]
+    centres: NDArray[np.float32]
+    spreads: NDArray[np.float32]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many modes each class has."""
+        return tuple(len(shares) for shares in self.shares)
+
+
+def find_modes(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    classes: int,
+    seed: int,
+    per_mode: int = PER_MODE,
+    owners: NDArray[np.int64] | None = None,
+) -> Modes:
+    """Cluster the features (n, features) of each class into modes of MIN_MODE windows or more.
+
+    ``per_mode``: windows of a class for each mode that is looked for. ``owners``: (n,) the person of each window, where
+    a mode is to be of enough of them to be told (see core.disclosure).
+    A class without windows has one mode, at zero; one with fewer than twice MIN_MODE has one.
+    """
+    numbers = np.zeros(len(labels), dtype=np.int64)
+    shares: list[NDArray[np.float64]] = []
+    rng = np.random.default_rng(seed)
+    before = 0
+    for label in range(classes):
+        own = np.flatnonzero(labels == label)
+        if not len(own):
+            shares.append(np.ones(1))
+        else:
+            found = cluster(features[own], rng, per_mode, None if owners is None else owners[own])
+            numbers[own] = before + found
+            shares.append(np.bincount(found) / len(found))
+        before += len(shares[-1])
+    return describe_modes(features, numbers, tuple(shares))
+
+
+def describe_modes(
+    features: NDArray[np.float32],
+    numbers: NDArray[np.int64],
+    shares: tuple[NDArray[np.float64], ...],
+    *,
+    robust: bool = True,
+) -> Modes:
+    """Centres and spreads of modes that are known, in whatever features (n, features) they are wanted.
+
+    They are median and median absolute deviation or, if not ``robust``, mean and standard deviation.
+    """
+    count = sum(map(len, shares))
+    centres = np.zeros((count, features.shape[1]), dtype=np.float32)
+    spreads = np.zeros_like(centres)
+    for mode in np.unique(numbers):
+        members = features[numbers == mode]
+        if robust:
+            centres[mode] = np.median(members, axis=0)
+            spreads[mode] = MAD * np.median(np.abs(members - centres[mode]), axis=0)
+        else:
+            centres[mode], spreads[mode] = members.mean(axis=0), members.std(axis=0)
+    floor = FLOOR * features.std(axis=0) + 1e-6
+    return Modes(numbers, shares, centres, np.maximum(spreads, floor).astype(np.float32))
+
+
+def cluster(
+    x: NDArray[np.float32],
+    rng: np.random.Generator,
+    per_mode: int = PER_MODE,
+    owners: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_MODE unless there is only one.
+
+    Clusters are split in two, that of the largest sum of squares first (bisecting k-means; Steinbach, Karypis and
+    Kumar, 2000), and then refined all together by k-means; those that lose too many rows are dissolved.
+    """
+    found = refine(x, bisect(x, min(MOST_MODES, len(x) // per_mode), rng), owners)
+    sizes = np.bincount(found)
+    rank = np.empty(len(sizes), dtype=np.int64)
+    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    numbers: NDArray[np.int64] = rank[found]
+    return numbers
+
+
+def bisect(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(n,) cluster of each row: at most ``wanted`` clusters of MIN_MODE or more."""
+    numbers = np.zeros(len(x), dtype=np.int64)
+    count = 1
+    waiting = [(0.0, 0, np.arange(len(x)))]  # minus the sum of squares, number, rows
+    while waiting and count < wanted:
+        _, number, rows = heapq.heappop(waiting)
+        side = halves(x[rows], rng)
+        if side is None:
+            continue
+        numbers[rows[side]] = count
+        for half, its in ((rows[~side], number), (rows[side], count)):
+            heapq.heappush(waiting, (-float(np.square(x[half] - x[half].mean(axis=0)).sum()), its, half))
+        count += 1
+    return numbers
+
+
+def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_] | None:
+    """(n,) which of two halves each row is in, by 2-means from the main axis; None if one half would be too small."""
+    if len(x) < 2 * MIN_MODE:
+        return None
+    centred = x - x.mean(axis=0)
+    axis = rng.normal(size=x.shape[1:]).astype(np.float32)
+    for _ in range(SPLIT_ROUNDS):  # power iteration
+        axis = centred.T @ (centred @ axis)
+        axis /= np.linalg.norm(axis) + 1e-12
+    along = centred @ axis
+    side: NDArray[np.bool_] = along > 0
+    for _ in range(SPLIT_ROUNDS):
+        if side.all() or not side.any():
+            break
+        one, other = centred[side].mean(axis=0), centred[~side].mean(axis=0)
+        side = centred @ (one - other) > (one + other) @ (one - other) / 2
+    if not MIN_MODE <= side.sum() <= len(x) - MIN_MODE:  # a few outliers: rather two halves of the same size
+        side = along > np.median(along)
+    return side if MIN_MODE <= side.sum() <= len(x) - MIN_MODE else None
+
+
+def refine(
+    x: NDArray[np.float32], numbers: NDArray[np.int64], owners: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_MODE or, where
+    the persons are known, may not be told.
+    """
+    cluster_of = require("sklearn.cluster", "finding modes")
+    count = int(numbers.max()) + 1
+    if count == 1:
+        return numbers
+    means = np.stack([x[numbers == number].mean(axis=0) for number in range(count)])
+    found = cluster_of.KMeans(count, init=means, n_init=1, max_iter=ROUNDS).fit(x).labels_.astype(np.int64)
+    while True:
+        sizes = np.bincount(found, minlength=count)
+        good = sizes >= MIN_MODE
+        if owners is not None:
+            good &= shared_codes(found, owners, count)
+        bad = np.flatnonzero((sizes > 0) & ~good)
+        if not len(bad) or (sizes > 0).sum() == 1:
+            break
+        worst = bad[sizes[bad].argmin()]
+        left = np.flatnonzero(good if good.any() else (sizes > 0) & (np.arange(count) != worst))
+        lost = np.flatnonzero(found == worst)
+        means = np.stack([x[found == number].mean(axis=0) for number in left])
+        found[lost] = left[np.square(x[lost][:, None] - means).sum(axis=2).argmin(axis=1)]
+    again: NDArray[np.int64] = np.unique(found, return_inverse=True)[1].astype(np.int64)
+    return again

@@ -1,0 +1,117 @@
+"""Windows as the user's own table: a row for each step of each window, columns under their names and in their types."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import DataError
+from ecgsynth.windows.windows import Windows
+
+__all__ = ["column_names", "rows"]
+
+EPOCH = "2000-01-01T00:00:00"
+DIGITS = 7  # that a float32 has
+UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+def column_names(about: dict[str, Any]) -> list[str]:
+    """The columns of the table: id, step, time and label if there were any, then the columns and the statics.
+
+    ``about`` is ``meta["series"]`` of windows read by ecgsynth.windows.series, which a generator's file has too.
+    """
+    return [*keys(about), *(column["name"] for column in [*about["columns"], *about["statics"]])]
+
+
+def rows(windows: Windows, about: dict[str, Any], first: int) -> dict[str, NDArray[Any]]:
+    """The table of a batch: each column by name, (n * time,); window i is sequence ``first + i``.
+
+    Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
+    its channel over the window. Raises DataError for windows of another table.
+    """
+    n, time, channels = windows.values.shape
+    columns, statics = about["columns"], about["statics"]
+    if channels != len(columns) + len(statics):
+        raise DataError(
+            f"expected windows of {len(columns)} columns and {len(statics)} statics, got {channels} channels; "
+            "they are of another table"
+        )
+    found: dict[str, NDArray[Any]] = {}
+    for name, role in keys(about).items():
+        if role == "id":
+            found[name] = np.repeat(np.arange(first, first + n, dtype=np.int64), time)
+        elif role == "step":
+            found[name] = np.tile(np.arange(time, dtype=np.int64), n)
+        elif role == "time":
+            found[name] = np.tile(clock(about["time"], time), n)
+        else:
+            found[name] = np.repeat(np.asarray(windows.classes, dtype=np.str_)[windows.labels], time)
+    for place, column in enumerate(columns):
+        found[column["name"]] = restored(windows.values[:, :, place].astype(np.float64).reshape(-1), column)
+    for place, column in enumerate(statics, start=len(columns)):
+        level = windows.values[:, :, place].mean(axis=1, dtype=np.float64)
+        found[column["name"]] = np.repeat(restored(level, column), time)
+    return found
+
+
+def keys(about: dict[str, Any]) -> dict[str, str]:
+    """The columns that are not numbers of the series, by name: id, step, time or label."""
+    options = about["options"]
+    clock_name = about["time"]["name"] if about["time"] else None
+    own = [column["name"] for column in [*about["columns"], *about["statics"]]]
+    taken = {*own, clock_name, options["label"], options["id"]}
+    names = {
+        options["id"] or free("id", taken): "id",
+        free("step", taken): "step",
+        clock_name: "time",
+        options["label"]: "label",
+    }
+    return {name: role for name, role in names.items() if name is not None}
+
+
+def free(name: str, taken: Iterable[str | None]) -> str:
+    """The name, with "synthetic_" before it where the user's table has a column so named."""
+    return free(f"synthetic_{name}", taken) if name in taken else name
+
+
+def clock(about: dict[str, Any], time: int) -> NDArray[Any]:
+    """(time,) the times of a window that starts at 0, or in 2000 as ISO text."""
+    step = about["step"]
+    if about["kind"] == "number":
+        if isinstance(step, int):  # the column was of whole numbers
+            return np.arange(time, dtype=np.int64) * step
+        return shortened(np.arange(time, dtype=np.float64) * step)
+    unit = next((unit for unit, parts in UNITS.items() if near_whole(step * parts)), "ns")
+    ticks = np.rint(np.arange(time) * (step * UNITS[unit])).astype(f"timedelta64[{unit}]")
+    return np.asarray(np.datetime_as_string(np.asarray([EPOCH], dtype=f"datetime64[{unit}]") + ticks))
+
+
+def near_whole(number: float) -> bool:
+    return round(number) > 0 and abs(number - round(number)) <= 1e-9 * number
+
+
+def restored(values: NDArray[np.float64], column: dict[str, Any]) -> NDArray[Any]:
+    """Values (n,) in the type of their column and in its steps."""
+    if column["dtype"] == "bool":
+        return values >= 0.5
+    if column["quantum"]:
+        values = np.round(values, -round(np.log10(column["quantum"])))
+    elif column.get("decimals") is not None:  # older files do not tell them
+        values = np.round(values, column["decimals"])
+    else:
+        values = shortened(values)
+    if column["dtype"] == "int64":
+        return np.rint(values).astype(np.int64)
+    return values + 0.0  # -0.0 becomes 0.0
+
+
+def shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values without the digits that float32 does not have: 0.1, not 0.10000000149."""
+    size = np.abs(values)
+    exponents = np.floor(np.log10(size, out=np.zeros_like(size), where=size > 0)).astype(np.int64)
+    places = DIGITS - 1 - exponents
+    # A power of ten is exact up to 1e22, its inverse never: divide by the one or the other.
+    scale = 10.0 ** np.abs(places)
+    large = places < 0
+    return np.where(large, np.rint(values / scale) * scale, np.rint(values * scale) / scale)

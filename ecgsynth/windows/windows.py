@@ -1,0 +1,247 @@
+"""The data type that everything passes on: equally long windows of a signal, with what is known of each."""
+
+import dataclasses
+import hashlib
+import json
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.core.files import atomic, check_free
+from ecgsynth.core.npz import read_npz
+from ecgsynth.errors import ArtifactError, DataError
+
+__all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
+
+PARTS = ("train", "validation", "test")
+RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
+FORMAT = 1
+PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """Windows of a signal in physical units.
+
+    values: (n, time, channels) float32, in ``units``
+    labels: (n,) int64, positions in ``classes``
+    groups: (n,) str, the patient of each window, or None where nobody stands behind it
+    parts: (n,) int8, positions in PARTS, or None before a split
+    rr_s: (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none
+    event_index: the sample of each window at which its event (a beat's R peak) lies
+    """
+
+    values: NDArray[np.float32]
+    fs_hz: float
+    units: str
+    channel_names: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: NDArray[np.int64]
+    groups: NDArray[np.str_] | None = None
+    parts: NDArray[np.int8] | None = None
+    rr_s: NDArray[np.float32] | None = None
+    event_index: int | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_windows(self.values)
+        if len(self.channel_names) != self.values.shape[2]:
+            raise DataError(f"expected {self.values.shape[2]} channel names, got {list(self.channel_names)}")
+        for name in PER_WINDOW[1:]:
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.values):
+                raise DataError(f"expected {len(self.values)} {name}, one a window, got {len(column)}")
+        if self.rr_s is not None and self.rr_s.shape != (len(self.values), 2):
+            raise DataError(f"expected rr_s of shape (n, 2), to the beat before and after, got shape {self.rr_s.shape}")
+        if len(self.labels) and not 0 <= self.labels.min() <= self.labels.max() < len(self.classes):
+            raise DataError(
+                f"labels must be positions in the {len(self.classes)} classes, "
+                f"got {self.labels.min()} to {self.labels.max()}"
+            )
+
+    @property
+    def is_series(self) -> bool:
+        """Whether these are windows of a user's series, each channel in a unit of its own, rather than of a signal."""
+        return bool(self.meta.get("kind") == "series")
+
+    @property
+    def owners(self) -> NDArray[np.int64] | None:
+        """(n,) the person of each window as a code, or None where none is known: a block of time is nobody."""
+        if self.groups is None or self.meta.get("groups") == "blocks":
+            return None
+        return np.asarray(np.unique(self.groups, return_inverse=True)[1], dtype=np.int64)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, index: NDArray[Any]) -> Self:
+        """The windows at ``index`` (positions or a mask), with all that is known of them."""
+        picked = {name: column[index] for name in PER_WINDOW if (column := getattr(self, name)) is not None}
+        return dataclasses.replace(self, **picked)
+
+    def of_each_class(self, counts: Sequence[int], rng: np.random.Generator) -> Self:
+        """At most ``counts[code]`` windows of each class, drawn at random, sorted by class."""
+        drawn = [rng.permutation(np.flatnonzero(self.labels == code))[:count] for code, count in enumerate(counts)]
+        return self.take(np.concatenate(drawn))
+
+    def part(self, name: str) -> Self:
+        """The windows of one part of the split: train, validation or test; each is all of them in a split "none"."""
+        if name not in PARTS:
+            raise DataError(f"a part is one of {', '.join(PARTS)}, got {name!r}")
+        if self.parts is None and self.meta.get("split") == "none":
+            return self
+        if self.parts is None:
+            raise DataError("these windows are not split yet; run 'ecgsynth prepare', or ecgsynth.windows.splits.split")
+        return self.take(self.parts == PARTS.index(name))
+
+    def keep_classes(self, names: tuple[str, ...]) -> Self:
+        """Only the windows of these classes, which become all the classes there are, in the order of before."""
+        kept = sorted({self.code(name) for name in names})
+        if not kept:
+            raise DataError(f"name at least one class to keep of the {len(self.classes)} that there are")
+        picked = self.take(np.isin(self.labels, kept))
+        return dataclasses.replace(
+            picked,
+            classes=tuple(self.classes[code] for code in kept),
+            labels=np.searchsorted(kept, picked.labels).astype(np.int64),
+        )
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the values and class names: the same windows in the same order, and no others, have it."""
+        names = np.asarray(self.classes)[self.labels]
+        return hashlib.sha256(self.values.tobytes() + "".join(names).encode()).hexdigest()
+
+    def counts(self) -> dict[str, int]:
+        """How many windows each class has, in the order of ``classes``."""
+        found = np.bincount(self.labels, minlength=len(self.classes))
+        return {name: int(count) for name, count in zip(self.classes, found, strict=True)}
+
+    def shares(self) -> NDArray[np.float64]:
+        """(classes,) the share of each class, summing to one."""
+        shares: NDArray[np.float64] = np.bincount(self.labels, minlength=len(self.classes)) / max(len(self), 1)
+        return shares
+
+    def code(self, label: str) -> int:
+        """The position of a class name; DataError if there is no such class."""
+        if label not in self.classes:
+            there = f"there are {len(self.classes)}" if self.is_series else f"the classes are {', '.join(self.classes)}"
+            raise DataError(f"there is no class {label!r}; {there}")  # a series' classes are what its cells hold
+        return self.classes.index(label)
+
+    def save(self, path: Path | str, *, force: bool = False) -> None:
+        """Write one .npz of plain arrays (no pickle); labels are stored as class names."""
+        save_batches(path, self, [self], force=force)
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read what ``save`` or ``ecgsynth sample`` wrote; ArtifactError for anything else."""
+        arrays = read_npz(Path(path))
+        missing = {"format", "values", "labels", "fs_hz", "units", "channel_names", "classes"} - set(arrays)
+        if missing:
+            raise ArtifactError(
+                f"{path} lacks {', '.join(sorted(missing))}; expected a file made by 'ecgsynth prepare' or 'sample'"
+            )
+        try:
+            if int(arrays["format"]) > FORMAT:
+                raise ArtifactError(
+                    f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
+                )
+            classes = tuple(str(name) for name in arrays["classes"])
+            known: dict[str, Any] = {
+                "fs_hz": float(arrays["fs_hz"]),
+                "units": str(arrays["units"]),
+                "channel_names": tuple(str(name) for name in arrays["channel_names"]),
+                "event_index": int(arrays["event_index"]) if "event_index" in arrays else None,
+                "meta": json.loads(str(arrays["meta"])) if "meta" in arrays else {},
+            }
+        except (TypeError, ValueError) as error:
+            raise ArtifactError(f"{path} is not what ecgsynth writes ({error}); make it again") from error
+        position = {name: code for code, name in enumerate(classes)}
+        names, where = np.unique(arrays["labels"], return_inverse=True)
+        unknown = [str(name) for name in names if str(name) not in position]
+        if unknown:
+            raise DataError(f"{path} has {len(unknown)} labels that are not among its {len(classes)} classes")
+        codes = np.asarray([position[str(name)] for name in names], dtype=np.int64)
+        return cls(
+            values=arrays["values"],
+            classes=classes,
+            labels=codes[where],
+            groups=arrays.get("groups"),
+            parts=arrays.get("parts"),
+            rr_s=arrays.get("rr_s"),
+            **known,
+        )
+
+
+def save_batches(
+    path: Path | str,
+    like: Windows,
+    batches: Iterable[Windows],
+    *,
+    n: int | None = None,
+    force: bool = False,
+) -> None:
+    """Write ``n`` windows that come in batches, holding the values of one batch at a time.
+
+    Values, labels and RR intervals are the batches', all else is that of ``like``; without ``n``, as many windows as
+    it has. The file is what ``Windows.save`` writes and ``Windows.load`` reads. ArtifactError if the path is taken or
+    cannot be written.
+    """
+    path = Path(path)
+    check_free(path, force=force)
+    shape = (len(like) if n is None else n, *like.values.shape[1:])
+    codes: list[NDArray[np.int64]] = []
+    intervals: list[NDArray[np.float32]] = []
+    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open("values.npy", "w", force_zip64=True) as file:
+            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for batch in batches:
+                file.write(np.ascontiguousarray(batch.values, dtype="<f4").data)
+                codes.append(batch.labels)
+                if batch.rr_s is not None:
+                    intervals.append(batch.rr_s)
+        written = sum(map(len, codes))
+        if written != shape[0]:
+            raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
+        if intervals and sum(map(len, intervals)) != written:
+            raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
+        for name, array in describe(like, np.concatenate(codes), intervals).items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
+
+
+def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
+    """Every array of the file but the values."""
+    classes = np.asarray(like.classes, dtype=np.str_)
+    known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
+    known["rr_s"] = np.concatenate(intervals) if intervals else None
+    return {
+        "format": np.asarray(FORMAT),
+        "labels": classes[labels],
+        "fs_hz": np.asarray(like.fs_hz),
+        "units": np.asarray(like.units),
+        "channel_names": np.asarray(like.channel_names, dtype=np.str_),
+        "classes": classes,
+        "meta": np.asarray(json.dumps(like.meta)),
+        **{name: np.asarray(value) for name, value in known.items() if value is not None},
+    }
+
+
+def check_windows(values: NDArray[Any]) -> None:
+    """Raise DataError unless ``values`` is (n, time, channels) float32 and finite."""
+    if values.ndim != 3:
+        raise DataError(
+            f"expected windows of shape (n, time, channels), got shape {values.shape}; "
+            "for a single channel add the last axis: values[..., None]"
+        )
+    if values.dtype != np.float32:
+        raise DataError(f"expected windows of float32, got {values.dtype}; convert with values.astype('float32')")
+    if not np.isfinite(values).all():
+        bad = int((~np.isfinite(values).all(axis=(1, 2))).sum())
+        raise DataError(f"expected finite windows, got NaN or infinity in {bad} of {len(values)}; drop or repair them")

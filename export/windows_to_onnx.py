@@ -1,0 +1,221 @@
+"""Writing a generator as one self-contained ONNX file, and proving that it does what torch does."""
+
+import itertools
+import logging
+import math
+import tempfile
+import warnings
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgsynth.core.config import TimeGANConfig, WGANConfig
+from ecgsynth.core.disclosure import published_data, published_metrics, published_training
+from ecgsynth.core.files import atomic, check_free
+from ecgsynth.core.noise import row_noise
+from ecgsynth.errors import ArtifactError
+from ecgsynth.models.decoder import SignalSampler
+
+from .manifest import KEY, ClassEntry, Manifest
+
+__all__ = ["export_signal", "largest_difference", "sealed", "trace"]
+
+OPSET = 18
+PARITY_BATCHES = (1, 2, 7, 64, 257)
+TOLERANCE = 1e-4
+TIES, FEW_TIES = 0.01, 3  # share of values that rounding may take either way, and so many whatever their share
+TRACED = 2  # rows of the batch that is followed through the graph
+WORTH_HALVING = 1000  # numbers in a tensor
+
+
+def export_signal(sampler: SignalSampler, about: dict[str, Any], path: Path, *, force: bool = False) -> None:
+    """Write ``sampler`` to ``path`` with its manifest, after comparing onnxruntime with torch.
+
+    Raises ArtifactError if the path is taken, or if the two differ by more than TOLERANCE of the signal's range at
+    any of several batch sizes; then nothing is written.
+    """
+    check_free(path, force=force)
+    sampler = sampler.cpu().eval()
+    config = sampler.generator.config
+    manifest = make_manifest(config, about)
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.onnx"
+        write_graph(sampler, config, draft)
+        content = sealed(draft, manifest.to_text())
+    difference = largest_difference(sampler, config, content)
+    if not difference <= TOLERANCE:
+        raise ArtifactError(
+            f"the exported graph differs from torch by {difference:.1e} of the signal's range, more than "
+            f"{TOLERANCE:.0e}; nothing was written, please report this with the versions of torch and onnx"
+        )
+    with atomic(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def sealed(draft: Path, manifest: str) -> bytes:
+    """A traced graph as it is handed over: half as large, checked, with its manifest and no trace of its maker."""
+    model = onnx.load(draft)
+    forget_where_it_was_made(model)
+    halve(model)
+    onnx.helper.set_model_props(model, {KEY: manifest})
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def write_graph(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, path: Path) -> None:
+    """Trace the sampler with a batch axis of any size."""
+    label = torch.zeros(TRACED, dtype=torch.int64)
+    trace(sampler, config.noise_dim, {"label": label}, output_names(sampler), path)
+
+
+def trace(module: nn.Module, noise_dim: int, asked: dict[str, Tensor], outputs: list[str], path: Path) -> None:
+    """Write the graph of forward(uniform, *asked), whose first axis is of any size; ``asked`` are rows by name."""
+    uniform = torch.full((TRACED, noise_dim), 0.5)
+    batch = torch.export.Dim("n", min=1)
+    rows = {0: batch}
+    takes_any = any(kind is Parameter.VAR_POSITIONAL for kind in kinds(module))
+    shapes = (rows, (rows,) * len(asked)) if takes_any and asked else (rows,) * (1 + len(asked))
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the exporter warns of its own internals
+            torch.onnx.export(
+                module,
+                (uniform, *asked.values()),
+                path,
+                input_names=["uniform", *asked],
+                output_names=outputs,
+                dynamic_shapes=shapes,
+                opset_version=OPSET,
+                external_data=False,
+                dynamo=True,
+                verbose=False,
+            )
+    finally:
+        quiet.setLevel(level)
+
+
+def kinds(module: nn.Module) -> list[Any]:
+    """Of each argument of forward, how it is given."""
+    return [argument.kind for argument in signature(module.forward).parameters.values()]
+
+
+def forget_where_it_was_made(model: onnx.ModelProto) -> None:
+    """Drop what the exporter notes for its own debugging: it names folders of this machine, and so perhaps people."""
+    del model.graph.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for tensor in model.graph.initializer:
+        del tensor.metadata_props[:]
+        tensor.doc_string = ""
+
+
+def halve(model: onnx.ModelProto) -> None:
+    """Store the tensors that half precision holds exactly in half precision, each with a cast back to single.
+
+    onnxruntime folds the casts as it loads, so not a bit of what is computed changes. A tensor that whoever runs the
+    graph may replace, as it is an input as well, stays as it is, and so does a small one.
+    """
+    graph = model.graph
+    taken, inputs = value_names(graph), {entry.name for entry in graph.input}
+    casts = []
+    for tensor in graph.initializer:
+        short = None if tensor.name in inputs else in_half(tensor)
+        if short is None:
+            continue
+        name = next(found for suffix in itertools.count() if (found := f"{tensor.name}.half{suffix}") not in taken)
+        taken.add(name)
+        casts.append(onnx.helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(short, name))
+    nodes = [*casts, *graph.node]  # a node stands behind those whose results it takes
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def in_half(tensor: onnx.TensorProto) -> NDArray[np.float16] | None:
+    """A tensor of single precision in half precision, if it is worth it and loses nothing."""
+    if tensor.data_type != onnx.TensorProto.FLOAT or math.prod(tensor.dims) < WORTH_HALVING:
+        return None
+    values = onnx.numpy_helper.to_array(tensor)
+    with np.errstate(over="ignore", invalid="ignore"):
+        short = values.astype(np.float16)
+    return short if np.array_equal(short.astype(np.float32), values) else None
+
+
+def value_names(graph: onnx.GraphProto) -> set[str]:
+    """Every name that stands for a value in a graph and in those within it."""
+    names = {entry.name for entry in (*graph.initializer, *graph.input)}
+    names.update(tensor.values.name for tensor in graph.sparse_initializer)
+    for node in graph.node:
+        names.update((*node.input, *node.output))
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                names |= value_names(inner)
+    return names
+
+
+def largest_difference(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, content: bytes) -> float:
+    """The largest |onnxruntime - torch| over channels and several batch sizes, as a share of the channel's |torch|."""
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    worst = 0.0
+    for rows in PARITY_BATCHES:
+        uniform = row_noise(rows, range(rows), config.noise_dim).uniform
+        label = np.arange(rows, dtype=np.int64) % config.classes
+        with torch.inference_mode():
+            expected = [made.numpy() for made in sampler(torch.from_numpy(uniform), torch.from_numpy(label))]
+        for got, wanted in zip(
+            session.run(output_names(sampler), {"uniform": uniform, "label": label}), expected, strict=True
+        ):
+            if got.shape != wanted.shape:
+                return float("inf")
+            gap = np.abs(got - wanted)
+            if gap.ndim == 3 and sampler.rounds:
+                gap = without_ties(gap, sampler.steps.numpy())
+            others = tuple(range(gap.ndim - 1))  # of channels in different units, each counts by itself
+            difference = float((gap.max(axis=others) / np.maximum(np.abs(wanted).max(axis=others), 1e-30)).max())
+            if not np.isfinite(difference):  # max() would pass over a NaN
+                return float("inf")
+            worst = max(worst, difference)
+    return worst
+
+
+def without_ties(gap: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Differences (n, time, channels) without those of values that lay between two steps and were rounded either way.
+
+    They are few, or rounding is not the reason.
+    """
+    tied = (steps > 0) & (np.abs(gap - steps) <= 0.01 * steps)
+    return np.where(tied, np.float32(0), gap) if tied.sum() <= max(FEW_TIES, TIES * gap.size) else gap
+
+
+def output_names(sampler: SignalSampler) -> list[str]:
+    """The graph's outputs: RR intervals stand beside the signal where the generator makes them."""
+    return ["signal", "rr_s"] if sampler.intervals else ["signal"]
+
+
+def make_manifest(config: WGANConfig | TimeGANConfig, about: dict[str, Any]) -> Manifest:
+    """The manifest of a generator, from its settings and what is known of its training."""
+    data = published_data(about["data"])
+    return Manifest(
+        kind=data.pop("kind"),
+        noise_dim=config.noise_dim,
+        time=data.pop("time"),
+        fs_hz=data.pop("fs_hz"),
+        units=data.pop("units"),
+        channel_names=tuple(data.pop("channel_names")),
+        event_index=data.pop("event_index"),
+        classes=tuple(ClassEntry(**entry) for entry in data.pop("classes")),
+        data=data,
+        training={**published_training(about["training"]), "sizes": config.to_json()},
+        metrics=published_metrics(about["metrics"]),
+    )

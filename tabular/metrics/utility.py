@@ -1,0 +1,171 @@
+"""Is a model that learnt from synthetic rows as good as one that learnt from real ones?
+
+Train on synthetic, test on real (TSTR; Esteban, Hyland and Raetsch, "Real-valued (Medical) Time Series Generation with
+Recurrent Conditional GANs", 2017), beside train on real, test on real (TRTR) and on both, by gradient boosting.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ecgsynth.core.spread import mean_and_spread
+from ecgsynth.errors import ConfigError, DataError, require
+
+from ..encoding.canonical import codes, numbers_of, plain
+from ..schema.schema import Schema
+
+__all__ = ["ARMS", "checked_target", "class_scores", "summary", "utility"]
+
+ARMS = ("TRTR", "TSTR", "both")
+
+Draw = Callable[[int, int], pd.DataFrame]
+Floats = NDArray[np.float64]
+
+
+def utility(
+    learn: pd.DataFrame,
+    test: pd.DataFrame,
+    draw: Draw,
+    schema: Schema,
+    target: str,
+    *,
+    repeats: int = 3,
+    seed: int = 0,
+    on_step: Callable[[str, int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Gradient boosting that learnt from real rows, from as many synthetic ones, from both, tested on ``test``.
+
+    ``repeats`` times; ``draw(n, seed)`` makes synthetic rows, others each time; ``on_step(arm, done, total)`` is told
+    of each model.
+    A target of categories is classified: roc_auc (with more than two classes, the mean of each against the rest),
+    average_precision (of the rarer of two classes, or the mean), macro_f1, accuracy. A number is estimated: r2. Each is
+    at most 1, higher is better, with its mean, standard deviation (of the repeats; None of one) and values.
+    Raises DataError for a target that is not in the tables, or with classes in ``test`` that were never learnt.
+    """
+    if repeats < 1:
+        raise ConfigError(f"the test must be repeated at least once, got {repeats}")
+    tell = on_step or (lambda arm, done, total: None)
+    numbers = numbers_of(schema)
+    real, unseen = checked_target(plain(learn, schema), plain(test, schema), target, numbers)
+    classes = None if target in numbers else sorted(set(real[target]))
+    positive = rarer(real[target], classes) if classes is not None and len(classes) == 2 else None
+    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
+    jobs = [(repeat, arm) for repeat in range(repeats) for arm in ARMS]
+    made = pd.DataFrame()
+    for done, (repeat, arm) in enumerate(jobs):
+        tell(arm, done, len(jobs))
+        if arm == ARMS[0]:
+            made = plain(draw(len(real), seed + repeat), schema)
+            made = made[made[target].notna()]
+        rows = {"TRTR": real, "TSTR": made, "both": pd.concat([real, made], ignore_index=True)}[arm]
+        found[arm].append(tested(rows, unseen, numbers, target, classes, positive, seed + repeat))
+    return {
+        "target": target,
+        "task": "regression" if classes is None else "classification",
+        "classes": None if classes is None else len(classes),
+        "positive": positive,
+        "test_rows": len(unseen),
+        "training_rows": len(real),
+        "repeats": repeats,
+        **{arm: {key: summary([one[key] for one in ones]) for key in ones[0]} for arm, ones in found.items()},
+    }
+
+
+def checked_target(
+    learn: pd.DataFrame, test: pd.DataFrame, target: str, numbers: tuple[str, ...]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The plain tables without the rows whose target is missing.
+
+    DataError where the target is no column, nothing is left, it is constant, or ``test`` has classes of its own.
+    """
+    if target not in learn.columns:
+        raise DataError(f"expected a target of the columns {', '.join(map(str, learn.columns))}, got {target!r}")
+    learn, test = (frame[frame[target].notna()].reset_index(drop=True) for frame in (learn, test))
+    if not len(learn) or not len(test):
+        raise DataError(
+            f"column {target} is known in {len(learn)} training rows and {len(test)} test rows; both need some"
+        )
+    seen = set(learn[target])
+    if len(seen) < 2:
+        raise DataError(f"the target {target} has one value only in the training rows; choose another column")
+    others = [] if target in numbers else sorted(set(test[target]) - seen)
+    if others:
+        raise DataError(
+            f"the test table has {len(others)} classes in column {target} that none of the training rows has, which "
+            f"have {len(seen)}; spell the classes alike"
+        )
+    return learn, test
+
+
+def rarer(values: pd.Series, classes: list[str]) -> str:
+    """The class of the fewest rows."""
+    counts = values.value_counts()
+    return min(classes, key=lambda name: (int(counts.get(name, 0)), name))
+
+
+def tested(
+    rows: pd.DataFrame,
+    test: pd.DataFrame,
+    numbers: tuple[str, ...],
+    target: str,
+    classes: list[str] | None,
+    positive: str | None,
+    seed: int,
+) -> dict[str, float]:
+    """The figures of one model that learnt from ``rows``."""
+    parts, categorical = codes([frame.drop(columns=target) for frame in (rows, test)], numbers)
+    ensemble = require("sklearn.ensemble", "the utility test")
+    how = {"categorical_features": categorical, "random_state": seed % 2**32}
+    if classes is None:
+        measures = require("sklearn.metrics", "the utility test")
+        model = ensemble.HistGradientBoostingRegressor(**how).fit(parts[0], rows[target].to_numpy())
+        return {"r2": float(measures.r2_score(test[target].to_numpy(), model.predict(parts[1])))}
+    known = sorted(set(rows[target]) & set(classes))
+    chances = np.zeros((len(test), len(classes)))
+    if len(known) == 1:  # a generator that makes one class only
+        chances[:, classes.index(known[0])] = 1.0
+    elif known:
+        model = ensemble.HistGradientBoostingClassifier(**how)
+        own = rows[target].isin(classes).to_numpy()
+        model.fit(parts[0][own], rows[target].to_numpy(dtype=str)[own])
+        chances[:, [classes.index(name) for name in model.classes_]] = model.predict_proba(parts[1])
+    else:
+        chances[:] = 1 / len(classes)
+    truth = np.array([classes.index(name) for name in test[target]])
+    return class_scores(truth, chances, classes.index(positive) if positive else None)
+
+
+def class_scores(truth: NDArray[np.int64], chances: Floats, positive: int | None) -> dict[str, float]:
+    """The figures of a classifier: truth (n,), and chances (n, classes), on test rows.
+
+    Both areas are of the class ``positive``; where it is None, they are means over the classes that are there, each
+    against the rest. All 0 to 1, higher is better; NaN for an area where one class only is there.
+    """
+    measures = require("sklearn.metrics", "the utility test")
+    there = np.unique(truth)
+    guess = chances.argmax(axis=1)
+    whose = [int(code) for code in there] if positive is None else [positive]
+    both = len(there) > 1
+    return {
+        "roc_auc": mean_of([measures.roc_auc_score(truth == code, chances[:, code]) for code in whose if both]),
+        "average_precision": mean_of(
+            [measures.average_precision_score(truth == code, chances[:, code]) for code in whose if both]
+        ),
+        "macro_f1": float(measures.f1_score(truth, guess, labels=there, average="macro", zero_division=0)),
+        "accuracy": float((truth == guess).mean()),
+    }
+
+
+def mean_of(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def summary(values: list[float]) -> dict[str, Any]:
+    """Mean, standard deviation of the sample (None of one) and values of a figure's repeats; None if not taken."""
+    if not np.isfinite(values).all():
+        return {"mean": None, "std": None, "values": []}
+    mean, deviation = mean_and_spread(values)
+    return {"mean": mean, "std": deviation, "values": [float(value) for value in values]}

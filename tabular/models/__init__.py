@@ -1,0 +1,1 @@
+"""Generators of rows, and what they play for."""

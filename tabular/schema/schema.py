@@ -1,0 +1,216 @@
+"""The schema of a table: what each column is; inferred from the data, shown, edited as JSON, checked."""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from ecgsynth.core.files import check_free, read_json, write_json
+from ecgsynth.errors import ConfigError, DataError, require
+
+from .columns import KINDS, Column
+from .inference import complete_column, infer_column
+from .reading import hold
+
+__all__ = ["KINDS", "Column", "Schema"]
+
+VERSION = 1
+SHOWN = 60  # characters of what is shown of a column
+
+
+@dataclass(slots=True)
+class Schema:
+    """The columns of a table, in order.
+
+    As JSON it is ``{"version": 1, "columns": [...]}`` with, of each column, what applies (see Column). A user may edit
+    it: take a column out, and it is left out of everything; change a kind, and what the new kind needs and is not
+    given (categories, bounds, a unit, a format) is found in the data (``completed``); take spikes out or set bounds.
+    """
+
+    columns: tuple[Column, ...]
+    notes: tuple[str, ...] = field(default=(), compare=False)  # what was not certain when it was inferred
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"the schema has several columns named {', '.join(twice)}; keep one of each")
+        if not names:
+            raise ConfigError("a schema needs a column or more, got none")
+
+    @classmethod
+    def infer(cls, frame: Any, whole: Any = None, person: str | None = None, today: date | None = None) -> Self:
+        """The schema of a pandas data frame of two rows or more.
+
+        ``whole``: where the rows are picked from a larger table, that table: what is an identifier there is one among
+        the rows picked, too, and nothing else is; all other things are found in the rows picked.
+        ``person``: the column that says whose each row is; it is an identifier, however many rows a person has.
+        ``today``: by which day dates whose years have two digits are put into a century; see ``first_year_of``.
+        Raises DataError, naming the column, for what cannot be learnt: see ``infer_column``.
+        """
+        if len(frame) < 2:
+            raise DataError(f"a table needs two rows or more to be learnt from, got {len(frame)}; give more rows")
+        check_unique(frame)
+        names = [str(name) for name in frame.columns]
+        if person is not None and person not in names:
+            raise DataError(f"there is no column {person!r} that says whose each row is; there are {', '.join(names)}")
+        found = [
+            infer_column(
+                frame[name],
+                str(name),
+                None if whole is None else whole[name],
+                person=str(name) == person,
+                today=today,
+            )
+            for name in frame.columns
+        ]
+        return cls(tuple(column for column, _ in found), tuple(note for _, note in found if note))
+
+    def completed(self, frame: Any, today: date | None = None) -> Self:
+        """The schema with what it does not give found in the data, see ``complete_column``."""
+        columns = tuple(complete_column(column, self.series(frame, column), today) for column in self.columns)
+        return type(self)(columns, self.notes)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names."""
+        return tuple(column.name for column in self.columns)
+
+    def __getitem__(self, name: str) -> Column:
+        """The column of a name; DataError that names the others where there is none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise DataError(f"there is no column {name!r}; the columns are {', '.join(self.names)}")
+
+    # ---- data
+
+    def check(self, frame: Any) -> None:
+        """Raise DataError, naming column, row and remedy, where the data contradict the schema.
+
+        Columns that the schema does not have are passed over. Of identifiers, only that they are there is checked.
+        """
+        self.arrays(frame)
+
+    def arrays(self, frame: Any, *, strict: bool = True) -> dict[str, NDArray[Any]]:
+        """Canonical columns, identifiers left out, after the check.
+
+        Of numbers and times (rows,) float64, NaN where missing; of categorical and boolean columns (rows,) int64, the
+        place among the categories, -1 where missing. Parts of a second are dropped. Not ``strict``, for data that the
+        schema was not made from: values may be missing or lie beyond the bounds anywhere, and what is no category
+        counts as missing; identifiers need not be there.
+        """
+        check_unique(frame)
+        complete = all(known(column) for column in self.columns)
+        columns = self.columns if complete else self.completed(frame).columns
+        found = {}
+        for column in columns:
+            if column.kind != "identifier":
+                held = hold(self.series(frame, column), column.name)
+                found[column.name] = column.encode(held, strict=strict)
+            elif strict:
+                self.series(frame, column)  # only that it is there
+        return found
+
+    def frame(self, arrays: dict[str, NDArray[Any]]) -> Any:
+        """The inverse of ``arrays``: a pandas data frame as plain pandas reads the user's table; see Column.decode."""
+        pandas = require("pandas", "writing a table")
+        columns = [column for column in self.columns if column.kind != "identifier"]
+        open_ = [column.name for column in columns if not known(column)]
+        if open_:
+            raise ConfigError(f"the schema does not say enough of {', '.join(open_)}; complete it from the data first")
+        return pandas.DataFrame({column.name: column.decode(arrays[column.name]) for column in columns})
+
+    def series(self, frame: Any, column: Column) -> Any:
+        """A column of a data frame; DataError where there is none."""
+        names = {str(name): name for name in frame.columns}  # a frame may have numbers as names
+        if column.name not in names:
+            raise DataError(
+                f"the schema has a column {column.name!r} that the table has not; the table has "
+                f"{', '.join(map(str, frame.columns))}: take it out of the schema or name it as in the table"
+            )
+        return frame[names[column.name]]
+
+    # ---- as JSON and as text
+
+    def to_json(self) -> dict[str, Any]:
+        """The schema as plain values."""
+        return {"version": VERSION, "columns": [column.to_json() for column in self.columns]}
+
+    @classmethod
+    def from_json(cls, content: Any) -> Self:
+        """A schema from what ``to_json`` gave, edited or not; ConfigError names what is wrong."""
+        if not isinstance(content, dict) or not isinstance(content.get("columns"), list):
+            raise ConfigError('a schema is {"version": 1, "columns": [...]}, got something else; make it again')
+        unknown = sorted(set(content) - {"version", "columns"})
+        if unknown:
+            raise ConfigError(f"a schema has version and columns, got {', '.join(unknown)} too; remove it")
+        if content.get("version") != VERSION:
+            raise ConfigError(f"expected a schema of version {VERSION}, got {content.get('version')!r}; make it again")
+        return cls(tuple(Column.from_json(entry) for entry in content["columns"]))
+
+    def save(self, path: Path, *, force: bool = False) -> None:
+        """Write the schema as JSON; ArtifactError where the file exists and ``force`` is not set."""
+        check_free(path, force=force)
+        write_json(path, self.to_json())
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote, edited or not; ArtifactError if it cannot be read, ConfigError if it is wrong."""
+        return cls.from_json(read_json(path))
+
+    def text(self) -> str:
+        """A table for the terminal: a line for each column, then what was not certain."""
+        lines = [("column", "kind", "held as", "missing", "values")]
+        lines += [
+            (column.name, column.kind, column.dtype, "yes" if column.missing else "no", summary(column))
+            for column in self.columns
+        ]
+        widths = [max(len(line[place]) for line in lines) for place in range(4)]
+        rows = [
+            "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[4]])
+            for line in lines
+        ]
+        return "\n".join([*(row.rstrip() for row in rows), *(f"note: {note}" for note in self.notes)])
+
+
+def known(column: Column) -> bool:
+    """Whether the schema itself says all that values are coded by."""
+    if column.kind in ("categorical", "boolean"):
+        return bool(column.categories)
+    if column.kind == "identifier":
+        return True
+    told = column.minimum is not None and column.maximum is not None
+    if column.kind != "datetime":
+        return told
+    return told and column.unit is not None and (column.format is not None or column.dtype == "datetime64")
+
+
+def check_unique(frame: Any) -> None:
+    """Raise DataError where two columns have one name."""
+    names = [str(name) for name in frame.columns]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"the table has several columns named {', '.join(twice)}; give each a name of its own")
+    if not names:
+        raise DataError("the table has no columns; expected one or more")
+
+
+def summary(column: Column) -> str:
+    """What a column's values are, in few words."""
+    if column.kind == "identifier":
+        return f"made anew as {column.format}"
+    if column.kind in ("categorical", "boolean"):
+        text = ", ".join(map(str, column.categories))
+        number = len(column.categories)
+        return text if len(text) <= SHOWN else f"{number} categories: {text[: SHOWN - 15].rsplit(', ', 1)[0]}, ..."
+    if column.minimum is None or column.maximum is None:
+        return "to be found in the data"
+    text = f"{column.said(column.minimum)} to {column.said(column.maximum)}"
+    if column.decimals:
+        text += f", {column.decimals} decimal{'s' * (column.decimals > 1)}"
+    if column.spikes:
+        text += f", spike{'s' * (len(column.spikes) > 1)} at {', '.join(column.said(spike) for spike in column.spikes)}"
+    return text + (f", as {column.format}" if column.format else "")

@@ -1,0 +1,1 @@
+"""How generators of rows are trained."""

@@ -1,0 +1,121 @@
+"""Training GAIN: its networks, its batches and its step, handed to the loop; and filling the holes of rows."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.core.noise import row_noise
+from ecgsynth.models.wgan import box_muller
+from ecgsynth.training.loop import Progress, Trainee, train
+from ecgsynth.training.run_folder import RunFolder
+
+from ..models.gain import (
+    Discriminator,
+    GainConfig,
+    GainGenerator,
+    adversarial_loss,
+    discriminator_loss,
+    hint_of,
+    reconstruction_loss,
+)
+
+__all__ = ["GAIN_TRAINING", "filled", "fit_gain", "found_again"]
+
+GAIN_TRAINING = {"batch": 256, "rate": 1e-3, "critic_steps": 1}  # settings of TrainConfig that suit it
+AT_ONCE = 8192  # rows filled at a time
+
+
+def fit_gain(
+    config: GainConfig,
+    training: TrainConfig,
+    x: Tensor,
+    known: Tensor,
+    *,
+    score: Callable[[GainGenerator], float],
+    run: RunFolder,
+    on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
+) -> dict[str, Any]:
+    """Train on rows x (n, width), anything finite in their holes, and known (n, columns) bool, on their device.
+
+    The best imputer by ``score`` is left in the run folder; see training.train for what comes back and what is raised.
+    """
+    device = x.device
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed)
+        generator, average, judge = GainGenerator(config), GainGenerator(config), Discriminator(config)
+    average.load_state_dict(generator.state_dict())
+    for module in (generator, average, judge):
+        module.to(device)
+    optimizers = [torch.optim.Adam(module.parameters(), lr=training.rate, fused=True) for module in (generator, judge)]
+    rng = torch.Generator(device).manual_seed(training.seed)
+
+    def chance(like: Tensor, share: float) -> Tensor:
+        return torch.rand(like.shape, generator=rng, device=device) < share
+
+    def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    def step(number: int, fraction: float) -> dict[str, Tensor]:
+        for _ in range(training.critic_steps):
+            rows = torch.randint(len(x), (training.batch,), generator=rng, device=device)
+            real, there = x[rows], known[rows]
+            shown = there & ~chance(there, config.hide)
+            told = chance(there, config.hint)
+            scores = generator(real, shown, torch.randn(real.shape, generator=rng, device=device))
+            whole = torch.where(shown[:, generator.owners], real, generator.values(scores))
+            hint = hint_of(shown, told)
+            finding = discriminator_loss(judge(whole.detach(), hint), shown, told)
+            update(optimizers[1], finding)
+        judge.requires_grad_(False)
+        fooling = adversarial_loss(judge(whole, hint), shown, told)
+        judge.requires_grad_(True)
+        missed = reconstruction_loss(config, scores, real, there)
+        update(optimizers[0], fooling + config.reconstruction * missed)
+        return {
+            "discriminator": finding.detach(),
+            "generator": fooling.detach(),
+            "reconstruction": missed.detach(),
+        }
+
+    trainee = Trainee(
+        modules={"generator": generator, "critic": judge},
+        optimizers={"generator": optimizers[0], "critic": optimizers[1]},
+        rng=rng,
+        source=generator,
+        average=average,
+    )
+    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
+
+
+def filled(imputer: GainGenerator, x: Tensor, shown: Tensor, seed: int) -> Tensor:
+    """Rows x (n, width) with the holes of shown (n, columns) filled, by noise of its number and the seed."""
+    imputer.eval()
+    parts = []
+    width = x.shape[1] + x.shape[1] % 2  # normals are made in pairs
+    with torch.inference_mode():
+        for start in range(0, len(x), AT_ONCE):
+            rows = slice(start, min(start + AT_ONCE, len(x)))
+            uniform = torch.from_numpy(row_noise(seed, range(rows.start, rows.stop), width).uniform)
+            noise = box_muller(uniform)[:, : x.shape[1]].to(x.device)
+            parts.append(imputer.fill(x[rows], shown[rows], noise))
+    return torch.cat(parts)
+
+
+def found_again(config: GainConfig, x: Tensor, known: Tensor, seed: int) -> Callable[[GainGenerator], float]:
+    """A score of imputers: minus the mean loss of a fifth of the known values of rows that it has to find again."""
+    rng = torch.Generator().manual_seed(seed)
+    hidden = known & (torch.rand(known.shape, generator=rng) < 0.2).to(known.device)
+    noise = torch.randn(x.shape, generator=rng).to(x.device)
+
+    def score(imputer: GainGenerator) -> float:
+        imputer.eval()
+        with torch.inference_mode():
+            return -float(reconstruction_loss(config, imputer(x, known & ~hidden, noise), x, hidden))
+
+    return score

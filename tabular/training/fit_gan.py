@@ -1,0 +1,236 @@
+"""Training adversarial models of tables: their networks, their optimisers and their step, handed to the loop."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.errors import ConfigError
+from ecgsynth.training.loop import Progress, Trainee, train
+from ecgsynth.training.run_folder import RunFolder
+
+from ..models.config import TableConfig
+from ..models.gan import Critic, JointGenerator
+from ..models.objectives import clip_weights, critic_loss, generator_loss, slope_of
+from .batches import Asked, RowBatches
+
+__all__ = ["Nets", "build", "critic_step", "fit_gan", "generator_step", "play", "unroll"]
+
+SETTLING = 20  # batches from which the average generator's statistics are found before it is scored
+
+
+@dataclass(frozen=True, slots=True)
+class Nets:
+    """What is trained, each with its optimiser."""
+
+    config: TableConfig
+    generator: JointGenerator
+    critic: Critic
+    generator_optimizer: torch.optim.Optimizer
+    critic_optimizer: torch.optim.Optimizer
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """What one update is on.
+
+    asked: the rows that were drawn; real: they as packs (m, pack * width); made: as many packs, twice as many for
+    Cramer; told: of the packs, (m, pack); logits: (n, codes) of the first n made rows
+    """
+
+    asked: Asked
+    real: Tensor
+    made: Tensor
+    told: Tensor
+    logits: Tensor
+
+
+def fit_gan(
+    config: TableConfig,
+    training: TrainConfig,
+    codes: Tensor,
+    positions: Tensor,
+    shares: list[NDArray[np.float64]],
+    *,
+    score: Callable[[JointGenerator], float],
+    run: RunFolder,
+    on_progress: Callable[[Progress], None] | None = None,
+    began: float | None = None,
+) -> dict[str, Any]:
+    """Train on rows as codes and positions, (n, columns) each, on the device that they are on.
+
+    ``shares`` of the codes, by column. The best generator by ``score`` is left in the run folder; see training.train
+    for what comes back and what is raised. ConfigError for a batch that is not made of whole packs.
+    """
+    if training.batch % config.pack or (config.normalise and training.batch < 2):
+        raise ConfigError(
+            f"batch must be a multiple of pack and 2 rows or more, got {training.batch} rows and packs of {config.pack}"
+        )
+    nets, average = build(config, training, shares, codes.device)
+    batches = RowBatches(config, codes, positions)
+    rng = torch.Generator(codes.device).manual_seed(training.seed)
+
+    def step(number: int, fraction: float) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        for update in range(training.critic_steps):
+            weight = training.gp_weight * training.gp_every
+            if (number * training.critic_steps + update) % training.gp_every:
+                weight = 0.0
+            game = play(nets, batches, training.batch, rng, last=update == training.critic_steps - 1)
+            losses |= critic_step(nets, game, rng, weight)
+        return losses | generator_step(nets, batches, game, rng, training.gp_weight)
+
+    def settled_score(generator: JointGenerator) -> float:
+        settle(generator, batches, training)
+        return score(generator)
+
+    trainee = Trainee(
+        modules={"generator": nets.generator, "critic": nets.critic},
+        optimizers={"generator": nets.generator_optimizer, "critic": nets.critic_optimizer},
+        rng=rng,
+        source=nets.generator,
+        average=average,
+    )
+    return train(trainee, step, training, score=settled_score, run=run, on_progress=on_progress, began=began)
+
+
+def build(
+    config: TableConfig, training: TrainConfig, shares: list[NDArray[np.float64]], device: torch.device
+) -> tuple[Nets, JointGenerator]:
+    """The networks with their optimisers, and the generator that will follow as a moving average."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(training.seed)
+        generator, average, critic = JointGenerator(config, shares), JointGenerator(config, shares), Critic(config)
+    average.load_state_dict(generator.state_dict())
+    for module in (generator, average, critic):
+        module.to(device)
+    optimizers = [optimizer_of(config, module, training.rate) for module in (generator, critic)]
+    return Nets(config, generator, critic, *optimizers), average
+
+
+def optimizer_of(config: TableConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+    if config.optimizer == "rmsprop":
+        return torch.optim.RMSprop(module.parameters(), lr=rate, weight_decay=config.weight_decay, foreach=True)
+    return torch.optim.Adam(
+        module.parameters(), lr=rate, betas=config.betas, weight_decay=config.weight_decay, fused=True
+    )
+
+
+def play(nets: Nets, batches: RowBatches, n: int, rng: torch.Generator, *, last: bool) -> Game:
+    """Draw ``n`` real rows and make as many; with a way back to the generator where its own update is next.
+
+    Differs from the papers: the generator's update is on the rows that the critic's last one has just seen, so that
+    they are made once. And in training by sampling real and made rows of one place in the batch are told the same, so
+    that a penalty between them is at one condition, and its slope is by the rows, not by what is told of them.
+    """
+    asked = batches.draw(n, rng)
+    told = torch.cat([asked.told] * 2) if nets.config.objective == "cramer" else asked.told
+    with torch.set_grad_enabled(last):
+        noise = torch.randn(len(told), nets.config.normals, generator=rng, device=told.device)
+        rows, logits = nets.generator.rows(noise, told, rng)
+    critic = nets.critic
+    real = critic.packed(batches.matrix(asked.rows))
+    return Game(asked, real, critic.packed(rows), critic.told(asked.told), logits[:n])
+
+
+def critic_step(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
+    """One update of the critic; the generator is not touched. Losses are scalars on the device.
+
+    weight: of the penalty, 0 where this step takes none.
+    """
+    config, critic = nets.config, nets.critic
+    losses = critic_loss(
+        config.objective,
+        lambda x: critic(x, game.told, rng),
+        lambda x: critic.slope(x, game.told, rng),
+        game.real,
+        game.made.detach(),
+        rng,
+        weight,
+    )
+    nets.critic_optimizer.zero_grad(set_to_none=True)
+    losses.pop("loss").backward()
+    nets.critic_optimizer.step()
+    if config.objective == "clip":
+        clip_weights(critic, config.clip)
+    return {name: value.detach() for name, value in losses.items()}
+
+
+def generator_step(
+    nets: Nets, batches: RowBatches, game: Game, rng: torch.Generator, weight: float
+) -> dict[str, Tensor]:
+    """One update of the generator; the critic is only read.
+
+    weight: of the penalty in the critic's updates that the generator looks ahead to.
+    """
+    config = nets.config
+    if config.unrolled:
+        ahead = ahead_score(nets.critic, unroll(nets, game, rng, weight), game.told, rng)
+        loss = generator_loss(config.objective, ahead, game.real, game.made)
+    else:
+        nets.critic.requires_grad_(False)
+        loss = generator_loss(config.objective, lambda x: nets.critic(x, game.told, rng), game.real, game.made)
+        nets.critic.requires_grad_(True)
+    losses = {"generator": loss.detach()}
+    if game.asked.column is not None:
+        missed = batches.cross_entropy(game.logits, game.asked)
+        losses["condition"] = missed.detach()
+        loss = loss + missed
+    nets.generator_optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nets.generator_optimizer.step()
+    return losses
+
+
+def unroll(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
+    """The critic's weights some updates ahead, as a function of the made rows through which gradients pass.
+
+    Metz, Poole, Pfau and Sohl-Dickstein, "Unrolled Generative Adversarial Networks", 2017, equations 5 to 8.
+
+    Differs from the paper: every update is on the batch at hand.
+    """
+    config = nets.config
+    weights = {name: parameter.detach().requires_grad_() for name, parameter in nets.critic.named_parameters()}
+    for _ in range(config.unrolled):
+        score = ahead_score(nets.critic, weights, game.told, rng)
+        loss = critic_loss(config.objective, score, slope_of(score), game.real, game.made, rng, weight)["loss"]
+        slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
+        moved = [old - config.unrolled_rate * slope for old, slope in zip(weights.values(), slopes, strict=True)]
+        if config.objective == "clip":
+            moved = [value.clamp(-config.clip, config.clip) for value in moved]
+        weights = dict(zip(weights, moved, strict=True))
+    return weights
+
+
+def ahead_score(
+    critic: Critic, weights: dict[str, Tensor], told: Tensor, rng: torch.Generator
+) -> Callable[[Tensor], Tensor]:
+    """The critic as it is with other weights."""
+    return lambda packs: functional_call(critic, weights, (packs, told, rng))
+
+
+@torch.no_grad()
+def settle(generator: JointGenerator, batches: RowBatches, training: TrainConfig) -> None:
+    """Find the statistics of a generator's normalisation anew, from noise: those of an average are nobody's."""
+    norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm1d)]
+    if not norms:
+        return
+    rng = torch.Generator(batches.codes.device).manual_seed(training.seed)
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # the plain mean over all batches
+    generator.train()
+    for _ in range(SETTLING):
+        told = batches.draw(training.batch, rng).told
+        noise = torch.randn(len(told), generator.config.normals, generator=rng, device=told.device)
+        generator(noise, told)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    generator.eval()

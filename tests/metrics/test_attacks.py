@@ -1,0 +1,191 @@
+"""Distances against loops, copies that must be found, and a membership attack whose answers are known."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from ecgsynth.errors import DataError
+from ecgsynth.metrics.attacks import auc, auc_error, membership, membership_auc, nearest_distance, privacy
+from ecgsynth.metrics.likeness import BLOCK
+from ecgsynth.windows.windows import Windows
+
+
+def slow_distance(query, against):
+    return min(float(np.sqrt(np.mean((query.astype(float) - other.astype(float)) ** 2))) for other in against)
+
+
+def draw(seed, n, time=6, channels=2):
+    return np.random.default_rng(seed).normal(size=(n, time, channels)).astype(np.float32)
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (17, 40), (BLOCK + 3, 5)])
+def test_nearest_distance_against_loops(n, m):
+    queries, against = draw(0, n), draw(1, m)
+    expected = [slow_distance(query, against) for query in queries]
+    assert nearest_distance(queries, against) == pytest.approx(expected, rel=1e-6)
+
+
+def test_nearest_distance_by_hand():
+    against = np.array([[[0.0], [0.0]], [[10.0], [10.0]]], dtype=np.float32)
+    queries = np.array([[[3.0], [4.0]], [[10.0], [10.0]], [[9.0], [10.0]]], dtype=np.float32)
+    assert nearest_distance(queries, against) == pytest.approx([12.5**0.5, 0.0, 0.5**0.5])
+    assert nearest_distance(queries[:0], against).shape == (0,)
+
+
+def test_a_distance_to_nothing_is_an_error():
+    with pytest.raises(DataError, match="nothing to measure the distance to"):
+        nearest_distance(draw(0, 2), draw(0, 0))
+
+
+def test_copies_are_counted_and_found_with_noise_of_a_ten_thousandth():
+    learnt, unseen = draw(0, 300), draw(1, 200)
+    found = privacy(np.concatenate([learnt[:7], learnt[7:10] + np.float32(1e-5), draw(2, 90)]), learnt, unseen)
+    assert found["copies"] == 10
+    assert found["windows_synthetic"] == 100
+    assert found["windows_unseen"] == 200
+    assert found["closer_than_unseen"] == pytest.approx(0.1, abs=0.04)
+
+
+def test_what_a_copy_is_to_the_thousandth():
+    learnt = np.zeros((1, 4, 1), dtype=np.float32)
+    unseen = np.full((3, 4, 1), 2.0, dtype=np.float32)
+    near = np.array([0.0019, 0.0021], dtype=np.float32).reshape(2, 1, 1).repeat(4, axis=1)
+    assert privacy(near, learnt, unseen)["copies"] == 1
+
+
+def test_all_copies():
+    learnt = draw(0, 50)
+    found = privacy(learnt[::-1], learnt, draw(1, 40))
+    assert found["copies"] == 50
+    assert found["median_distance_synthetic"] == 0.0
+    assert found["ratio"] == 0.0
+    assert found["closer_than_unseen"] == 1.0
+
+
+def test_new_draws_of_the_same_distribution_are_as_far_as_unseen_ones():
+    found = privacy(draw(0, 1500), draw(1, 400), draw(2, 1500))
+    assert found["ratio"] == pytest.approx(1, abs=0.03)
+    assert found["closer_than_unseen"] == pytest.approx(0.01, abs=0.01)
+    assert found["copies"] == 0
+
+
+def test_the_ratio_by_hand():
+    learnt = np.zeros((1, 4, 1), dtype=np.float32)
+    unseen = np.full((3, 4, 1), 2.0, dtype=np.float32)
+    synthetic = np.array([0.5, 1.0, 4.0], dtype=np.float32).reshape(3, 1, 1).repeat(4, axis=1)
+    found = privacy(synthetic, learnt, unseen)
+    assert found["median_distance_synthetic"] == 1.0
+    assert found["median_distance_unseen"] == 2.0
+    assert found["ratio"] == 0.5
+    assert found["closer_than_unseen"] == pytest.approx(2 / 3)
+
+
+def copies_found_at(offset):
+    learnt, unseen = (draw(seed, 400, time=64, channels=1) * np.float32(0.02) + np.float32(offset) for seed in (0, 1))
+    return privacy(learnt[::-1], learnt, unseen)["copies"]
+
+
+def test_no_offset_of_an_unfiltered_ecg_hides_a_copy():
+    # Far from zero, |a|^2 - 2ab in single precision loses what tells near neighbours apart.
+    assert copies_found_at(5) == 400
+
+
+def test_no_offset_of_any_series_hides_a_copy():
+    assert copies_found_at(300) == 400  # kelvin, say
+
+
+# ---- the membership attack
+
+
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (30, 50), (200, 7)])
+@pytest.mark.parametrize("steps", [3, 1000])  # few values, so that there are ties
+def test_auc_against_sklearn(n, m, steps):
+    rng = np.random.default_rng(n)
+    members, others = rng.integers(0, steps, n) / 7, rng.integers(0, steps, m) / 7
+    truth = np.repeat([1, 0], [n, m])
+    assert auc(members, others) == pytest.approx(roc_auc_score(truth, np.concatenate([members, others])))
+    assert auc(members, others) == pytest.approx(1 - auc(others, members))
+
+
+def test_auc_by_hand():
+    assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == 1
+    assert auc(np.array([1.0, 3.0]), np.array([2.0, 3.0])) == (0 + 0 + 1 + 0.5) / 4
+    with pytest.raises(DataError, match="needs members and others, got 0 and 2"):
+        auc(np.empty(0), np.array([1.0, 2.0]))
+
+
+def test_the_standard_error_is_that_of_hanley_and_mcneil():
+    # Their example: 51 abnormal and 58 normal images, an area of 0.893, and a standard error of 0.032.
+    assert auc_error(0.893, 51, 58) == pytest.approx(0.032, abs=0.0006)
+    assert auc_error(1.0, 10, 20) == 0
+    # Of guessing, it is that of the Wilcoxon statistic: sqrt((n + m + 1) / (12 n m)).
+    assert auc_error(0.5, 30, 50) == pytest.approx(np.sqrt(81 / (12 * 30 * 50)))
+
+
+def test_the_standard_error_is_the_spread_of_repeated_attacks():
+    rng = np.random.default_rng(0)
+    areas = [auc(rng.exponential(size=40), rng.exponential(size=60)) for _ in range(2000)]
+    assert np.std(areas) == pytest.approx(auc_error(0.5, 40, 60), rel=0.05)
+
+
+def test_a_generator_that_copies_is_found_out_and_one_that_does_not_is_not():
+    learnt, unseen = draw(0, 400), draw(1, 400)
+    area, _ = membership_auc(learnt, learnt, unseen)
+    assert area == 1
+    area, error = membership_auc(draw(2, 3000), learnt, unseen)
+    assert error == pytest.approx(0.02, abs=0.002)
+    assert area == pytest.approx(0.5, abs=3 * error)
+    half, _ = membership_auc(np.concatenate([learnt[:200], draw(2, 3000)]), learnt, unseen)
+    assert half == pytest.approx(0.5 * 1 + 0.5 * 0.5, abs=0.05)
+
+
+def windows(values, labels, groups=None):
+    return Windows(
+        values=values,
+        fs_hz=100.0,
+        units="mV",
+        channel_names=tuple(f"c{i}" for i in range(values.shape[2])),
+        classes=("N", "S", "V"),
+        labels=np.asarray(labels, dtype=np.int64),
+        groups=None if groups is None else np.asarray(groups),
+    )
+
+
+def of_kinds(seed, counts, groups=None):
+    """Windows whose class shows: class i is drawn about 10 i."""
+    labels = np.repeat(np.arange(3), counts)
+    return windows(draw(seed, len(labels)) + np.float32(10) * labels[:, None, None].astype(np.float32), labels, groups)
+
+
+def test_what_classes_are_commoner_tells_the_attacker_nothing():
+    learnt, unseen = of_kinds(0, (700, 20, 100)), of_kinds(1, (100, 200, 30))
+    synthetic = draw(2, 3000)  # only of the first class, so that its members would stand out
+    found = membership(synthetic, learnt, unseen)
+    assert found["membership_windows"] == 100 + 20 + 30
+    assert found["membership_auc"] == pytest.approx(0.5, abs=3 * found["membership_auc_error"])
+    plain, _ = membership_auc(synthetic, learnt.values, unseen.values)
+    assert plain > 0.65  # what the classes alone would have given away
+
+
+def test_no_more_are_attacked_than_asked_for_and_a_seed_picks_them():
+    learnt, unseen = of_kinds(0, (200, 100, 100)), of_kinds(1, (100, 100, 200))
+    first, again, other = (membership(draw(2, 50), learnt, unseen, most=60, seed=seed) for seed in (0, 0, 1))
+    assert first["membership_windows"] == 60
+    assert first == again
+    assert first != other
+
+
+def test_patients_are_attacked_only_where_nobody_is_in_both():
+    names = np.repeat([f"p{i}" for i in range(8)], 50)
+    learnt, unseen = of_kinds(0, (400, 0, 0), names), of_kinds(1, (400, 0, 0), names)
+    apart = dataclasses.replace(unseen, groups=np.char.add("q", names))
+    assert "patient_membership_auc" not in membership(draw(2, 50), learnt, unseen)
+    assert "patient_membership_auc" not in membership(draw(2, 50), learnt, dataclasses.replace(apart, groups=None))
+    found = membership(learnt.values[::2], learnt, apart)  # half of each patient's windows: all patients stand out
+    assert 0.7 < found["membership_auc"] < 0.8
+    assert found["patient_membership_auc"] == 1
+    assert (found["patients_learnt"], found["patients_unseen"]) == (8, 8)
+    fair = membership(draw(2, 2000), learnt, apart)
+    assert fair["patient_membership_auc"] == pytest.approx(0.5, abs=2.5 * fair["patient_membership_auc_error"])

@@ -1,0 +1,273 @@
+"""Plans of both models: the space that is found in the windows, the settings that follow, and generators of them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from ecgsynth.core.config import TimeGANConfig, WGANConfig
+from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.models.clusters import MIN_MODE, find_modes
+from ecgsynth.models.decoder import SignalSampler, draw
+from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.models.timegan import TimeGANGenerator
+from ecgsynth.models.wgan import Generator
+from ecgsynth.training.plan import FRAMES, MODELS, SERIES_PER_MODE, UNITS, find_space, generator_of, plan, plan_frame
+from ecgsynth.windows.windows import Windows
+
+pytestmark = pytest.mark.trains
+
+SMALL = {"hidden": 4, "latent_steps": 2, "step_noise": 2, "mode_dim": 2, "read_out": 4}
+
+
+def windows(values: NDArray[np.float64], labels: NDArray[np.int64] | None = None, kind: str = "series") -> Windows:
+    labels = np.zeros(len(values), dtype=np.int64) if labels is None else labels
+    return Windows(
+        values=values.astype(np.float32),
+        fs_hz=1.0,
+        units="as given",
+        channel_names=tuple("abcdef"[: values.shape[2]]),
+        classes=tuple("NSV"[: labels.max() + 1]),
+        labels=labels,
+        meta={"kind": kind, "series": {"options": {"length": 2, "stride": 1, "statics": []}}},
+    )
+
+
+def walks(n: int, time: int = 6, channels: int = 2, seed: int = 0) -> NDArray[np.float64]:
+    """Random walks, channels in units that differ a thousandfold."""
+    steps = np.random.default_rng(seed).normal(size=(n, time, channels))
+    return steps.cumsum(axis=1) * 1000.0 ** np.arange(channels)
+
+
+def two_regimes(n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Walks of which every other one lies far from the rest, and which those are."""
+    far = np.arange(n) % 2
+    return walks(n) + 100 * far[:, None, None] * 1000.0 ** np.arange(2), far
+
+
+# ---- TimeGAN
+
+
+@pytest.mark.parametrize(
+    ("time", "frame"),
+    [(24, 2), (16, 1), (8, 1), (15, 1), (64, 4), (128, 8), (256, 16), (250, 25), (7, 1), (2, 1), (17, 1), (34, 1)],
+)
+def test_timegan_has_8_to_16_latent_steps_where_the_length_allows_it(time: int, frame: int) -> None:
+    found = plan("timegan", windows(walks(30, time)), {}, seed=0)
+    assert isinstance(found.config, TimeGANConfig)
+    assert found.config.frame == plan_frame(time) == frame
+    assert found.config.latent_steps * frame == time
+    divisors = [size for size in range(1, time + 1) if time % size == 0]
+    if any(FRAMES[0] <= time // size <= FRAMES[1] for size in divisors):
+        assert FRAMES[0] <= found.config.latent_steps <= FRAMES[1]
+
+
+def test_timegan_is_of_the_windows_size_and_classes_and_scales_by_channel() -> None:
+    values = walks(60, 12, 3)
+    labels = np.arange(60) % 2
+    found = plan("timegan", windows(values, labels), {}, seed=0)
+    assert found.config == TimeGANConfig(time=12, channels=3, classes=2, hidden=UNITS)
+    assert isinstance(found.scaler, ChannelScaler)
+    assert found.modes is None
+    scaled = found.scaler.transform(values.astype(np.float32)).reshape(-1, 3)
+    assert ((scaled >= 0) & (scaled <= 1)).mean() > 0.9
+    assert (scaled.std(axis=0) > 0.05).all()  # of each channel, whatever its unit
+
+
+def test_sizes_by_hand_come_first() -> None:
+    found = plan("timegan", windows(walks(30, 24)), {"frame": 6, "hidden": 5, "cell": "lstm", "layers": 1}, seed=0)
+    assert found.config == TimeGANConfig(time=24, channels=2, frame=6, hidden=5, cell="lstm", layers=1)
+    with pytest.raises(ConfigError, match="multiple of frame"):
+        plan("timegan", windows(walks(30, 24)), {"frame": 7}, seed=0)
+
+
+# ---- the recurrent WGAN-GP
+
+
+def test_an_unknown_model_is_named_with_those_there_are() -> None:
+    assert MODELS == ("rwgan", "timegan")
+    with pytest.raises(ConfigError, match="a model is one of rwgan, timegan, got 'vae'"):
+        plan("vae", windows(walks(30)), {}, seed=0)
+
+
+def test_too_few_windows_are_refused() -> None:
+    with pytest.raises(DataError, match="need more than that many training windows, got 1"):
+        plan("rwgan", windows(walks(1)), {}, seed=0)
+
+
+def test_beats_have_components_of_all_and_none_that_is_fine() -> None:
+    values = walks(200)
+    labels = np.repeat([0, 1], 100)
+    beats = windows(values, labels, kind="beats")
+    found = plan("rwgan", beats, SMALL, seed=3)
+    assert isinstance(found.scaler, PrincipalScaler)
+    wanted = PrincipalScaler.fit(beats.values)
+    assert found.scaler.axes.tobytes() == wanted.axes.tobytes()
+    assert (found.scaler.weights == 1).all()  # leads are in one unit
+    modes = find_modes(wanted.transform(beats.values), labels, 2, seed=3)
+    assert found.modes is not None
+    assert found.modes.centres.tobytes() == modes.centres.tobytes()
+    assert found.config == WGANConfig(
+        time=6, channels=2, components=len(wanted.axes), modes=modes.counts, fine=0, **SMALL
+    )
+
+
+def test_a_series_has_a_mode_for_every_so_many_windows_of_a_class() -> None:
+    labels = np.repeat([0, 1, 2], [5 * SERIES_PER_MODE, 2 * SERIES_PER_MODE, MIN_MODE])
+    found = plan("rwgan", windows(walks(len(labels)), labels), SMALL, seed=0)
+    assert isinstance(found.config, WGANConfig)
+    assert found.config.classes == 3
+    assert 1 < found.config.modes[0] <= 5
+    assert 1 <= found.config.modes[1] <= 2
+    assert found.config.modes[2] == 1
+    assert found.modes is not None
+    for first, last, label in ((0, found.config.modes[0], 0), (found.config.modes[0], sum(found.config.modes[:2]), 1)):
+        assert set(found.modes.numbers[labels == label]) == set(range(first, last))  # none is of two classes
+
+
+def test_windows_that_do_not_overlap_have_more_modes() -> None:
+    some = windows(walks(10 * SERIES_PER_MODE))
+    alone = dataclasses.replace(some, groups=np.arange(len(some)).astype(np.str_))
+    apart = dataclasses.replace(
+        some, meta={"kind": "series", "series": {"options": {"length": 2, "stride": 2, "statics": []}}}
+    )
+    counts = [sum(find_space(each, None, seed=0)[1].counts) for each in (some, alone, apart)]
+    assert counts[0] <= 10 < 20 < counts[1] == counts[2]
+
+
+def test_components_of_a_series_are_nearly_uncorrelated_within_modes() -> None:
+    values, far = two_regimes(4 * SERIES_PER_MODE)
+    scaler, modes, fine = find_space(windows(values), None, seed=0)
+    assert fine == 0
+    for mode in np.unique(modes.numbers):
+        assert len(set(far[modes.numbers == mode])) == 1  # the regimes are told apart
+    made = scaler.transform(values.astype(np.float32))
+    within = made.copy()
+    for mode in np.unique(modes.numbers):
+        within[modes.numbers == mode] -= within[modes.numbers == mode].mean(axis=0)
+    count = within.shape[1]
+    assert np.abs(np.corrcoef(within, rowvar=False) - np.eye(count)).max() < 1e-3
+    one = PrincipalScaler.fit(values.astype(np.float32), weigh=True).transform(values.astype(np.float32))
+    for mode in np.unique(modes.numbers):
+        one[modes.numbers == mode] -= one[modes.numbers == mode].mean(axis=0)
+    assert np.abs(np.corrcoef(one, rowvar=False) - np.eye(one.shape[1])).max() > 0.1  # components of all are not
+    assert scaler.weights == pytest.approx(values.std(axis=(0, 1)), rel=1e-4)
+
+
+def test_modes_of_a_series_are_described_in_the_components_that_are_kept() -> None:
+    values, _ = two_regimes(4 * SERIES_PER_MODE)
+    scaler, modes, _ = find_space(windows(values), None, seed=0)
+    made = scaler.transform(values.astype(np.float32))
+    assert modes.centres.shape == modes.spreads.shape == (sum(modes.counts), len(scaler.axes))
+    for mode in np.unique(modes.numbers):
+        assert modes.centres[mode] == pytest.approx(made[modes.numbers == mode].mean(axis=0), abs=1e-5)
+        assert modes.shares[0][mode] == pytest.approx((modes.numbers == mode).mean())
+
+
+def test_training_of_a_series_begins_at_the_mixture_of_its_modes() -> None:
+    # Two regimes far apart: what is drawn lies in the one or the other as often as they are, spread as they are.
+    values, far = two_regimes(4 * SERIES_PER_MODE)
+    found = plan("rwgan", windows(values), SMALL, seed=0)
+    assert isinstance(found.config, WGANConfig)
+    assert isinstance(found.scaler, PrincipalScaler)
+    assert found.modes is not None
+    generator = Generator(found.config)
+    generator.set_modes(found.modes)
+    draws = torch.rand((4000, found.config.noise_dim), generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
+    with torch.inference_mode():
+        features = generator.from_uniform(draws, torch.zeros(4000, dtype=torch.int64)).numpy()
+    matrix, mean = found.scaler.basis()
+    made = (features @ matrix + mean).reshape(-1, 6, 2)
+    away = made[:, :, 0].mean(axis=1) > 50
+    assert away.mean() == pytest.approx(far.mean(), abs=0.05)
+    for regime in (0, 1):
+        own, its = made[away == regime], values[far == regime]
+        assert own.mean(axis=0) == pytest.approx(its.mean(axis=0), abs=0.4 * its.std(axis=0).max())
+        assert own[:, -1].std(axis=0) == pytest.approx(its[:, -1].std(axis=0), rel=0.25)
+
+
+def start_of(values: NDArray[np.float64], n: int = 4000) -> tuple[NDArray[np.float32], PrincipalScaler]:
+    """What is drawn before any training, and the scaler."""
+    found = plan("rwgan", windows(values), SMALL, seed=0)
+    assert isinstance(found.config, WGANConfig)
+    assert isinstance(found.scaler, PrincipalScaler)
+    assert found.modes is not None
+    generator = Generator(found.config)
+    generator.set_modes(found.modes)
+    return draw(SignalSampler(generator, found.scaler), np.zeros(n, dtype=np.int64), seed=0)[0], found.scaler
+
+
+def test_a_series_starts_with_the_columns_as_they_are_distributed() -> None:
+    # Noise that is uniform, twice the same; a wave that is mostly zero and comes in steps of ten; and a walk.
+    rng = np.random.default_rng(0)
+    values = np.zeros((2000, 24, 4))
+    values[:, :, 0] = values[:, :, 1] = rng.uniform(2, 5, (2000, 24))
+    level = rng.normal(size=(2000, 1)) + 0.5 * rng.normal(size=(2000, 24))
+    values[:, :, 2] = 10 * np.clip(np.rint(2 * level - 1), 0, 4)
+    values[:, :, 3] = rng.normal(size=(2000, 24)).cumsum(axis=1)
+    made, scaler = start_of(values)
+    assert scaler.stepped.tolist() == [1, 1, 1, 0]
+    assert np.abs(made[:, :, 0] - made[:, :, 1]).max() < 1e-3  # what two columns have in common they keep
+    assert np.histogram(made[:, :, 0], 10, (2, 5))[0] / made[:, :, 0].size == pytest.approx(0.1, abs=0.015)
+    for low in (0, 10, 20, 30):
+        of_real, of_made = ((np.abs(x[:, :, 2] - low) < 5).mean() for x in (values, made))
+        assert of_made == pytest.approx(of_real, abs=0.02)
+
+
+def test_a_series_of_few_ways_keeps_its_relations() -> None:
+    # Sines of a bounded amplitude, and prices whose high is a little above their low: none is taken as scores.
+    rng = np.random.default_rng(1)
+    clock, frequency, phase = np.arange(6), *rng.uniform(0, 0.1, (2, 3000, 1))
+    price = 50 + rng.normal(size=(3000, 1)) * 20 + rng.normal(size=(3000, 6)).cumsum(axis=1)
+    values = np.stack([np.sin(frequency * clock + phase), price, price + 0.1], axis=2)
+    made, scaler = start_of(values)
+    assert not scaler.stepped.any()
+    assert made[:, :, 2] - made[:, :, 1] == pytest.approx(0.1, abs=0.01)
+    bend = np.abs(np.diff(values[:, :, 0], n=2, axis=1)).max()
+    assert np.abs(np.diff(made[:, :, 0], n=2, axis=1)).max() < 2 * bend
+
+
+def test_the_weakest_components_of_a_series_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecgsynth.training.plan.SERIES_COMPONENTS", 10)
+    monkeypatch.setattr("ecgsynth.training.plan.SERIES_LEARNT", 7)
+    found = plan("rwgan", windows(walks(400)), SMALL, seed=0)
+    assert isinstance(found.config, WGANConfig)
+    assert (found.config.components, found.config.learnt, found.config.fine) == (10, 7, 3)
+    assert isinstance(found.scaler, PrincipalScaler)
+    assert (np.diff(found.scaler.scales) < 0).all()  # the strongest come first
+    asked = plan("rwgan", windows(walks(400)), {**SMALL, "components": 5}, seed=0).config
+    assert isinstance(asked, WGANConfig)
+    assert (asked.components, asked.fine) == (5, 0)
+
+
+def test_sizes_are_not_changed() -> None:
+    sizes = {**SMALL, "components": 5}
+    plan("rwgan", windows(walks(60)), sizes, seed=0)
+    assert sizes == {**SMALL, "components": 5}
+
+
+# ---- generators of settings
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_generator_of_settings_takes_the_weights_of_another(model: str) -> None:
+    before = torch.get_rng_state()
+    config = plan(model, windows(walks(60)), SMALL if model == "rwgan" else {"hidden": 4}, seed=0).config.to_json()
+    made, other = generator_of(model, config), generator_of(model, config)
+    assert isinstance(made, Generator if model == "rwgan" else TimeGANGenerator)
+    assert made.config.to_json() == config
+    made.load_state_dict(other.state_dict())
+    draws = torch.full((3, made.config.noise_dim), 0.3)
+    label = torch.zeros(3, dtype=torch.int64)
+    assert torch.equal(made.from_uniform(draws, label), other.from_uniform(draws, label))
+    assert torch.equal(torch.get_rng_state(), before)  # nobody else's numbers are used up
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_settings_of_the_other_model_are_refused(model: str) -> None:
+    other = {"rwgan": "timegan", "timegan": "rwgan"}[model]
+    config = plan(other, windows(walks(60)), {"hidden": 4}, seed=0).config.to_json()
+    with pytest.raises(ConfigError, match="has no setting"):
+        generator_of(model, config)
