@@ -1,36 +1,27 @@
 """Settings: frozen, checked once, saved as JSON beside the weights. Devices and paths belong to neither kind."""
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any, Self
 
+from ecgsynth.core.records import from_json, to_json
 from ecgsynth.errors import ConfigError
 
 __all__ = ["ClassifierConfig", "TimeGANConfig", "TrainConfig", "WGANConfig"]
 
 
 class JsonConfig:
-    """Settings to and from JSON; an unknown key is an error, a missing one takes its default."""
+    """Settings to and from JSON (see core.records); an unknown key is an error, a missing one takes its default."""
 
     __slots__ = ()
 
     def to_json(self) -> dict[str, Any]:
         """The settings as plain values."""
-        return dataclasses.asdict(self)  # type: ignore[call-overload, no-any-return]  # every subclass is a dataclass
+        return to_json(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """Settings from what ``to_json`` gave; ConfigError names keys that this version does not know."""
-        known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        unknown = sorted(set(content) - known)
-        if unknown:
-            raise ConfigError(f"{cls.__name__} has no setting {', '.join(unknown)}; it was written by another version")
-        fields = dataclasses.fields(cls)  # type: ignore[arg-type]
-        required = {field.name for field in fields if field.default is dataclasses.MISSING}
-        missing = sorted(required - set(content))
-        if missing:
-            raise ConfigError(f"{cls.__name__} needs the setting {', '.join(missing)}, but it is not there")
-        return cls(**content)
+        return from_json(cls, content)
 
 
 def at_least(config: object, minimum: float, *names: str) -> None:
