@@ -14,14 +14,16 @@ from ecgsynth.core.config import TimeGANConfig, TrainConfig, WGANConfig
 from ecgsynth.core.disclosure import PERSONS, coarse, drawn_in, persons_behind, shared_codes
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.noise import pick_labels, row_noise
+from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.models.decoder import Limits, SignalSampler, draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.models.timegan import TimeGANGenerator
 from ecgsynth.models.wgan import Generator
 from ecgsynth.training.devices import pick_device
-from ecgsynth.training.loop import Progress, announce
-from ecgsynth.training.plan import MODELS, Plan, fit, generator_of, plan
+from ecgsynth.training.job import Job, Progress, announce
+from ecgsynth.training.loop import fit
+from ecgsynth.training.plan import MODELS, Plan, build, generator_of, plan
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.training.selection import overlap_of, validation_score
 from ecgsynth.windows.beats import AAMI_MEANINGS
@@ -92,17 +94,16 @@ class Synthesizer:
         planned = plan(model, learn, sizes or {}, training.seed)
         folder.begin(contents(planned, about), resume=resume, force=force)  # the last to refuse, the first to write
         planned.scaler.save(folder.scaler)
-        reached = fit(
-            planned,
-            training,
-            learn,
-            device=chosen,
-            score=validation_score(learn, check, planned.scaler, limits(about["data"])),
+        job = Job(
+            config=training,
             run=folder,
+            score=validation_score(learn, check, planned.scaler, limits(about["data"])),
+            device=chosen,
             on_progress=on_progress,
             began=began,
         )
-        write_json(folder.metrics, reached)
+        reached = fit(build(planned, training, learn, chosen), job)
+        write_json(folder.metrics, to_json(reached))
         return cls.load(folder.path)
 
     @classmethod

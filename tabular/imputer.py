@@ -10,16 +10,18 @@ import torch
 
 import ecgsynth
 from ecgsynth.core.files import check_free, write_json
+from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.training.devices import pick_device
-from ecgsynth.training.loop import Progress, announce
+from ecgsynth.training.job import Job, Progress, announce
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 from .models.gain import GainConfig, GainGenerator
 from .models.gain_space import GainSpace
 from .schema.schema import Schema
 from .synthesizer import prepared
-from .training.fit_gain import filled, fit_gain, found_again
+from .training.fit_gain import build_gain, filled, found_again
 from .training.plan import IMPUTER, training_of
 
 __all__ = ["Imputer"]
@@ -85,17 +87,16 @@ class Imputer:
         folder.begin({"config": config.to_json(), "data": data, "training": told}, resume=resume, force=force)
         schema.save(folder.path / "schema.json", force=True)
         rows, known = (torch.from_numpy(part).to(pick_device(device)) for part in space.encode(arrays))
-        reached = fit_gain(
-            config,
-            config_of_training,
-            rows[learn],
-            known[learn],
-            score=found_again(config, rows[check], known[check], seed),
+        job = Job(
+            config=config_of_training,
             run=folder,
+            score=found_again(config, rows[check], known[check], seed),
+            device=rows.device,
             on_progress=on_progress,
             began=began,
         )
-        write_json(folder.metrics, reached)
+        reached = fit(lambda rng: build_gain(config, config_of_training, rows[learn], known[learn], rng), job)
+        write_json(folder.metrics, to_json(reached))
         return cls.load(folder.path)
 
     @classmethod

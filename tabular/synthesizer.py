@@ -13,18 +13,20 @@ import ecgsynth
 from ecgsynth.core.disclosure import published_data, published_metrics, published_training
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.noise import row_noise
+from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.table_sampler import Rows, check_rows, restore
 from ecgsynth.training.devices import pick_device
-from ecgsynth.training.loop import Progress, announce
+from ecgsynth.training.job import Job, Progress, announce
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 from .encoding.canonical import fingerprint
 from .encoding.encoding import CategoryCodes, Encoding
 from .models.row_sampler import RowSampler
 from .schema.schema import Schema
-from .training.plan import DEFAULT, IMPUTER, fit, generator_of, plan, score_of, training_of
+from .training.plan import DEFAULT, IMPUTER, build, generator_of, plan, score_of, training_of
 
 __all__ = ["CHECK_SHARE", "TableSynthesizer", "asked_rows", "prepared", "split_rows"]
 
@@ -113,17 +115,17 @@ class TableSynthesizer:
         schema.save(folder.path / "schema.json", force=True)
         planned.encoding.save(folder.path / "encoding.json")
         codes, positions = planned.encoding.encode(picked(arrays, learn), rng, strict=False)
-        reached = fit(
-            planned,
-            config,
-            torch.from_numpy(codes.astype(np.int16)).to(chosen),
-            torch.from_numpy(positions.astype(np.float32)).to(chosen),
-            score=score_of(planned, picked(arrays, check), chosen),
+        job = Job(
+            config=config,
             run=folder,
+            score=score_of(planned, picked(arrays, check), chosen),
+            device=chosen,
             on_progress=on_progress,
             began=began,
         )
-        write_json(folder.metrics, reached)
+        rows = torch.from_numpy(codes.astype(np.int16)).to(chosen)
+        reached = fit(build(planned, config, rows, torch.from_numpy(positions.astype(np.float32)).to(chosen)), job)
+        write_json(folder.metrics, to_json(reached))
         return cls.load(folder.path)
 
     @classmethod

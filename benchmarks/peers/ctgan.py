@@ -28,7 +28,7 @@ from ecgsynth.tabular.encoding.encoding import Encoding
 from ecgsynth.tabular.models.config import PRESETS, TableConfig
 from ecgsynth.tabular.schema.schema import Schema
 from ecgsynth.tabular.training.fit_gan import fit_gan
-from ecgsynth.training.loop import Progress
+from ecgsynth.training.job import Progress
 from ecgsynth.training.run_folder import RunFolder
 
 HERE = Path(__file__).resolve().parents[2]

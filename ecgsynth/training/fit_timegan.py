@@ -1,8 +1,5 @@
 """Training TimeGAN: its networks, its batches and its three phases, handed to the loop."""
 
-from collections.abc import Callable
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -16,10 +13,10 @@ from ecgsynth.models.timegan import (
     generator_step,
     supervisor_step,
 )
-from ecgsynth.training.loop import Progress, Trainee, train
-from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.batches import balanced
+from ecgsynth.training.state import Learner
 
-__all__ = ["fit_timegan"]
+__all__ = ["build_timegan"]
 
 # Differs from the paper: phases are shares of the training, and the joint one, which is the costly one, gets most.
 EMBEDDING_SHARE = 0.2
@@ -31,34 +28,20 @@ SCORE_COST = 15.0  # updates that take as long as a validation, as measured: 11 
 ADVERSARIAL_BETAS = (0.5, 0.999)  # for what plays against each other
 
 
-def fit_timegan(
-    config: TimeGANConfig,
-    training: TrainConfig,
-    real: Tensor,
-    labels: Tensor,
-    *,
-    score: Callable[[TimeGANGenerator], float],
-    run: RunFolder,
-    on_progress: Callable[[Progress], None] | None = None,
-    began: float | None = None,
-) -> dict[str, Any]:
-    """Train on windows (n, features), scaled to [0, 1], and their labels (n,) int64, on the device that they are on.
+def build_timegan(
+    config: TimeGANConfig, training: TrainConfig, real: Tensor, labels: Tensor, rng: torch.Generator
+) -> Learner:
+    """What the loop trains on windows (n, features), scaled to [0, 1], and their labels (n,) int64, on their device.
 
-    With several classes every batch has the same number of each, drawn with repetition. The best generator by
-    ``score`` is left in the run folder; it is not asked before the third phase. See training.train for what comes
-    back and what is raised.
+    With several classes every batch has the same number of each, drawn with repetition. The generator is not worth
+    scoring before the third phase.
     """
-    nets, average = build(config, training, real.device)
-    rng = torch.Generator(real.device).manual_seed(training.seed)
-    members = [torch.nonzero(labels == code).squeeze(1) for code in range(config.classes)]
-    if config.classes == 1:
-        members = [torch.arange(len(real), device=real.device)]
-    per_class = max(1, training.batch // config.classes)
+    nets, average = networks(config, training, real.device)
+    draw = balanced(labels, config.classes, training.batch, rng)
 
     def batch() -> tuple[Tensor, Tensor]:
-        """Windows and their labels: the same number of each class, within it every window alike."""
-        picked = [own[torch.randint(len(own), (per_class,), generator=rng, device=real.device)] for own in members]
-        return real[torch.cat(picked)], labels[torch.cat(picked)]
+        picked = draw()
+        return real[picked], labels[picked]
 
     def step(number: int, fraction: float) -> dict[str, Tensor]:
         if fraction < EMBEDDING_SHARE:
@@ -71,31 +54,27 @@ def fit_timegan(
             losses, codes = generator_step(nets, x, label, z)
         return losses | discriminator_step(nets, codes, label)
 
-    trainee = Trainee(
-        modules={"generator": nets.generator, "embedder": nets.embedder, "discriminator": nets.discriminator},
+    return Learner(
+        generator=nets.generator,
+        average=average,
+        others={"embedder": nets.embedder, "discriminator": nets.discriminator},
         optimizers={
             "autoencoder": nets.autoencoder_optimizer,
             "generator": nets.generator_optimizer,
             "discriminator": nets.discriminator_optimizer,
         },
-        rng=rng,
-        source=nets.generator,
-        average=average,
+        step=step,
         first_valid=JOINT_FROM,
         score_cost=SCORE_COST,
     )
-    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
 
 
-def build(config: TimeGANConfig, training: TrainConfig, device: torch.device) -> tuple[Nets, TimeGANGenerator]:
+def networks(config: TimeGANConfig, training: TrainConfig, device: torch.device) -> tuple[Nets, TimeGANGenerator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
     hidden, layers = config.hidden, config.layers
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        generator, average = TimeGANGenerator(config), TimeGANGenerator(config)
-        embedder = Recurrent(config, config.frame * config.channels, hidden, layers)
-        discriminator = Recurrent(config, hidden, 1, layers, squash=False)
-    average.load_state_dict(generator.state_dict())
+    generator, average = TimeGANGenerator(config), TimeGANGenerator(config)
+    embedder = Recurrent(config, config.frame * config.channels, hidden, layers)
+    discriminator = Recurrent(config, hidden, 1, layers, squash=False)
     for module in (generator, average, embedder, discriminator):
         module.to(device)
     groups = (

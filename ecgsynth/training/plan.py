@@ -14,14 +14,13 @@ from ecgsynth.models.clusters import PER_MODE, Modes, describe_modes, find_modes
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler, Scores
 from ecgsynth.models.timegan import TimeGANGenerator
 from ecgsynth.models.wgan import Generator
-from ecgsynth.training.fit_timegan import fit_timegan
-from ecgsynth.training.fit_wgan import fit_wgan
-from ecgsynth.training.loop import Progress
-from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.fit_timegan import build_timegan
+from ecgsynth.training.fit_wgan import build_wgan
 from ecgsynth.training.selection import overlap_of
+from ecgsynth.training.state import Learner
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["MODELS", "Plan", "fit", "generator_of", "plan", "plan_frame"]
+__all__ = ["MODELS", "Plan", "build", "generator_of", "plan", "plan_frame"]
 
 MODELS = ("rwgan", "timegan")
 SERIES_PER_MODE = 100  # windows for each mode where they overlap: fewer would be a single event
@@ -123,29 +122,18 @@ def plan_frame(time: int) -> int:
     return next(frames, 1)
 
 
-def fit(
-    planned: Plan,
-    training: TrainConfig,
-    learn: Windows,
-    *,
-    device: torch.device,
-    score: Callable[[Any], float],
-    run: RunFolder,
-    on_progress: Callable[[Progress], None] | None = None,
-    began: float | None = None,
-) -> dict[str, Any]:
-    """Train what was planned on its training windows; see training.train for what comes back and what is raised."""
+def build(
+    planned: Plan, training: TrainConfig, learn: Windows, device: torch.device
+) -> Callable[[torch.Generator], Learner]:
+    """What training.loop.fit builds of a plan and its training windows, on the device."""
     real: NDArray[np.float32] = planned.scaler.transform(learn.values, learn.rr_s)
     x, labels = torch.from_numpy(real).to(device), torch.from_numpy(learn.labels).to(device)
-    if isinstance(planned.config, TimeGANConfig):
-        return fit_timegan(
-            planned.config, training, x, labels, score=score, run=run, on_progress=on_progress, began=began
-        )
-    if planned.modes is None:
+    config, modes = planned.config, planned.modes
+    if isinstance(config, TimeGANConfig):
+        return lambda rng: build_timegan(config, training, x, labels, rng)
+    if modes is None:
         raise ConfigError("a recurrent WGAN-GP needs the modes of its windows; make its plan with training.plan")
-    return fit_wgan(
-        planned.config, training, x, labels, planned.modes, score=score, run=run, on_progress=on_progress, began=began
-    )
+    return lambda rng: build_wgan(config, training, x, labels, modes, rng)
 
 
 def generator_of(model: str, config: dict[str, Any]) -> Generator | TimeGANGenerator:

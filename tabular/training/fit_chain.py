@@ -1,48 +1,28 @@
 """Training the chain: maximum likelihood of the training rows, with the columns that are shown drawn at random."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ecgsynth.core.config import TrainConfig
-from ecgsynth.training.loop import Progress, Trainee, train
-from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.state import Learner
 
 from ..models.chain import Chain, ChainConfig
 
-__all__ = ["fit_chain", "likelihood"]
+__all__ = ["build_chain", "likelihood"]
 
 ASKED = 0.5  # share of the training rows in which something is asked for
 SCORED = 4096  # rows whose likelihood is found at a time
 
 
-def fit_chain(
-    config: ChainConfig,
-    training: TrainConfig,
-    codes: Tensor,
-    shares: list[NDArray[np.float64]],
-    *,
-    score: Callable[[Chain], float],
-    run: RunFolder,
-    on_progress: Callable[[Progress], None] | None = None,
-    began: float | None = None,
-) -> dict[str, Any]:
-    """Train on rows as codes (n, columns), on the device that they are on; ``shares`` of the codes, by column.
-
-    The best chain by ``score`` is left in the run folder; see training.train for what comes back and what is raised.
-    """
+def build_chain(
+    config: ChainConfig, training: TrainConfig, codes: Tensor, shares: list[NDArray[np.float64]], rng: torch.Generator
+) -> Learner:
+    """What the loop trains on rows as codes (n, columns), on their device; ``shares`` of the codes, by column."""
     device = codes.device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        chain, average = Chain(config, shares), Chain(config, shares)
-    average.load_state_dict(chain.state_dict())
-    chain, average = chain.to(device), average.to(device)
+    chain, average = Chain(config, shares).to(device), Chain(config, shares).to(device)
     optimizer = torch.optim.Adam(chain.parameters(), lr=training.rate, fused=True)
-    rng = torch.Generator(device).manual_seed(training.seed)
     askable = torch.tensor(config.askable, device=device)
 
     def step(number: int, fraction: float) -> dict[str, Tensor]:
@@ -54,14 +34,7 @@ def fit_chain(
         optimizer.step()
         return {"nats": loss.detach()}
 
-    trainee = Trainee(
-        modules={"generator": chain},
-        optimizers={"generator": optimizer},
-        rng=rng,
-        source=chain,
-        average=average,
-    )
-    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
+    return Learner(generator=chain, average=average, optimizers={"generator": optimizer}, step=step)
 
 
 def show(rows: int, askable: Tensor, rng: torch.Generator) -> Tensor:

@@ -1,7 +1,6 @@
 """Training GAIN: its networks, its batches and its step, handed to the loop; and filling the holes of rows."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -9,8 +8,7 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.models.wgan import box_muller
-from ecgsynth.training.loop import Progress, Trainee, train
-from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.state import Learner
 
 from ..models.gain import (
     Discriminator,
@@ -22,36 +20,19 @@ from ..models.gain import (
     reconstruction_loss,
 )
 
-__all__ = ["GAIN_TRAINING", "filled", "fit_gain", "found_again"]
+__all__ = ["GAIN_TRAINING", "filled", "build_gain", "found_again"]
 
 GAIN_TRAINING = {"batch": 256, "rate": 1e-3, "critic_steps": 1}  # settings of TrainConfig that suit it
 AT_ONCE = 8192  # rows filled at a time
 
 
-def fit_gain(
-    config: GainConfig,
-    training: TrainConfig,
-    x: Tensor,
-    known: Tensor,
-    *,
-    score: Callable[[GainGenerator], float],
-    run: RunFolder,
-    on_progress: Callable[[Progress], None] | None = None,
-    began: float | None = None,
-) -> dict[str, Any]:
-    """Train on rows x (n, width), anything finite in their holes, and known (n, columns) bool, on their device.
-
-    The best imputer by ``score`` is left in the run folder; see training.train for what comes back and what is raised.
-    """
+def build_gain(config: GainConfig, training: TrainConfig, x: Tensor, known: Tensor, rng: torch.Generator) -> Learner:
+    """What the loop trains on rows x (n, width), anything finite in their holes, and known (n, columns) bool."""
     device = x.device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        generator, average, judge = GainGenerator(config), GainGenerator(config), Discriminator(config)
-    average.load_state_dict(generator.state_dict())
+    generator, average, judge = GainGenerator(config), GainGenerator(config), Discriminator(config)
     for module in (generator, average, judge):
         module.to(device)
     optimizers = [torch.optim.Adam(module.parameters(), lr=training.rate, fused=True) for module in (generator, judge)]
-    rng = torch.Generator(device).manual_seed(training.seed)
 
     def chance(like: Tensor, share: float) -> Tensor:
         return torch.rand(like.shape, generator=rng, device=device) < share
@@ -83,14 +64,13 @@ def fit_gain(
             "reconstruction": missed.detach(),
         }
 
-    trainee = Trainee(
-        modules={"generator": generator, "critic": judge},
-        optimizers={"generator": optimizers[0], "critic": optimizers[1]},
-        rng=rng,
-        source=generator,
+    return Learner(
+        generator=generator,
         average=average,
+        others={"critic": judge},
+        optimizers={"generator": optimizers[0], "critic": optimizers[1]},
+        step=step,
     )
-    return train(trainee, step, training, score=score, run=run, on_progress=on_progress, began=began)
 
 
 def filled(imputer: GainGenerator, x: Tensor, shown: Tensor, seed: int) -> Tensor:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,15 +11,14 @@ from torch.func import functional_call
 
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
-from ecgsynth.training.loop import Progress, Trainee, train
-from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.state import Learner
 
 from ..models.config import TableConfig
 from ..models.gan import Critic, JointGenerator
 from ..models.objectives import clip_weights, critic_loss, generator_loss, slope_of
 from .batches import Asked, RowBatches
 
-__all__ = ["Nets", "build", "critic_step", "fit_gan", "generator_step", "play", "unroll"]
+__all__ = ["Nets", "build_gan", "critic_step", "generator_step", "networks", "play", "unroll"]
 
 SETTLING = 20  # batches from which the average generator's statistics are found before it is scored
 
@@ -51,30 +49,24 @@ class Game:
     logits: Tensor
 
 
-def fit_gan(
+def build_gan(
     config: TableConfig,
     training: TrainConfig,
     codes: Tensor,
     positions: Tensor,
     shares: list[NDArray[np.float64]],
-    *,
-    score: Callable[[JointGenerator], float],
-    run: RunFolder,
-    on_progress: Callable[[Progress], None] | None = None,
-    began: float | None = None,
-) -> dict[str, Any]:
-    """Train on rows as codes and positions, (n, columns) each, on the device that they are on.
+    rng: torch.Generator,
+) -> Learner:
+    """What the loop trains on rows as codes and positions, (n, columns) each, on their device.
 
-    ``shares`` of the codes, by column. The best generator by ``score`` is left in the run folder; see training.train
-    for what comes back and what is raised. ConfigError for a batch that is not made of whole packs.
+    ``shares`` of the codes, by column. ConfigError for a batch that is not made of whole packs.
     """
     if training.batch % config.pack or (config.normalise and training.batch < 2):
         raise ConfigError(
             f"batch must be a multiple of pack and 2 rows or more, got {training.batch} rows and packs of {config.pack}"
         )
-    nets, average = build(config, training, shares, codes.device)
+    nets, average = networks(config, training, shares, codes.device)
     batches = RowBatches(config, codes, positions)
-    rng = torch.Generator(codes.device).manual_seed(training.seed)
 
     def step(number: int, fraction: float) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
@@ -86,28 +78,21 @@ def fit_gan(
             losses |= critic_step(nets, game, rng, weight)
         return losses | generator_step(nets, batches, game, rng, training.gp_weight)
 
-    def settled_score(generator: JointGenerator) -> float:
-        settle(generator, batches, training)
-        return score(generator)
-
-    trainee = Trainee(
-        modules={"generator": nets.generator, "critic": nets.critic},
-        optimizers={"generator": nets.generator_optimizer, "critic": nets.critic_optimizer},
-        rng=rng,
-        source=nets.generator,
+    return Learner(
+        generator=nets.generator,
         average=average,
+        others={"critic": nets.critic},
+        optimizers={"generator": nets.generator_optimizer, "critic": nets.critic_optimizer},
+        step=step,
+        settle=lambda generator: settle(generator, batches, training),
     )
-    return train(trainee, step, training, score=settled_score, run=run, on_progress=on_progress, began=began)
 
 
-def build(
+def networks(
     config: TableConfig, training: TrainConfig, shares: list[NDArray[np.float64]], device: torch.device
 ) -> tuple[Nets, JointGenerator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        generator, average, critic = JointGenerator(config, shares), JointGenerator(config, shares), Critic(config)
-    average.load_state_dict(generator.state_dict())
+    generator, average, critic = JointGenerator(config, shares), JointGenerator(config, shares), Critic(config)
     for module in (generator, average, critic):
         module.to(device)
     optimizers = [optimizer_of(config, module, training.rate) for module in (generator, critic)]

@@ -11,20 +11,19 @@ from torch import Tensor, nn
 
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
-from ecgsynth.training.loop import Progress
-from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.training.state import Learner
 
 from ..encoding.encoding import Encoding
 from ..models.chain import Chain, ChainConfig
 from ..models.config import PRESETS, TableConfig
 from ..models.gan import JointGenerator
 from ..schema.schema import Schema
-from .fit_chain import fit_chain, likelihood
+from .fit_chain import build_chain, likelihood
 from .fit_gain import GAIN_TRAINING
-from .fit_gan import fit_gan
+from .fit_gan import build_gan
 from .selection import pair_score
 
-__all__ = ["DEFAULT", "IMPUTER", "MODELS", "Plan", "fit", "generator_of", "plan", "score_of", "training_of"]
+__all__ = ["DEFAULT", "IMPUTER", "MODELS", "Plan", "build", "generator_of", "plan", "score_of", "training_of"]
 
 DEFAULT = "default"
 MODELS = (DEFAULT, *PRESETS)
@@ -128,26 +127,14 @@ def label_of(encoding: Encoding, label: str | None) -> int:
     return may[label] if label is not None else list(may.values())[-1]
 
 
-def fit(
-    planned: Plan,
-    training: TrainConfig,
-    codes: Tensor,
-    positions: Tensor,
-    *,
-    score: Callable[[Any], float],
-    run: RunFolder,
-    on_progress: Callable[[Progress], None] | None = None,
-    began: float | None = None,
-) -> dict[str, Any]:
-    """Train what was planned on encoded rows; see training.train for what comes back and what is raised."""
-    shares = planned.encoding.shares
-    if isinstance(planned.config, ChainConfig):
-        return fit_chain(
-            planned.config, training, codes, shares, score=score, run=run, on_progress=on_progress, began=began
-        )
-    return fit_gan(
-        planned.config, training, codes, positions, shares, score=score, run=run, on_progress=on_progress, began=began
-    )
+def build(
+    planned: Plan, training: TrainConfig, codes: Tensor, positions: Tensor
+) -> Callable[[torch.Generator], Learner]:
+    """What training.loop.fit builds of a plan and its encoded rows, on the device that they are on."""
+    config, shares = planned.config, planned.encoding.shares
+    if isinstance(config, ChainConfig):
+        return lambda rng: build_chain(config, training, codes, shares, rng)
+    return lambda rng: build_gan(config, training, codes, positions, shares, rng)
 
 
 def score_of(planned: Plan, arrays: dict[str, Any], device: torch.device) -> Callable[[Any], float]:

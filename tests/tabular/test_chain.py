@@ -14,7 +14,7 @@ from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
 from ecgsynth.tabular.models.chain import Chain, ChainConfig
 from ecgsynth.tabular.training.fit_chain import fit_chain, likelihood, show
-from ecgsynth.training.loop import Progress
+from ecgsynth.training.job import Progress
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains

@@ -21,7 +21,7 @@ from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer, asked_rows, split_rows
 from ecgsynth.tabular.training.plan import MODELS, training_of
 from ecgsynth.tabular.training.selection import pair_distance
-from ecgsynth.training.loop import Progress
+from ecgsynth.training.job import Progress
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains

@@ -16,7 +16,7 @@ from ecgsynth.models.timegan import TimeGANGenerator
 from ecgsynth.training import fit_timegan as module
 from ecgsynth.training import loop as training
 from ecgsynth.training.fit_timegan import build, fit_timegan
-from ecgsynth.training.loop import Progress
+from ecgsynth.training.job import Progress
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
