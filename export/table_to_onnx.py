@@ -14,6 +14,7 @@ from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError
 
+from .kinds import MISSING_WHOLE, row_kind
 from .manifest import TableManifest
 from .windows_to_onnx import PARITY_BATCHES, TOLERANCE, sealed, trace
 
@@ -40,12 +41,12 @@ def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, for
     """
     check_free(path, force=force)
     sampler = sampler.cpu().eval()
-    outputs = [column.output for column in manifest.columns if column.output]
+    outputs = {column.output: row_kind(column).form == "code" for column in manifest.columns if column.output}
     asked = {column.asked: len(column.categories) for column in manifest.columns if column.asked}
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         nothing = {name: torch.full((2,), -1, dtype=torch.int64) for name in asked}
-        trace(sampler, manifest.noise_dim, nothing, outputs, draft)
+        trace(sampler, manifest.noise_dim, nothing, list(outputs), draft)
         content = sealed(draft, manifest.to_text())
     different = differing_rows(sampler, manifest.noise_dim, asked, outputs, content)
     if different:
@@ -57,7 +58,9 @@ def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, for
         temporary.write_bytes(content)
 
 
-def differing_rows(sampler: Any, noise_dim: int, asked: dict[str, int], outputs: list[str], content: bytes) -> int:
+def differing_rows(
+    sampler: Any, noise_dim: int, asked: dict[str, int], outputs: dict[str, bool], content: bytes
+) -> int:
     """How many rows onnxruntime makes in another way than torch, over several batch sizes, with and without asking.
 
     A few that fall to the other side of a boundary between two codes are not counted.
@@ -69,7 +72,7 @@ def differing_rows(sampler: Any, noise_dim: int, asked: dict[str, int], outputs:
     asked
         How many categories may be asked for, by the graph's input.
     outputs
-        The graph's outputs, in the order of what ``sampler`` gives.
+        The graph's outputs, in the order of what ``sampler`` gives, and whether each is codes.
     content
         The ONNX file.
 
@@ -83,12 +86,12 @@ def differing_rows(sampler: Any, noise_dim: int, asked: dict[str, int], outputs:
         with torch.inference_mode():
             tensors = [torch.from_numpy(uniform), *(torch.from_numpy(codes) for codes in wanted.values())]
             expected = [made.numpy() for made in sampler(*tensors)]
-        got = session.run(outputs, {"uniform": uniform, **wanted})
+        got = session.run(list(outputs), {"uniform": uniform, **wanted})
         other = np.zeros(rows, dtype=bool)
-        for mine, its in zip(got, expected, strict=True):
+        for mine, its, coded in zip(got, expected, outputs.values(), strict=True):
             if mine.shape != its.shape:
                 return rows
-            other |= ~alike(mine, its)
+            other |= ~alike(mine, its, coded=coded)
         if other.sum() > max(FLIPPED_ROWS, FLIPPED_SHARE * rows):
             worst = max(worst, int(other.sum()))
     return worst
@@ -99,9 +102,18 @@ def asked_codes(categories: int, rows: int, rng: np.random.Generator) -> NDArray
     return np.where(rng.random(rows) < ASKED_SHARE, rng.integers(0, categories, rows), -1)
 
 
-def alike(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.bool_]:
-    """(n,) whether each value is the same, numbers to within TOLERANCE of the largest."""
-    if got.dtype.kind != "f":
+def alike(got: NDArray[Any], wanted: NDArray[Any], *, coded: bool) -> NDArray[np.bool_]:
+    """(n,) whether each value is the same.
+
+    Codes are to be equal, numbers within TOLERANCE of the largest; whole ones within TOLERANCE of how far they go, or
+    one: a second of a time that lies years away is more than single precision tells apart.
+    """
+    if coded:
         return np.asarray(got == wanted)
-    scale = max(float(np.nanmax(np.abs(wanted), initial=0.0)), 1e-30)
-    return np.asarray((np.abs(got - wanted) <= TOLERANCE * scale) | (np.isnan(got) & np.isnan(wanted)))
+    if got.dtype.kind == "f":
+        scale = max(float(np.nanmax(np.abs(wanted), initial=0.0)), 1e-30)
+        return np.asarray((np.abs(got - wanted) <= TOLERANCE * scale) | (np.isnan(got) & np.isnan(wanted)))
+    there = (got != MISSING_WHOLE) & (wanted != MISSING_WHOLE)
+    spread = float(np.ptp(wanted[there].astype(np.float64))) if there.any() else 0.0
+    away = np.abs(got - np.where(there, wanted, got))
+    return np.asarray(np.where(there, away <= max(1.0, TOLERANCE * spread), got == wanted))

@@ -225,26 +225,6 @@ def test_a_graph_that_differs_is_not_written(
     assert not (tmp_path / "other.onnx").exists()
 
 
-@pytest.mark.parametrize("categories", [1, 2, 7])
-def test_the_comparison_asks_for_each_category_alike_and_mostly_for_none(
-    categories: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Session:
-        def run(self, outputs: list[str], fed: dict[str, Any]) -> list[Any]:
-            seen.append(fed["asked_0"])
-            return [np.zeros(len(fed["asked_0"]))]
-
-    seen: list[Any] = []
-    monkeypatch.setattr(table_to_onnx, "PARITY_BATCHES", (100_000,))
-    monkeypatch.setattr(table_to_onnx.onnxruntime, "InferenceSession", lambda *args, **kwargs: Session())
-    table_to_onnx.differing_rows(
-        lambda uniform, codes: (torch.zeros(len(codes)),), 1, {"asked_0": categories}, ["column_0"], b""
-    )
-    shares = np.bincount(seen[0] + 1, minlength=categories + 1) / len(seen[0])
-    assert seen[0].dtype == np.int64
-    assert shares == pytest.approx([0.7, *[0.3 / categories] * categories], abs=0.006)
-
-
 def test_rare_categories_are_asked_for_one_by_one(tmp_path: Path) -> None:
     """Those that share a code: the one asked for stands in the row, and the chain is told of the code."""
     counts = {"a": 9000, "b": 8000, "c": 12, "d": 14}
