@@ -21,7 +21,7 @@ __all__ = ["KINDS", "MISSING_WHOLE", "Form", "RowKind", "row_kind"]
 
 MISSING_WHOLE = np.iinfo(np.int64).min  # stands for a missing whole number, as NumPy's NaT does; -1 may be a value
 SINGLE_DIGITS = 7  # that a float32 has
-NAMED = 8  # categories that are said
+MOST_NAMED = 8  # categories that are said
 
 Floats = NDArray[np.float64]
 # Numbers (n,), NaN or MISSING_WHOLE where missing; codes (n,) int64, indices into categories, -1 where missing; or
@@ -151,8 +151,8 @@ def restore_category(column: TableColumn, codes: NDArray[Any]) -> NDArray[Any]:
 
 def said_categories(column: TableColumn) -> str:
     """The categories, as many as are read at a glance."""
-    shown = [str(category) for category in column.categories[:NAMED]]
-    return ", ".join([*shown, *(["..."] if len(column.categories) > NAMED else [])])
+    shown = [str(category) for category in column.categories[:MOST_NAMED]]
+    return ", ".join([*shown, *(["..."] if len(column.categories) > MOST_NAMED else [])])
 
 
 # ---- identifiers

@@ -17,7 +17,7 @@ from .onnx_file import OnnxFile, in_order
 
 __all__ = ["Rows", "TableSampler", "as_frame", "category_index", "check_rows", "restore"]
 
-BLOCK = 1024  # rows that go through the graph at a time, always as many: so each is computed in the same way
+BLOCK_ROWS = 1024  # that go through the graph at a time, always as many: so each is computed in the same way
 
 Rows = dict[str, NDArray[Any]]
 
@@ -26,8 +26,19 @@ class TableSampler:
     """A generator of table rows in one .onnx file.
 
     Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.core.noise).
-    ``threads``: how many blocks are drawn at a time; 0 is one for each core.
-    Raises ArtifactError if the file is missing, damaged, of a newer contract, or makes no rows of a table.
+
+    Parameters
+    ----------
+    file
+        The file, or one that is open.
+    threads
+        How many blocks are drawn at a time; 0 is one for each core.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, damaged, of a newer contract, or makes no rows of a table.
+
     """
 
     def __init__(self, file: Path | str | OnnxFile, *, threads: int = 0) -> None:
@@ -89,8 +100,8 @@ class TableSampler:
         """The same rows, a block at a time, at constant memory."""
         check_rows(self.manifest.columns, n)
         codes = self._codes(where or {})
-        blocks = (range(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
-        return in_order(lambda rows: self._draw(rows, codes, seed), blocks, self._threads if n > BLOCK else 1)
+        blocks = (range(start, min(start + BLOCK_ROWS, n)) for start in range(0, n, BLOCK_ROWS))
+        return in_order(lambda rows: self._draw(rows, codes, seed), blocks, self._threads if n > BLOCK_ROWS else 1)
 
     def _codes(self, where: Mapping[str, Any]) -> dict[str, int]:
         """The index of the category asked for, by the graph's input."""
@@ -107,8 +118,8 @@ class TableSampler:
         return found
 
     def _draw(self, rows: range, codes: dict[str, int], seed: int) -> Rows:
-        noise = row_noise(seed, range(rows.start, rows.start + BLOCK), self.manifest.noise_dim)
-        asked = {name: np.full(BLOCK, code, dtype=np.int64) for name, code in codes.items()}
+        noise = row_noise(seed, range(rows.start, rows.start + BLOCK_ROWS), self.manifest.noise_dim)
+        asked = {name: np.full(BLOCK_ROWS, code, dtype=np.int64) for name, code in codes.items()}
         made = self._session.run(list(self._outputs.values()), {"uniform": noise.uniform, **asked})
         values = {name: row[: len(rows)] for name, row in zip(self._outputs, made, strict=True)}
         return restore(self.manifest.columns, values, rows, seed)

@@ -34,10 +34,24 @@ class Rows(Protocol):
 
 
 def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, force: bool = False) -> None:
-    """Write ``sampler`` (tabular.row_sampler) to ``path`` with its manifest, after comparing onnxruntime with torch.
+    """Write a generator of rows with its manifest, after comparing onnxruntime with torch.
 
-    Raises ArtifactError if the path is taken, or if the two differ at any of several batch sizes; then nothing is
-    written.
+    Parameters
+    ----------
+    sampler
+        A tabular.models.row_sampler.RowSampler.
+    manifest
+        What the file says of itself.
+    path
+        The .onnx file.
+    force
+        Overwrite one that is there.
+
+    Raises
+    ------
+    ArtifactError
+        If the path is taken, or if the two differ at any of several batch sizes; then nothing is written.
+
     """
     check_free(path, force=force)
     sampler = sampler.cpu().eval()

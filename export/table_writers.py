@@ -16,7 +16,7 @@ from ecgsynth.errors import ConfigError, require
 
 from .disk import LARGE, check_room
 from .manifest import TableColumn
-from .table_sampler import BLOCK, Rows, TableSampler, check_rows
+from .table_sampler import BLOCK_ROWS, Rows, TableSampler, check_rows
 
 __all__ = ["rows_to_file"]
 
@@ -36,15 +36,39 @@ def rows_to_file(
     on_progress: Callable[[int], None] | None = None,
     on_size: Callable[[int], None] | None = None,
 ) -> None:
-    """Draw ``n`` rows of ``sampler`` into ``path``, at constant memory but for npz.
+    """Draw rows into a file, at constant memory but for npz.
 
-    The format is what the path ends with (see core.formats), or is told for a name without an ending; the path "-"
-    is standard output. JSON is an array with a record for each row, missing values null. npz has an array for each
-    column, held in memory until all are drawn: texts in Unicode, "" where missing, numbers NaN where missing.
-    ``where`` as for TableSampler.sample; ``columns`` picks some. ``on_progress(k)`` is told of each k rows written,
-    ``on_size(bytes)`` what a large file will take before it is begun.
-    Raises ConfigError for a format, n, condition, column or seed that cannot be, ArtifactError for a path that is
-    taken or a disk without room, MissingExtraError where Parquet needs pyarrow.
+    JSON is an array with a record for each row, missing values null. npz has an array for each column, held in memory
+    until all are drawn: texts in Unicode, "" where missing, numbers NaN where missing.
+
+    Parameters
+    ----------
+    sampler
+        Whose rows.
+    path
+        The format is what it ends with (see core.formats); "-" is standard output.
+    n, where, seed
+        As for TableSampler.sample.
+    columns
+        Those that are written; without it, all.
+    file_format
+        Of a path without an ending.
+    force
+        Overwrite a file that is there.
+    on_progress
+        Called with the number of rows, each time that some are written.
+    on_size
+        Called with the bytes that a large file will take, before it is begun.
+
+    Raises
+    ------
+    ConfigError
+        For a format, n, condition, column or seed that cannot be.
+    ArtifactError
+        For a path that is taken, or a disk without room.
+    MissingExtraError
+        Where Parquet needs pyarrow.
+
     """
     file_format = format_of(path, file_format, TABLE_FORMATS)
     unknown = [name for name in columns or () if name not in sampler.column_names]
@@ -54,8 +78,8 @@ def rows_to_file(
         )
     kept = [column for column in sampler.manifest.columns if columns is None or column.name in columns]
 
-    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
-        blocks = watched(sampler.stream(count, where, seed), told)
+    def write(place: Path | str, count: int, on_rows: Callable[[int], None] | None = None) -> None:
+        blocks = watched(sampler.stream(count, where, seed), on_rows)
         if file_format in TEXT_FORMATS:
             write_text(place, kept, blocks, file_format)
         elif file_format == "parquet":
@@ -68,7 +92,7 @@ def rows_to_file(
         check_free(path, force=force)
         if n * len(kept) >= LARGE:
             check_rows(sampler.manifest.columns, n)
-            check_room(write, path, n, BLOCK, "rows", on_size)
+            check_room(write, path, n, BLOCK_ROWS, "rows", on_size)
     write(path, n, on_progress)
 
 

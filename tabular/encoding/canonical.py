@@ -22,8 +22,8 @@ from ..schema.schema import Schema
 
 __all__ = ["canonical", "codes", "fingerprint", "points", "subsample", "top_categories", "value_text"]
 
-MOST_CODES = 250  # categories that gradient boosting is told apart; scikit-learn's takes at most 255
-MOST_COLUMNS = 100  # categories of one column that are columns of their own among points
+MOST_CODES = 250  # of the categories of a column, for gradient boosting; scikit-learn's takes at most 255
+MOST_ONE_HOT = 100  # categories of one column that are columns of their own among points
 
 Floats = NDArray[np.float64]
 
@@ -107,9 +107,21 @@ def top_categories(frames: Sequence[pd.DataFrame], name: str, most: int) -> list
 
 
 def codes(frames: Sequence[pd.DataFrame], numbers: Sequence[str]) -> tuple[list[Floats], NDArray[np.bool_]]:
-    """Canonical tables as matrices for trees, (n, columns) each, and which of the columns are codes of categories.
+    """Canonical tables as matrices for trees.
 
-    Missing is NaN. A column of more than MOST_CODES categories keeps the commonest; the others have one code.
+    Parameters
+    ----------
+    frames
+        Canonical tables of the same columns.
+    numbers
+        The names of those that are numbers; the others are categories.
+
+    Returns
+    -------
+    tuple
+        (n, columns) each, NaN where missing; and (columns,) whether a column is codes of categories. A column of more
+        than MOST_CODES categories keeps the commonest, the others have one code.
+
     """
     found: list[list[Floats]] = [[] for _ in frames]
     names = list(frames[0].columns)
@@ -130,11 +142,24 @@ def codes(frames: Sequence[pd.DataFrame], numbers: Sequence[str]) -> tuple[list[
 
 
 def points(frames: Sequence[pd.DataFrame], numbers: Sequence[str], scale: str) -> list[NDArray[np.float32]]:
-    """Canonical tables as points, (n, d) each, in which distances are taken.
+    """Canonical tables as points between which distances are taken.
 
-    Numbers are their ranks among the rows of the first table, 0 to 1 (``scale`` "ranks"), or in its standard
-    deviations from its mean ("deviations"). Categories are one-hot over the square root of 2, so that two different
-    ones are 1 apart. A missing number lies in the middle, and 1 from all that are not missing.
+    Parameters
+    ----------
+    frames
+        Canonical tables of the same columns.
+    numbers
+        The names of those that are numbers; the others are categories.
+    scale
+        "ranks": numbers are their ranks among the rows of the first table, 0 to 1; "deviations": in its standard
+        deviations from its mean.
+
+    Returns
+    -------
+    list
+        (n, d) each. Categories are one-hot over the square root of 2, so that two different ones are 1 apart. A missing
+        number lies in the middle, and 1 from all that are not missing.
+
     """
     found: list[list[NDArray[np.float32]]] = [[] for _ in frames]
     for name in frames[0].columns:
@@ -173,8 +198,8 @@ def deviations(values: list[Floats]) -> list[Floats]:
 
 
 def one_hot(frames: Sequence[pd.DataFrame], name: str) -> list[Floats]:
-    """(n, categories) each; missing is a category, and so are all beyond the MOST_COLUMNS commonest together."""
-    texts = top_categories(frames, name, MOST_COLUMNS)
+    """(n, categories) each; missing is a category, and so are all beyond the MOST_ONE_HOT commonest together."""
+    texts = top_categories(frames, name, MOST_ONE_HOT)
     place = {text: at for at, text in enumerate(texts)}
     rows = np.eye(len(texts) + 2) / np.sqrt(2)
     found = []

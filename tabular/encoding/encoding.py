@@ -36,7 +36,7 @@ Codes = NDArray[np.int64]
 
 Finder = Callable[[Floats, Column, np.random.Generator, Codes | None], tuple[Floats, Floats]]
 STYLES: dict[str, Finder] = {
-    "modes": find_mixture_intervals,
+    "mixture": find_mixture_intervals,
     "cells": find_cells,
 }  # how the intervals of a number are found
 RARE_SHARE = 0.001  # of the rows: categories that fewer have are one code together
@@ -268,7 +268,10 @@ class Encoding:
         return np.stack([codes for codes, _ in pairs], axis=1), np.stack([places for _, places in pairs], axis=1)
 
     def decode(self, codes: Codes, positions: Floats) -> dict[str, Any]:
-        """Codes and positions (n, columns) -> numbers, NaN where missing, and indices of published categories, or -1."""
+        """Codes and positions (n, columns) -> numbers, NaN where missing; indices of published categories, or -1.
+
+        By the column's name, (n,) each.
+        """
         return {
             column.name: column.decode(codes[:, place], positions[:, place])
             for place, column in enumerate(self.columns)

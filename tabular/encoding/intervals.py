@@ -36,9 +36,24 @@ MIXTURE_ROWS = 10_000  # that the mixture is found in
 def find_cells(
     values: Floats, column: Column, rng: np.random.Generator, owners: Codes | None = None
 ) -> tuple[Floats, Floats]:
-    """Centres and half widths (codes,) of spikes and of cells of equal mass between the smallest and the largest.
+    """Spikes, and cells of equal mass between the smallest value and the largest.
 
-    owners: (n,) the person of each value, or None where every row is one (see core.disclosure)
+    Parameters
+    ----------
+    values
+        (n,) numbers, none missing.
+    column
+        Theirs.
+    rng
+        Not used: cells are found without chance.
+    owners
+        (n,) the person of each value, or None where every row is one (see core.disclosure).
+
+    Returns
+    -------
+    tuple
+        Centres and half widths, (codes,) each.
+
     """
     spikes = spikes_in(values, owners, SPIKE_SHARE * len(values))
     inside = ~np.isin(values, spikes)
@@ -104,11 +119,12 @@ def spikes_in(values: Floats, owners: Codes | None, least: float) -> Floats:
 def find_mixture_intervals(
     values: Floats, column: Column, rng: np.random.Generator, owners: Codes | None = None
 ) -> tuple[Floats, Floats]:
-    """Centres and half widths (codes,) of the schema's spikes and of a variational Gaussian mixture of what is left.
+    """The schema's spikes, and the components of a variational Gaussian mixture of what is left.
 
     Spikes are those of the schema, or all there is where there are no more values than components. An interval has
     PERSONS persons or more. Where values lie beyond every one, the nearest is widened to them, as far as may be
-    published.
+    published. Parameters and what is returned are as for ``find_cells``; ``rng`` draws the rows that the mixture is
+    fitted to.
     """
     numbers, common = np.unique(values), common_values(values, owners)
     few = len(numbers) <= MOST_COMPONENTS and len(common) == len(numbers)

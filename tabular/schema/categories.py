@@ -18,9 +18,10 @@ from .reading import ColumnValues
 
 __all__ = ["Boolean", "Categorical", "with_zeros"]
 
-CODES = 20  # whole numbers with so many different values or fewer may be codes of categories
-TWO_VALUES = 2  # whole numbers with no more different values are always codes
-SHARED = (100, 3, 10)  # a code is shared by a row in so many, and by so many at least and at most
+MOST_CODE_VALUES = 20  # whole numbers with so many different values or fewer may be codes of categories
+SURE_CODE_VALUES = 2  # whole numbers with no more different values are always codes
+CODE_SHARE = 0.01  # of the rows, that have each code: a number that fewer have is a count, and no code
+CODE_ROWS = (3, 10)  # but so many at least, and no more need be
 SHOWN_CHARACTERS = 60  # of the categories, in a schema's text
 DIGITS = re.compile(r"[0-9]+")
 
@@ -133,9 +134,8 @@ def few_codes(values: NDArray[np.float64]) -> bool:
     if not is_whole(values):
         return False
     distinct, counts = np.unique(values, return_counts=True)
-    rows, least, most = SHARED
-    many = np.clip(len(values) / rows, least, most)
-    return len(distinct) <= TWO_VALUES or (len(distinct) <= CODES and bool(counts.min() >= many))
+    many = np.clip(CODE_SHARE * len(values), *CODE_ROWS)
+    return len(distinct) <= SURE_CODE_VALUES or (len(distinct) <= MOST_CODE_VALUES and bool(counts.min() >= many))
 
 
 def categories_in(values: ColumnValues, dtype: str) -> tuple[Category, ...]:

@@ -23,7 +23,7 @@ def kind_of(column: Column) -> Kind:
 
 
 def check_column(column: Column) -> None:
-    """Raise ConfigError for a kind that there is not, and for what a column of its kind cannot be."""
+    """Raise ConfigError for an unknown kind, and for what a column of its kind cannot be."""
     where = f"column {column.name!r} of the schema"
     if column.kind not in KINDS:
         raise ConfigError(f"{where} has the kind {column.kind!r}; the kinds are {', '.join(KINDS)}")

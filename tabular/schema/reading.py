@@ -14,7 +14,7 @@ __all__ = ["ColumnValues", "read_column"]
 
 Floats = NDArray[np.float64]
 
-EXACT = 1 << 53  # beyond it, float64 does not hold every whole number
+EXACT_TO = 1 << 53  # beyond it, float64 does not hold every whole number
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def read_numbers(series: Any, missing: NDArray[np.bool_], name: str) -> ColumnVa
             f"column {name!r} has {int(wild.sum())} infinite values, the first in row {wild.argmax() + 1}; "
             "correct them or leave their cells empty"
         )
-    if whole and (np.abs(values[~missing]) > EXACT).any():
+    if whole and (np.abs(values[~missing]) > EXACT_TO).any():
         texts = np.asarray(series.astype("string").to_numpy(dtype=object, na_value=None))
         return ColumnValues("string", texts, missing)
     return ColumnValues("int64" if whole else "float64", values, missing)

@@ -133,10 +133,26 @@ class Schema:
     def arrays(self, frame: Any, *, strict: bool = True) -> dict[str, NDArray[Any]]:
         """Canonical columns, identifiers left out, after the check.
 
-        Of numbers and times (rows,) float64, NaN where missing; of categorical and boolean columns (rows,) int64, the
-        place among the categories, -1 where missing. Parts of a second are dropped. Not ``strict``, for data that the
-        schema was not made from: values may be missing or lie beyond the bounds anywhere, and what is no category
-        counts as missing; identifiers need not be there.
+        Parameters
+        ----------
+        frame
+            A pandas data frame with the schema's columns.
+        strict
+            Refuse what contradicts the schema. If not, for data that the schema was not made from: values may be
+            missing or lie beyond the bounds anywhere, what is no category counts as missing, and identifiers need not
+            be there.
+
+        Returns
+        -------
+        dict
+            Of numbers and times (rows,) float64, NaN where missing, parts of a second dropped; of categories (rows,)
+            int64, the place among the column's categories, -1 where missing.
+
+        Raises
+        ------
+        DataError
+            Naming column, row and remedy, where the data contradict the schema.
+
         """
         check_unique(frame)
         complete = all(kind_of(column).is_complete(column) for column in self.columns)

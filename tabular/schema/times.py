@@ -61,14 +61,14 @@ class Datetime(Number):
     # ---- schemas
 
     def check(self, column: Column, where: str) -> None:
-        """Refuse a format that tells no date, and a century where the format needs none."""
+        """Refuse a format without a whole date, and a century where the format needs none."""
         if column.format is not None:
             check_format(column.format)
         if column.first_year is not None and column.format is not None and not two_digits(column.format):
             raise ConfigError(f"{where} has first_year, which is for times whose format has %y; leave it out")
 
     def format_fits(self, form: str) -> bool:
-        """Whether it tells a date."""
+        """Whether it has a whole date."""
         try:
             check_format(form)
         except ConfigError:

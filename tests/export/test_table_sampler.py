@@ -15,9 +15,9 @@ import pytest
 import ecgsynth
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import table_sampler
-from ecgsynth.export.manifest import TableColumn, TableManifest, read_manifest
+from ecgsynth.export.manifest import TableColumn, TableManifest
 from ecgsynth.export.onnx_file import OnnxFile, in_order
-from ecgsynth.export.table_sampler import BLOCK, Rows, TableSampler, category_index, check_rows
+from ecgsynth.export.table_sampler import BLOCK_ROWS, Rows, TableSampler, category_index, check_rows
 from ecgsynth.export.table_writers import rows_to_file
 
 pytestmark = pytest.mark.trains
@@ -55,7 +55,7 @@ def test_golden_rows(tiny: TableSampler) -> None:
                 assert got == (pytest.approx(value, rel=1e-6) if name == "dose" else value)
 
 
-@pytest.mark.parametrize("n", [1, 2, 700, BLOCK, BLOCK + 1])
+@pytest.mark.parametrize("n", [1, 2, 700, BLOCK_ROWS, BLOCK_ROWS + 1])
 def test_a_row_is_the_same_however_many_are_drawn(tiny: TableSampler, n: int) -> None:
     assert same(tiny.rows(n, seed=3), tiny.rows(3000, seed=3), slice(n))
 
@@ -64,7 +64,7 @@ def test_a_row_is_the_same_with_any_number_of_threads_and_any_block(monkeypatch:
     wanted = TableSampler(TINY, threads=1).rows(3000, seed=3)
     for threads in (0, 2, 5):
         assert same(TableSampler(TINY, threads=threads).rows(3000, seed=3), wanted)
-    monkeypatch.setattr(table_sampler, "BLOCK", 250)
+    monkeypatch.setattr(table_sampler, "BLOCK_ROWS", 250)
     assert same(TableSampler(TINY).rows(1001, seed=3), wanted, slice(1001))
 
 
@@ -90,8 +90,8 @@ def test_a_stream_yields_blocks_and_holds_a_few(tiny: TableSampler) -> None:
     first.close()  # type: ignore[attr-defined]
     assert list(in_order(work, range(50), threads=4)) == list(range(50))
     blocks = TableSampler(TINY, threads=1).stream(9_000)
-    assert [len(next(blocks)["age"]) for _ in range(3)] == [BLOCK] * 3
-    assert [len(block["age"]) for block in tiny.stream(BLOCK + 7)] == [BLOCK, 7]
+    assert [len(next(blocks)["age"]) for _ in range(3)] == [BLOCK_ROWS] * 3
+    assert [len(block["age"]) for block in tiny.stream(BLOCK_ROWS + 7)] == [BLOCK_ROWS, 7]
 
 
 # ---- types of the user's table
@@ -211,20 +211,6 @@ def test_load_tells_rows_from_windows() -> None:
         TableSampler(TINY, threads=-1)
     with pytest.raises(ArtifactError, match="there is none"):
         TableSampler(GOLDEN / "none.onnx")
-
-
-def test_a_manifest_comes_back(tiny: TableSampler) -> None:
-    text = tiny.manifest.to_text()
-    assert read_manifest(text, "x") == tiny.manifest
-    content = json.loads(text)
-    assert (content["kind"], content["synthetic"], content["contract"]) == ("table", True, 1)
-    with pytest.raises(ArtifactError, match="contract 2 .* upgrade"):
-        read_manifest(json.dumps(content | {"contract": 2}), "x")
-    for gone in ("columns", "noise_dim", "data"):
-        with pytest.raises(ArtifactError, match="incomplete manifest"):
-            read_manifest(json.dumps({key: value for key, value in content.items() if key != gone}), "x")
-    with pytest.raises(ArtifactError, match="incomplete manifest"):
-        read_manifest(json.dumps(content | {"columns": [{"kind": "integer"}]}), "x")
 
 
 def test_it_runs_without_torch_and_pandas(tiny: TableSampler, tmp_path: Path) -> None:

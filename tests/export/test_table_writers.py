@@ -11,7 +11,7 @@ import pytest
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import table_writers
 from ecgsynth.export.manifest import TableColumn
-from ecgsynth.export.table_sampler import BLOCK, TableSampler
+from ecgsynth.export.table_sampler import BLOCK_ROWS, TableSampler
 from ecgsynth.export.table_writers import rows_to_file
 
 pytestmark = pytest.mark.trains
@@ -72,7 +72,7 @@ def test_parquet_is_what_sample_gives(tiny: TableSampler, tmp_path: Path) -> Non
 def test_a_small_row_group_is_bounded(tiny: TableSampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     monkeypatch.setattr(table_writers, "GROUP_BLOCKS", 2)
-    rows_to_file(tiny, tmp_path / "a.parquet", 5 * BLOCK)
+    rows_to_file(tiny, tmp_path / "a.parquet", 5 * BLOCK_ROWS)
     assert parquet.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
 
 
