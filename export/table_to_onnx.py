@@ -14,14 +14,15 @@ from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError
 
+from .kinds import MISSING_WHOLE, row_kind
 from .manifest import TableManifest
 from .windows_to_onnx import PARITY_BATCHES, TOLERANCE, sealed, trace
 
 __all__ = ["differing_rows", "export_table"]
 
-FEW = 0.01  # share of rows that may differ: where a uniform number falls between two codes to the last bit
-ASKED = 0.3  # share of the rows that ask for a category, of each column
-FLIPS = 2  # and so many, whatever their share
+FLIPPED_SHARE = 0.01  # of the rows, that may differ: where a uniform number falls between two codes to the last bit
+FLIPPED_ROWS = 2  # and so many, whatever their share
+ASKED_SHARE = 0.3  # of the rows, that ask for a category, of each column
 
 
 class Rows(Protocol):
@@ -33,19 +34,33 @@ class Rows(Protocol):
 
 
 def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, force: bool = False) -> None:
-    """Write ``sampler`` (tabular.row_sampler) to ``path`` with its manifest, after comparing onnxruntime with torch.
+    """Write a generator of rows with its manifest, after comparing onnxruntime with torch.
 
-    Raises ArtifactError if the path is taken, or if the two differ at any of several batch sizes; then nothing is
-    written.
+    Parameters
+    ----------
+    sampler
+        A tabular.models.row_sampler.RowSampler.
+    manifest
+        What the file says of itself.
+    path
+        The .onnx file.
+    force
+        Overwrite one that is there.
+
+    Raises
+    ------
+    ArtifactError
+        If the path is taken, or if the two differ at any of several batch sizes; then nothing is written.
+
     """
     check_free(path, force=force)
     sampler = sampler.cpu().eval()
-    outputs = [column["output"] for column in manifest.columns if column.get("output")]
-    asked = [column for column in manifest.columns if column.get("asked")]
+    outputs = {column.output: row_kind(column).form == "code" for column in manifest.columns if column.output}
+    asked = {column.asked: len(column.categories) for column in manifest.columns if column.asked}
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
-        nothing = {column["asked"]: torch.full((2,), -1, dtype=torch.int64) for column in asked}
-        trace(sampler, manifest.noise_dim, nothing, outputs, draft)
+        nothing = {name: torch.full((2,), -1, dtype=torch.int64) for name in asked}
+        trace(sampler, manifest.noise_dim, nothing, list(outputs), draft)
         content = sealed(draft, manifest.to_text())
     different = differing_rows(sampler, manifest.noise_dim, asked, outputs, content)
     if different:
@@ -58,40 +73,61 @@ def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, for
 
 
 def differing_rows(
-    sampler: Any, noise_dim: int, asked: list[dict[str, Any]], outputs: list[str], content: bytes
+    sampler: Any, noise_dim: int, asked: dict[str, int], outputs: dict[str, bool], content: bytes
 ) -> int:
     """How many rows onnxruntime makes in another way than torch, over several batch sizes, with and without asking.
 
     A few that fall to the other side of a boundary between two codes are not counted.
+
+    Parameters
+    ----------
+    sampler, noise_dim
+        The module, and how many uniform numbers it takes a row.
+    asked
+        How many categories may be asked for, by the graph's input.
+    outputs
+        The graph's outputs, in the order of what ``sampler`` gives, and whether each is codes.
+    content
+        The ONNX file.
+
     """
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0
     for rows in PARITY_BATCHES:
         uniform = row_noise(rows, range(rows), noise_dim).uniform
         rng = np.random.default_rng(rows)
-        wanted = {column["asked"]: asked_codes(len(column["categories"]), rows, rng) for column in asked}
+        wanted = {name: asked_codes(categories, rows, rng) for name, categories in asked.items()}
         with torch.inference_mode():
             tensors = [torch.from_numpy(uniform), *(torch.from_numpy(codes) for codes in wanted.values())]
             expected = [made.numpy() for made in sampler(*tensors)]
-        got = session.run(outputs, {"uniform": uniform, **wanted})
+        got = session.run(list(outputs), {"uniform": uniform, **wanted})
         other = np.zeros(rows, dtype=bool)
-        for mine, its in zip(got, expected, strict=True):
+        for mine, its, coded in zip(got, expected, outputs.values(), strict=True):
             if mine.shape != its.shape:
                 return rows
-            other |= ~alike(mine, its)
-        if other.sum() > max(FLIPS, FEW * rows):
+            other |= ~alike(mine, its, coded=coded)
+        if other.sum() > max(FLIPPED_ROWS, FLIPPED_SHARE * rows):
             worst = max(worst, int(other.sum()))
     return worst
 
 
 def asked_codes(categories: int, rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(rows,) in about ASKED of the rows a category, each as likely as another, and elsewhere -1: nothing."""
-    return np.where(rng.random(rows) < ASKED, rng.integers(0, categories, rows), -1)
+    """(rows,) in about ASKED_SHARE of the rows a category, each as likely as another, and elsewhere -1: nothing."""
+    return np.where(rng.random(rows) < ASKED_SHARE, rng.integers(0, categories, rows), -1)
 
 
-def alike(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.bool_]:
-    """(n,) whether each value is the same, numbers to within TOLERANCE of the largest."""
-    if got.dtype.kind != "f":
+def alike(got: NDArray[Any], wanted: NDArray[Any], *, coded: bool) -> NDArray[np.bool_]:
+    """(n,) whether each value is the same.
+
+    Codes are to be equal, numbers within TOLERANCE of the largest; whole ones within TOLERANCE of how far they go, or
+    one: a second of a time that lies years away is more than single precision tells apart.
+    """
+    if coded:
         return np.asarray(got == wanted)
-    scale = max(float(np.nanmax(np.abs(wanted), initial=0.0)), 1e-30)
-    return np.asarray((np.abs(got - wanted) <= TOLERANCE * scale) | (np.isnan(got) & np.isnan(wanted)))
+    if got.dtype.kind == "f":
+        scale = max(float(np.nanmax(np.abs(wanted), initial=0.0)), 1e-30)
+        return np.asarray((np.abs(got - wanted) <= TOLERANCE * scale) | (np.isnan(got) & np.isnan(wanted)))
+    there = (got != MISSING_WHOLE) & (wanted != MISSING_WHOLE)
+    spread = float(np.ptp(wanted[there].astype(np.float64))) if there.any() else 0.0
+    away = np.abs(got - np.where(there, wanted, got))
+    return np.asarray(np.where(there, away <= max(1.0, TOLERANCE * spread), got == wanted))

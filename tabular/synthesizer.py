@@ -24,7 +24,8 @@ from ecgsynth.training.run_folder import RunFolder
 
 from .encoding.canonical import fingerprint
 from .encoding.encoding import CategoryCodes, Encoding
-from .models.row_sampler import RowSampler
+from .models.row_sampler import RowSampler, table_columns
+from .schema.kinds import kind_of
 from .schema.schema import Schema
 from .training.plan import DEFAULT, IMPUTER, build, generator_of, plan, score_of, training_of
 
@@ -159,7 +160,7 @@ class TableSynthesizer:
                 uniform = torch.from_numpy(row_noise(seed, rows, self.sampler.noise_dim).uniform)
                 nothing = torch.full((len(rows),), -1, dtype=torch.int64)
                 made = self.sampler(uniform, *(nothing for _ in self.sampler.answers))
-                names = [column["name"] for column in columns if column.get("output")]
+                names = [column.name for column in columns if column.output]
                 values = {name: column.numpy() for name, column in zip(names, made, strict=True)}
                 pieces.append(restore(columns, values, rows, seed))
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -168,7 +169,7 @@ class TableSynthesizer:
         """What an exported file says of itself: no identifier, no category and no bound that is one person's own."""
         return TableManifest(
             noise_dim=self.sampler.noise_dim,
-            columns=tuple(described(self.schema, self.sampler)),
+            columns=table_columns(self.schema, self.sampler),
             data=published_data(self.about["data"]),
             training={**published_training(self.about["training"]), "sizes": self.sampler.generator.config.to_json()},  # type: ignore[union-attr,operator]
             metrics=published_metrics(self.about["metrics"]),
@@ -198,7 +199,7 @@ class TableSynthesizer:
 
     def tells(self, name: str, category: Any) -> bool:
         """Whether a category stands in the manifest: one that too few rows have does not."""
-        told = [column.get("categories", ()) for column in self.manifest().columns if column["name"] == name]
+        told = [column.categories for column in self.manifest().columns if column.name == name]
         return any(category in {str(value) for value in categories} for categories in told)
 
 
@@ -214,7 +215,7 @@ def prepared(
         raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
     owners = None if person is None else owners_in(frame, person)
     schema = Schema.infer(frame, person=person) if schema is None else schema.completed(frame)
-    if person is not None and person in schema.names and schema[person].kind != "identifier":
+    if person is not None and person in schema.names and kind_of(schema[person]).form is not None:
         raise ConfigError(
             f"the schema says that column {person!r} is {schema[person].kind}, but it says whose a row is; make it an "
             "identifier, or take it out of the schema"
@@ -288,28 +289,3 @@ def untold(schema: Schema, encoding: Encoding) -> dict[str, int]:
         for column in encoding.columns
         if isinstance(column, CategoryCodes) and sizes[column.name] > len(column.categories)
     }
-
-
-def described(schema: Schema, sampler: RowSampler) -> list[dict[str, Any]]:
-    """The columns as a manifest has them."""
-    places = {column.name: place for place, column in enumerate(sampler.encoding.columns)}
-    entries = []
-    for column in schema.columns:
-        entry: dict[str, Any] = {"name": column.name, "kind": column.kind, "dtype": column.dtype}
-        if column.kind in ("identifier", "datetime"):
-            entry["format"] = column.format
-        if column.kind == "datetime":
-            entry["unit"] = column.unit
-            if column.first_year is not None:
-                entry["first_year"] = column.first_year
-        if column.name in places:
-            place = places[column.name]
-            known = sampler.encoding.columns[place]
-            entry |= {"output": f"column_{place}", "missing": known.gaps}
-            if isinstance(known, CategoryCodes):
-                entry["categories"] = list(known.categories)
-                entry["asked"] = f"asked_{place}" if place in sampler.answers else None
-            else:
-                entry |= {"minimum": known.low, "maximum": known.high, "decimals": known.decimals}
-        entries.append(entry)
-    return entries

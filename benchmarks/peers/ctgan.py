@@ -103,7 +103,7 @@ def ours(table: Path, epochs: int) -> list[float]:
     schema = Schema.infer(frame)
     arrays = schema.arrays(frame)
     rng = np.random.default_rng(0)
-    encoding = Encoding.fit(schema, arrays, "modes", rng)
+    encoding = Encoding.fit(schema, arrays, "mixture", rng)
     codes, positions = encoding.encode(arrays, rng)
     config = TableConfig(
         sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **PRESETS["ctgan"].networks

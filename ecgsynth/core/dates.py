@@ -1,7 +1,7 @@
 """Dates and times as text, there and back, by the standard library and numpy: formats as of strftime, in English.
 
 A format may hold %Y %y %m %d %b %B for the date and %H %I %M %S %f %p for the time; %-m %-d %-H %-I are without
-leading zeros. Times are told in days or seconds since 1970-01-01; parts of a second are dropped.
+leading zeros. Times are in days or seconds since 1970-01-01; parts of a second are dropped.
 """
 
 import re
@@ -48,7 +48,7 @@ DIRECTIVES: dict[str, tuple[str, Callable[[datetime], str]]] = {
 
 
 def check_format(form: str) -> None:
-    """Raise ConfigError unless the format tells a whole date, each part once, in directives that are known."""
+    """Raise ConfigError unless the format has a whole date, each part once, in directives that are known."""
     parts = split(form)
     unknown = [part for part in parts if part.startswith("%") and part not in DIRECTIVES]
     if unknown:
@@ -63,14 +63,27 @@ def check_format(form: str) -> None:
 
 
 def unit_of(form: str) -> str:
-    """The unit that a format's times are told in: "s" where it has a time of day, else "D"."""
+    """The unit of a format's times: "s" where it has a time of day, else "D"."""
     return "s" if any(part in DIRECTIVES and part[-1] in "HIMSfp" for part in split(form)) else "D"
 
 
 def parse_times(texts: Sequence[str], form: str, first_year: int | None = None) -> Floats:
-    """(n,) days or seconds (see ``unit_of``) since 1970-01-01; NaN for a text that is not of the format.
+    """Read times.
 
-    ``first_year``: the first of the hundred years that a year of two digits may be; 1969 as POSIX has it.
+    Parameters
+    ----------
+    texts
+        (n,) texts.
+    form
+        Their format.
+    first_year
+        The first of the hundred years that a year of two digits may be; without it 1969, as POSIX has it.
+
+    Returns
+    -------
+    Floats
+        (n,) days or seconds (see ``unit_of``) since 1970-01-01; NaN for a text that is not of the format.
+
     """
     first = FIRST_YEAR if first_year is None else first_year
     pattern, unit = reader(form), unit_of(form)
@@ -85,7 +98,23 @@ def parse_times(texts: Sequence[str], form: str, first_year: int | None = None) 
 
 
 def format_times(values: Floats, unit: str, form: str) -> NDArray[np.str_]:
-    """(n,) times in units ("D" or "s") since 1970-01-01 as text; none may be missing, all from year 1 to 9999."""
+    """Write times.
+
+    Parameters
+    ----------
+    values
+        (n,) times since 1970-01-01, none missing, all from year 1 to 9999.
+    unit
+        "D" or "s".
+    form
+        The format of the texts.
+
+    Returns
+    -------
+    NDArray
+        (n,) texts.
+
+    """
     parts = split(form)
     distinct, places = np.unique(np.asarray(values, dtype=np.float64), return_inverse=True)
     write = [DIRECTIVES[part][1] if part in DIRECTIVES else literal(part) for part in parts]
@@ -113,7 +142,7 @@ def reader(form: str) -> re.Pattern[str]:
 
 
 def moment(found: dict[str, str], first_year: int) -> datetime | None:
-    """The time that the parts of a match tell, or None where there is no such day or hour."""
+    """The time of a match's parts, or None where there is no such day or hour."""
     if "Y" in found:
         year = int(found["Y"])
     else:

@@ -23,9 +23,9 @@ from ecgsynth.errors import ConfigError
 __all__ = ["Format", "capacity", "escape", "make", "parse"]
 
 COUNTER = re.compile(r"(\d{1,15})\.\.")
-COUNTED = 1 << 53  # the largest number that every language holds exactly
-LIMB = 1 << 62  # what one part may hold, so that sums of two stay in 64 bits
-NARROW = 1 << 31  # below it, products stay in 64 bits too
+MOST_COUNTED = 1 << 53  # the largest number that every language holds exactly
+MOST_OF_A_LIMB = 1 << 62  # what one part may hold, so that sums of two stay in 64 bits
+MOST_NARROW = 1 << 31  # below it, products stay in 64 bits too
 ROUNDS = 4
 SPECIAL = "[]{}\\"
 ITEM = re.compile(
@@ -96,7 +96,7 @@ def parts_of(item: re.Match[str], form: str) -> list[Part]:
     if least == most:
         return [Part(characters, 1, 1)] * least
     part = Part(characters, least, most)
-    if part.size >= LIMB:
+    if part.size >= MOST_OF_A_LIMB:
         raise ConfigError(f"in the identifier format {form!r}, {item[0]} stands for too many texts; narrow it")
     return [part]
 
@@ -123,14 +123,34 @@ def members(inside: str, form: str) -> str:
 def capacity(form: str) -> int:
     """How many different identifiers a format holds."""
     found = parse(form)
-    return COUNTED - found.start if found.start is not None else math.prod(part.size for part in found.parts)
+    return MOST_COUNTED - found.start if found.start is not None else math.prod(part.size for part in found.parts)
 
 
 def make(form: str, rows: range, seed: int) -> NDArray[np.str_]:
-    """The identifiers of some rows (0, 1, ...), all different: (len(rows),) text.
+    """The identifiers of some rows, all different.
 
     Row i's is the i-th number of a permutation of all that the format holds, keyed by the seed; a format that counts
-    up gives its start + i. Raises ConfigError where a row is beyond what the format holds.
+    up gives its start + i.
+
+    Parameters
+    ----------
+    form
+        The format.
+    rows
+        From 0 on.
+    seed
+        Any whole number.
+
+    Returns
+    -------
+    NDArray
+        (len(rows),) texts.
+
+    Raises
+    ------
+    ConfigError
+        Where a row is beyond what the format holds.
+
     """
     found, holds = parse(form), capacity(form)
     if len(rows) and max(rows[0], rows[-1]) >= holds:
@@ -151,13 +171,13 @@ def make(form: str, rows: range, seed: int) -> NDArray[np.str_]:
 
 
 def limbs_of(parts: tuple[Part, ...]) -> list[list[Part]]:
-    """The parts in groups that hold less than LIMB each, about alike: two or more where there are two to vary."""
+    """The parts in groups that hold less than MOST_OF_A_LIMB each, about alike: two or more where two can vary."""
     total = math.log2(max(2, math.prod(part.size for part in parts)))
     aim = total / max(2, math.ceil(total / 60))
     groups: list[list[Part]] = [[]]
     for part in parts:
         held = math.prod(other.size for other in groups[-1])
-        if held > 1 and part.size > 1 and (held * part.size >= LIMB or math.log2(held) >= aim - 0.5):
+        if held > 1 and part.size > 1 and (held * part.size >= MOST_OF_A_LIMB or math.log2(held) >= aim - 0.5):
             groups.append([])
         groups[-1].append(part)
     return groups
@@ -176,7 +196,13 @@ def permute(limbs: list[NDArray[np.uint64]], sizes: list[int], seed: int) -> lis
     """A bijection of numbers in mixed radix.
 
     In each round a limb is multiplied by what its size shares no factor with, and then moved by a hash of the other
-    limbs (a Feistel network; Luby and Rackoff, SIAM J. Comput. 17, 1988). Either step can be undone.
+    limbs, as in a Feistel network. Either step can be undone.
+
+    References
+    ----------
+    Luby and Rackoff, "How to construct pseudorandom permutations from pseudorandom functions", SIAM Journal on
+    Computing 17, 1988.
+
     """
     limbs = list(limbs)
     for turn in range(ROUNDS):
@@ -195,7 +221,7 @@ def permute(limbs: list[NDArray[np.uint64]], sizes: list[int], seed: int) -> lis
 
 def multiplier(seed: int, turn: int, place: int, size: int) -> int:
     """A number near the golden share of the size, or more, that has no factor in common with it; 1 for a wide limb."""
-    if size >= NARROW:
+    if size >= MOST_NARROW:
         return 1
     found = (int(size * 0.618) + key_of(seed, turn, place + 1000) % max(1, size // 4)) % size
     while math.gcd(found, size) != 1:

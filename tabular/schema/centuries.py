@@ -10,7 +10,7 @@ from ecgsynth.core.dates import parse_times, unit_of
 
 __all__ = ["first_year_of", "two_digits", "years_of"]
 
-GAP = 10  # years without a date: where so many follow each other, a century is cut
+GAP_YEARS = 10  # years without a date: where so many follow each other, a century is cut
 BIRTH = re.compile(r"birth|born|(^|[^a-z])dob([^a-z]|$)", re.IGNORECASE)
 
 
@@ -37,7 +37,7 @@ def first_year_of(texts: list[str], form: str, name: str, today: date) -> int | 
     seen = np.unique(years_of(parse_times(texts, form), form) % 100)
     gaps = np.diff(np.append(seen, seen[0] + 100))
     longest, open_end = int(gaps.argmax()), not BIRTH.search(name)
-    if gaps[longest] < GAP:
+    if gaps[longest] < GAP_YEARS:
         starts, open_end = [today.year - 99, today.year - 100], False
     else:
         last = int(seen[longest])

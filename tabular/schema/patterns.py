@@ -1,4 +1,4 @@
-"""The format that identifiers share (see export.identifiers for its grammar), found from examples."""
+"""The format that identifiers share (see core.identifiers for its grammar), found from examples."""
 
 import re
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from ecgsynth.errors import ConfigError
 
 __all__ = ["number_pattern", "pattern_of"]
 
-SURE = 20  # texts: what is the same in so many is taken as literal
-FULL = 50  # texts for each character of a class, so that none is missing by chance
-ROOM = 100  # times as many numbers as were seen: what a format holds where numbers may be longer than any was
-TIGHT = 10  # times as many: whole numbers of one length that hold fewer were not meant to be of one length
-DIGITS = 15  # at most, of numbers that are made longer: float64 holds them exactly
-LOOSE = 2  # characters by which the length of a part that is no number may vary
+SURE_TEXTS = 20  # what is the same in so many is taken as literal
+TEXTS_A_CHARACTER = 50  # so many for each character of a class, so that none is missing by chance
+ROOM_TIMES = 100  # times as many numbers as were seen: what a format holds where numbers may be longer than any was
+TIGHT_TIMES = 10  # times as many: whole numbers of one length that hold fewer were not meant to be of one length
+MOST_DIGITS = 15  # of numbers that are made longer: float64 holds them exactly
+LOOSE_CHARACTERS = 2  # by which the length of a part that is no number may vary
 CLASSES = ("0-9", "0-9a-f", "0-9A-F", "A-Z", "a-z", "0-9A-Z", "0-9a-z", "A-Za-z", "0-9A-Za-z")
 MEMBERS = {
     name: frozenset("".join("".join(map(chr, range(ord(a), ord(b) + 1))) for a, b in re.findall("(.)-(.)", name)))
@@ -38,7 +38,7 @@ def number_pattern(texts: Sequence[str] | NDArray[Any]) -> str:
         return f"{numbers[0]}.."
     found = [str(number) for number in numbers]
     least, most = len(found[0]), len(found[-1])
-    return digits_class(found, widen=least < most or held_by(least, most) < TIGHT * len(found))
+    return digits_class(found, widen=least < most or held_by(least, most) < TIGHT_TIMES * len(found))
 
 
 def pattern_of(texts: Sequence[str] | NDArray[Any]) -> str | None:
@@ -101,14 +101,14 @@ def held_by(least: int, most: int) -> int:
 
 
 def digits_class(runs: list[str], *, widen: bool = True) -> str:
-    """Digits; no zero in front where none has one, and then more digits where so few hold less than ROOM times them."""
+    """Digits; no zero in front where none has one, and more of them where so few hold less than ROOM_TIMES as many."""
     least, most = min(map(len, runs)), max(map(len, runs))
     if least == most and any(run[0] == "0" for run in runs):
         return f"[0-9]{count(least, most)}"
     if any(run[0] == "0" and len(run) > 1 for run in runs):
         return f"[0-9]{count(least, most)}"
-    wanted = ROOM * len(set(runs))
-    while widen and held_by(least, most) < wanted and most < DIGITS:
+    wanted = ROOM_TIMES * len(set(runs))
+    while widen and held_by(least, most) < wanted and most < MOST_DIGITS:
         most += 1
     return "[1-9]" if most == 1 else f"[1-9][0-9]{count(least - 1, most - 1)}"
 
@@ -117,7 +117,7 @@ def loose_class(words: list[str]) -> str | None:
     """One class for words of about one length; None for lower case of varying length, which is language."""
     name = class_of("".join(words))
     least, most = min(map(len, words)), max(map(len, words))
-    if most - least > LOOSE or (least < most and name in ("a-z", "A-Za-z")):
+    if most - least > LOOSE_CHARACTERS or (least < most and name in ("a-z", "A-Za-z")):
         return None
     return f"[{name}]{count(least, most)}"
 
@@ -125,15 +125,19 @@ def loose_class(words: list[str]) -> str | None:
 def fixed_pattern(words: list[str]) -> str | None:
     """The format of words of one length, character by character; digits beside each other are one number."""
     places = [frozenset(column) for column in zip(*words, strict=True)]
-    varying = [place for place in places if len(place) > 1 or len(words) < SURE]
+    varying = [place for place in places if len(place) > 1 or len(words) < SURE_TEXTS]
     mixed = any(any(c.isdigit() for c in place) and any(c.isalpha() for c in place) for place in places)
     common = class_of("".join("".join(place) for place in varying)) if mixed else ""
     names = []
     for at, place in enumerate(places):
         (first, *more) = sorted(place)
         if mixed:
-            literal = not more and len(words) >= SURE
-            full = len(place) <= 8 and len(words) >= FULL * len(place) and len(place) * 2 <= len(MEMBERS[common])
+            literal = not more and len(words) >= SURE_TEXTS
+            full = (
+                len(place) <= 8
+                and len(words) >= TEXTS_A_CHARACTER * len(place)
+                and len(place) * 2 <= len(MEMBERS[common])
+            )
             names.append(first if literal else f"[{''.join(sorted(place))}]" if full else f"[{common}]")
         elif first.isdigit():
             names.append("[0-9]" if number_varies(places, at) else first)

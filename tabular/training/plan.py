@@ -103,7 +103,7 @@ def plan(
         raise ConfigError(f"the default model has no critic, and no {', '.join(sorted(set(networks) - {'hidden'}))}")
     if label is not None and (model == DEFAULT or PRESETS[model].networks.get("condition") != "label"):
         raise ConfigError(f"the model {model} is told no label; leave it out, or choose cgan or cwgan-gp")
-    encoding = Encoding.fit(schema, arrays, "cells" if model == DEFAULT else "modes", rng, owners)
+    encoding = Encoding.fit(schema, arrays, "cells" if model == DEFAULT else "mixture", rng, owners)
     sizes: dict[str, Any] = {"sizes": encoding.sizes, "positioned": encoding.positioned, "askable": encoding.askable}
     if model == DEFAULT:
         if len(networks.get("hidden", (1,))) != 1:
