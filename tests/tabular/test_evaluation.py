@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -26,6 +27,7 @@ SCHEMA = Schema(
     )
 )
 ROWS = 160
+KEYS = Path(__file__).resolve().parents[1] / "golden" / "metrics_keys.json"
 
 
 def table(seed, n=ROWS):
@@ -147,6 +149,16 @@ def test_what_is_written(honest):
     assert "1980-" in page  # quantiles of a date are dates
     for title in ("Usefulness", "Likeness", "Privacy", "Columns, side by side", "The generator"):
         assert f"<h2>{title}" in page
+
+
+def test_every_key_is_there_still(honest):
+    """tests/report/test_metrics_keys.py says the same of windows."""
+    found = honest.measured
+    for path in json.loads(KEYS.read_text(encoding="utf-8"))["table"]:
+        place = found
+        for key in path.split("."):
+            assert key in place, path
+            place = place[key]
 
 
 def test_the_text_for_the_terminal(honest):
