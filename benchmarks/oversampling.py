@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.tabular.encoding.canonical import codes, numbers_of, plain, value_text
-from ecgsynth.tabular.metrics.utility import checked_target, summary
+from ecgsynth.tabular.metrics.utility import checked_target
 from ecgsynth.tabular.schema.schema import Schema
 
 __all__ = ["ARMS", "LEARNERS", "augmentation"]
@@ -76,7 +77,7 @@ def augmentation(
                 why = str(error)
                 break
             scores.append(precision(rows, labels, x_test, truth[1], categorical, learner, repeat))
-        found[arm] = summary(scores) if why is None else {"mean": None, "std": None, "values": [], "why": why}
+        found[arm] = of_repeats(scores) if why is None else {"mean": None, "std": None, "values": [], "why": why}
     return found
 
 

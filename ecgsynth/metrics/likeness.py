@@ -1,4 +1,4 @@
-"""Measures of classification and of likeness, as functions on arrays.
+"""Measures of likeness, as functions on arrays.
 
 A measure of likeness compares two sets, or pairs, of windows (n, time, channels) or of their features (n, d); a number
 of it means something only beside that of one real set against another.
@@ -12,17 +12,14 @@ from numpy.typing import NDArray
 from ecgsynth.errors import ConfigError, DataError, require
 
 __all__ = [
-    "accuracy",
     "autocorrelation_distance",
     "channel_spreads",
-    "confusion_matrix",
     "coverage",
     "cross_correlation_distance",
     "density",
     "dtw_distance",
-    "f1_by_class",
     "frechet_distance",
-    "macro_f1",
+    "in_spreads",
     "marginal_distance",
     "median_distance",
     "mmd",
@@ -36,32 +33,6 @@ NEIGHBOURS = 5  # the k of coverage and density; Naeem et al. use it throughout
 QUIET = 1e-9  # of the mean power: what a spectrum has nowhere less of, so that a zero has a logarithm
 
 Floats = NDArray[np.float32] | NDArray[np.float64]
-
-
-# ---- classification
-
-
-def confusion_matrix(truth: NDArray[np.int64], guess: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
-    """(classes, classes) counts, rows are the true class, columns the guessed one."""
-    return np.bincount(truth * classes + guess, minlength=classes * classes).reshape(classes, classes)
-
-
-def accuracy(confusion: NDArray[np.int64]) -> float:
-    """Share of windows whose class was guessed: 0 to 1, higher is better."""
-    return float(np.trace(confusion) / max(confusion.sum(), 1))
-
-
-def f1_by_class(confusion: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(classes,) harmonic mean of precision and recall: 0 to 1, higher is better; NaN for a class that is not there."""
-    hits = np.diag(confusion)
-    total = confusion.sum(axis=0) + confusion.sum(axis=1)
-    present = confusion.sum(axis=1) > 0
-    return np.where(present, 2 * hits / np.maximum(total, 1), np.nan)
-
-
-def macro_f1(confusion: NDArray[np.int64]) -> float:
-    """Mean F1 over the classes that are there, each counting alike: 0 to 1, higher is better."""
-    return float(np.nanmean(f1_by_class(confusion)))
 
 
 # ---- two sets of features
@@ -265,6 +236,12 @@ def channel_spreads(values: NDArray[np.float32]) -> NDArray[np.float64]:
     size = np.abs(values).max(axis=(0, 1)).astype(np.float64)
     instead = np.where(size > 0, size, 1.0)
     return np.where(np.ptp(values, axis=(0, 1)) == 0, instead, values.std(axis=(0, 1), dtype=np.float64))
+
+
+def in_spreads(like: NDArray[np.float32], *others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+    """Windows in standard deviations of each channel of ``like`` (see ``channel_spreads``), about its means."""
+    means, spreads = like.mean(axis=(0, 1), dtype=np.float64), channel_spreads(like)
+    return [((values - means) / spreads).astype(np.float32) for values in others]
 
 
 # ---- windows and the one that is nearest to each
