@@ -174,7 +174,7 @@ def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Pa
     learnt, unseen = real.part("train"), real.part(asked.test_part)
     measured["fidelity"] = fidelity(
         real,
-        drawn(sampler, unseen, asked.seed),
+        drawn(sampler, unseen, asked.seed, MOST_WINDOWS),
         test_part=asked.test_part,
         seed=asked.seed,
         device=asked.device,
@@ -212,7 +212,7 @@ def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: P
             device=asked.device,
             on_progress=part(tell, 0.0, 0.3),
         )
-    synthetic = drawn(sampler, unseen, asked.seed, most=len(unseen))
+    synthetic = drawn(sampler, unseen, asked.seed, len(unseen))
     measured["fidelity"] = series_fidelity(
         real,
         synthetic,
@@ -271,8 +271,8 @@ def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: in
     }
 
 
-def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int = MOST_WINDOWS) -> Windows:
-    """Synthetic windows, as many of each class as there are in ``like``, but no more than are compared."""
+def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int) -> Windows:
+    """Synthetic windows, as many of each class as there are in ``like``, but at most ``most``."""
     wanted = {name: min(most, count) for name, count in like.counts().items() if count}
     pieces = [sampler.sample(count, name, seed) for name, count in wanted.items()]
     return dataclasses.replace(

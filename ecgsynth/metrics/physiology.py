@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import require
 
-__all__ = ["MEASURES", "delineate", "wasserstein"]
+__all__ = ["READINGS", "delineate", "wasserstein"]
 
-MEASURES = ("r_amplitude_mv", "qrs_width_s", "qt_s", "t_amplitude_mv")
+READINGS = ("r_amplitude_mv", "qrs_width_s", "qt_s", "t_amplitude_mv")
 
 # Seconds, but for the shares.
 R_WITHIN = 0.06  # the R peak is this near to the event
@@ -21,7 +21,7 @@ T_LEAST_MV = 0.05  # a lower T wave is not told from what else there is
 
 
 def delineate(values: NDArray[np.float32], fs_hz: float, event_index: int) -> dict[str, NDArray[np.float64]]:
-    """MEASURES of each beat (n, time, channels) in mV, read off its first channel: (n,) each, NaN where it cannot be.
+    """READINGS of each beat (n, time, channels) in mV, read off its first channel: (n,) each, NaN where it cannot be.
 
     Levels are taken from the median of the window, which stands for the isoelectric line.
     r_amplitude_mv: the largest deflection, with its sign, within 60 ms of the event

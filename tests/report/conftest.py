@@ -1,7 +1,7 @@
 """Small evaluations of each kind, which several files look at: all that comes of them."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,18 @@ class Fake:
         return Windows(values=values, labels=codes, meta={"kind": "series", "synthetic": True}, **kept)
 
 
+@pytest.fixture(scope="session")
+def series_sampler() -> type[Fake]:
+    """The class of a generator of a series."""
+    return Fake
+
+
+@pytest.fixture(scope="session")
+def run_folder() -> Callable[..., Path]:
+    """A function that makes a run folder which learnt from data of a fingerprint."""
+    return run_of
+
+
 @pytest.fixture(autouse=True)
 def small() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
@@ -95,7 +107,7 @@ def small() -> Iterator[None]:
 
 
 def patch_sizes(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("ecgsynth.evaluation.RELEASED", 300)
+    patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 300)
     patch.setattr("ecgsynth.report.plots.MAPPED", 60)
 
 
