@@ -16,11 +16,11 @@ from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.metrics.attacks import ATTACKS, attacked, exposure_of_windows, nearest_distance, privacy
 from ecgsynth.metrics.beats import MOST_WINDOWS, fidelity
-from ecgsynth.metrics.likeness import in_spreads
 from ecgsynth.metrics.measure import known
 from ecgsynth.metrics.progress import Tell, part, silent
 from ecgsynth.metrics.series import series_fidelity
 from ecgsynth.metrics.utility import utility
+from ecgsynth.metrics.waveforms import in_spreads
 from ecgsynth.report.plots import save_beats, save_series
 from ecgsynth.report.windows import write_report
 from ecgsynth.training.devices import pick_device
@@ -261,7 +261,8 @@ def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: in
     order = np.random.default_rng(seed).permutation(len(learnt))[: 2 * COMPARED_WINDOWS]
     apart = nearest_distance(learnt[order[::2]], learnt[order[1::2]])
     made = nearest_distance(synthetic, learnt)
-    nothing = ("median_distance_unseen", "ratio", "closer_than_unseen", "membership_auc", "membership_auc_error")
+    nothing = ["median_distance_unseen", "ratio", "closer_than_unseen"]
+    nothing += [f"{attack.name}_{key}" for attack in ATTACKS for key in ("auc", "auc_error")]
     return {
         "median_distance_synthetic": float(np.median(made)),
         "copies": int((made <= 1e-3 * np.median(apart)).sum()),

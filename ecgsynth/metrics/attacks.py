@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
-from ecgsynth.metrics.likeness import nearest
+from ecgsynth.metrics.waveforms import nearest
 from ecgsynth.windows.windows import Windows
 
 __all__ = [
@@ -181,10 +181,13 @@ def attacked(exposure: Exposure, attacks: Sequence[Attack]) -> dict[str, Any]:
 
 
 def membership(unit: str, exposure: Exposure) -> Area:
-    """Tells those learnt from from unseen ones: the nearer a synthetic one comes, the sooner it is a member.
+    """Tells points learnt from from others: the nearer a synthetic one comes, the sooner it takes one for a member.
 
-    Source: the full black-box attack of Chen, Yu, Zhang and Fritz, "GAN-Leaks: A Taxonomy of Membership Inference
-    Attacks against Generative Models", 2020.
+    References
+    ----------
+    The full black-box attack of Chen, Yu, Zhang and Fritz, "GAN-Leaks: A Taxonomy of Membership Inference Attacks
+    against Generative Models", 2020.
+
     """
     members, others = exposure.nearness
     return Area.of_scores(members, others, {f"membership_{unit}s": len(members)})
@@ -239,10 +242,13 @@ def auc(members: Floats, others: Floats) -> float:
 
 
 def auc_error(area: float, members: int, others: int) -> float:
-    """The standard error of an area under the curve.
+    """The standard error of an area under the curve of so many members and others.
 
-    Source: Hanley and McNeil, "The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC) Curve",
-    1982, equations 1 and 2.
+    References
+    ----------
+    Hanley and McNeil, "The Meaning and Use of the Area under a Receiver Operating Characteristic (ROC) Curve", 1982,
+    equations 1 and 2.
+
     """
     first, second = area / (2 - area), 2 * area**2 / (1 + area)
     spread = area * (1 - area) + (members - 1) * (first - area**2) + (others - 1) * (second - area**2)
@@ -250,9 +256,22 @@ def auc_error(area: float, members: int, others: int) -> float:
 
 
 def nearest_distance(queries: Values, against: Values) -> Floats:
-    """(n,) root-mean-square difference, in the units of the values, of each query to its nearest neighbour.
+    """Root-mean-square difference of each query to its nearest neighbour.
 
-    queries: (n, time, channels); against: (m, time, channels). DataError where there is nothing to be near to.
+    Parameters
+    ----------
+    queries, against
+        (n, time, channels) and (m, time, channels).
+
+    Returns
+    -------
+    (n,) in the units of the values.
+
+    Raises
+    ------
+    DataError
+        Where there is nothing to be near to.
+
     """
     gap = queries - against[nearest(queries, against)]
     distance: Floats = np.sqrt(np.square(gap, dtype=np.float64).mean(axis=(1, 2)))

@@ -15,25 +15,17 @@ import torch
 from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.metrics.classifier import predict
 from ecgsynth.metrics.comparison import Comparison, FeatureNetwork, Floats, as_many_of_each, check_kinds, trained
-from ecgsynth.metrics.likeness import (
-    NEIGHBOURS,
-    coverage,
-    density,
-    dtw_distance,
-    frechet_distance,
-    mmd,
-    prd,
-    spectrum_distance,
-)
+from ecgsynth.metrics.likeness import NEIGHBOURS, coverage, density, frechet_distance, mmd
 from ecgsynth.metrics.measure import NAN, Found, Measure, mean_of_classes, measured
 from ecgsynth.metrics.physiology import wasserstein
 from ecgsynth.metrics.progress import Tell, Trainings, silent
+from ecgsynth.metrics.waveforms import dtw_distance, prd, spectrum_distance
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["BEAT_MEASURES", "MOST_WINDOWS", "fidelity"]
 
 MOST_WINDOWS = 2000  # of a class that are compared
-BATCH = 128  # windows of a batch of each classifier: on one core a third of the time that 256 take
+BATCH_WINDOWS = 128  # windows of a batch of each classifier: on one core a third of the time that 256 take
 SHOWN_SHARE = 0.7  # of the windows that the discriminator learns from; it is tested on the others
 
 
@@ -86,7 +78,7 @@ def fidelity(
     sets = (real.part(test_part), synthetic, learnt)
     held, made, like = as_many_of_each(sets, np.random.default_rng(seed), MOST_WINDOWS)
     trainings = Trainings(on_progress, 3 * steps)
-    config = ClassifierConfig(steps=steps, batch=BATCH)
+    config = ClassifierConfig(steps=steps, batch=BATCH_WINDOWS)
     network = FeatureNetwork(learnt=learnt, config=config, trainings=trainings, seed=seed, device=device)
     beside_made = Comparison(
         held=held,

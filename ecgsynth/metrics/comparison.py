@@ -12,9 +12,10 @@ from torch import nn
 from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import DataError
 from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
-from ecgsynth.metrics.likeness import in_spreads, median_distance, nearest
+from ecgsynth.metrics.likeness import median_distance
 from ecgsynth.metrics.physiology import delineate
 from ecgsynth.metrics.progress import Step, Trainings
+from ecgsynth.metrics.waveforms import in_spreads, nearest
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["Comparison", "FeatureNetwork", "as_many_of_each", "check_kinds", "moving"]

@@ -1,6 +1,6 @@
-"""A measure of likeness is one entry of a table: what it is called, what is best, and the function that takes it.
+"""What is measured is an entry of a table: a measure of likeness, or an arm of a utility test.
 
-A report prints what the entries and metrics.json hold, and knows no measure by name.
+A report prints what the entries and metrics.json hold, and knows none by name.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.spread import mean_and_spread
 
-__all__ = ["NAN", "Found", "Measure", "known", "mean_of_classes", "measured"]
+__all__ = ["NAN", "Arm", "Found", "Measure", "known", "mean_of_classes", "measured"]
 
 NAN = float("nan")
 
 C = TypeVar("C")  # what is compared: windows, or tables
+G = TypeVar("G")  # what an arm takes its training data of
+T = TypeVar("T")  # the training data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,26 @@ class Measure(Generic[C]):
     take: Callable[[C], Found | None]
     note: str = ""
     chief: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm(Generic[G, T]):
+    """One arm of a utility test.
+
+    Parameters
+    ----------
+    name
+        Its key in metrics.json.
+    title
+        What it is trained on; ``{what}`` stands for beats, windows or rows.
+    take
+        Gives the training data.
+
+    """
+
+    name: str
+    title: str
+    take: Callable[[G], T]
 
 
 def measured(

@@ -15,19 +15,16 @@ from numpy.typing import NDArray
 from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import ConfigError
 from ecgsynth.metrics.comparison import Comparison, FeatureNetwork, Floats, Pair, as_many_of_each, check_kinds
-from ecgsynth.metrics.likeness import (
-    autocorrelation_distance,
-    coverage,
-    cross_correlation_distance,
-    density,
-    marginal_distance,
-    median_distance,
-    mmd,
-    spectrum_distance,
-)
+from ecgsynth.metrics.likeness import coverage, density, median_distance, mmd
 from ecgsynth.metrics.measure import Found, Measure, measured
 from ecgsynth.metrics.progress import Tell, Trainings, silent
 from ecgsynth.metrics.recurrent import discriminative_score, predictive_score
+from ecgsynth.metrics.waveforms import (
+    autocorrelation_distance,
+    cross_correlation_distance,
+    marginal_distance,
+    spectrum_distance,
+)
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["SERIES_MEASURES", "STEPS", "series_fidelity"]

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.metrics.arm import Arm
 from ecgsynth.metrics.classification import accuracy, confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier, with_intervals
+from ecgsynth.metrics.measure import Arm
 from ecgsynth.metrics.progress import Tell, Trainings, silent
 from ecgsynth.windows.windows import Windows
 
@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 RARE_SHARE = 0.25  # a class with fewer windows than this share of the commonest class's is topped up to it
-RESAMPLED = 2000  # times that the patients of the test part are drawn anew
+RESAMPLINGS = 2000  # times that the patients of the test part are drawn anew
 
 Draw = Callable[[int, str | None, int], Windows]
 
@@ -189,13 +189,29 @@ def confusion_by_patient(test: Windows, guess: NDArray[np.int64]) -> NDArray[np.
 def interval_over_patients(
     measure: Callable[[NDArray[np.int64]], NDArray[np.float64] | float], confusions: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(2, ...) the 2.5 % and 97.5 % quantiles of ``measure(confusion)`` as patients are drawn with repetition.
+    """The 2.5 % and 97.5 % quantiles of ``measure(confusion)`` as patients are drawn with repetition.
 
-    confusions: (patients, classes, classes). The percentile bootstrap of Efron, 1979, with the patient as its unit;
-    samples of patients in which a class does not occur say nothing of that class, whose quantiles are NaN if all do.
+    Samples of patients in which a class does not occur say nothing of that class.
+
+    Parameters
+    ----------
+    measure
+        Of one confusion matrix.
+    confusions
+        (patients, classes, classes).
+
+    Returns
+    -------
+    (2, ...); NaN for a class that no sample has.
+
+    References
+    ----------
+    The percentile bootstrap of Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979, with the patient as its
+    unit.
+
     """
     rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(confusions), np.full(len(confusions), 1 / len(confusions)), size=RESAMPLED)
+    drawn = rng.multinomial(len(confusions), np.full(len(confusions), 1 / len(confusions)), size=RESAMPLINGS)
     found = np.stack([np.asarray(measure(np.tensordot(times, confusions, axes=1))) for times in drawn])
     never = np.isnan(found).all(axis=0)  # of these, numpy would warn
     ends = np.nanquantile(np.where(never, 0.0, found), [0.025, 0.975], axis=0)

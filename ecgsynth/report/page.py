@@ -11,8 +11,8 @@ from typing import Any
 
 from ecgsynth.core.files import atomic
 from ecgsynth.core.spread import with_spread
-from ecgsynth.metrics.arm import Arm
 from ecgsynth.metrics.attacks import Attack
+from ecgsynth.metrics.measure import Arm
 
 __all__ = [
     "DISTANCE_ONLY",

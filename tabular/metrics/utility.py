@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError, require
-from ecgsynth.metrics.arm import Arm
+from ecgsynth.metrics.measure import Arm
 from ecgsynth.metrics.progress import Tell, silent
 
 from ..encoding.canonical import codes, numbers_of, plain

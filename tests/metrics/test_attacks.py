@@ -18,7 +18,7 @@ from ecgsynth.metrics.attacks import (
     nearest_distance,
     privacy,
 )
-from ecgsynth.metrics.likeness import BLOCK
+from ecgsynth.metrics.waveforms import BLOCK_ROWS
 from ecgsynth.windows.windows import Windows
 
 
@@ -30,7 +30,7 @@ def draw(seed, n, time=6, channels=2):
     return np.random.default_rng(seed).normal(size=(n, time, channels)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (17, 40), (BLOCK + 3, 5)])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (17, 40), (BLOCK_ROWS + 3, 5)])
 def test_nearest_distance_against_loops(n, m):
     queries, against = draw(0, n), draw(1, m)
     expected = [slow_distance(query, against) for query in queries]

@@ -14,9 +14,10 @@ from ecgsynth.errors import DataError
 from ecgsynth.metrics.beats import BEAT_MEASURES, MOST_WINDOWS, fidelity
 from ecgsynth.metrics.classifier import BeatClassifier
 from ecgsynth.metrics.comparison import FeatureNetwork, as_many_of_each
-from ecgsynth.metrics.likeness import coverage, spectrum_distance
+from ecgsynth.metrics.likeness import coverage
 from ecgsynth.metrics.physiology import READINGS
 from ecgsynth.metrics.progress import Trainings, silent
+from ecgsynth.metrics.waveforms import spectrum_distance
 from ecgsynth.report.windows import class_rows, table_text
 from ecgsynth.windows.windows import PARTS, Windows
 

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.metrics import likeness as metrics
+from ecgsynth.metrics import likeness, waveforms
 from ecgsynth.metrics import series as series_fidelity
 from ecgsynth.metrics.comparison import Comparison
-from ecgsynth.metrics.likeness import in_spreads
 from ecgsynth.metrics.measure import Found, Measure
 from ecgsynth.metrics.series import SERIES_MEASURES, STEPS, halves, pairs
+from ecgsynth.metrics.waveforms import in_spreads
 from ecgsynth.windows.windows import PARTS, Windows
 
 pytestmark = pytest.mark.trains
@@ -120,10 +120,10 @@ def test_a_measure_is_that_of_its_function(good: dict[str, Any]) -> None:
     (held, made), (again, learnt) = pairs(REAL, GOOD, "test", np.random.default_rng(0))[1]
     assert held is again
     entry = good["measures"]["marginal_distance"]
-    assert entry["value"] == metrics.marginal_distance(held.values, made.values)
-    assert entry["baseline"] == metrics.marginal_distance(held.values, learnt.values)
+    assert entry["value"] == waveforms.marginal_distance(held.values, made.values)
+    assert entry["baseline"] == waveforms.marginal_distance(held.values, learnt.values)
     a, b = (x.reshape(len(x), -1) for x in in_spreads(REAL.part("train").values, held.values, made.values))
-    assert good["measures"]["coverage"]["value"] == metrics.coverage(a, b)
+    assert good["measures"]["coverage"]["value"] == likeness.coverage(a, b)
 
 
 def test_columns_of_large_numbers_weigh_no_more() -> None:

@@ -14,7 +14,7 @@ from ecgsynth.metrics.classification import f1_by_class, macro_f1
 from ecgsynth.metrics.classifier import with_intervals
 from ecgsynth.metrics.utility import (
     ARMS,
-    RESAMPLED,
+    RESAMPLINGS,
     confusion_by_patient,
     interval_over_patients,
     summary,
@@ -193,7 +193,7 @@ def test_the_interval_of_two_patients_can_be_counted() -> None:
     confusions = np.array([[[8, 2], [0, 0]], [[3, 7], [0, 0]]])
     ends = interval_over_patients(lambda confusion: confusion[0, 0] / confusion.sum(), confusions)
     assert ends == pytest.approx([0.3, 0.8])
-    assert RESAMPLED == 2000
+    assert RESAMPLINGS == 2000
 
 
 def test_every_patient_counts_as_it_is_however_many_beats_it_has() -> None:

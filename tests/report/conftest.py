@@ -108,7 +108,7 @@ def small() -> Iterator[None]:
 
 def patch_sizes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 300)
-    patch.setattr("ecgsynth.report.plots.MAPPED", 60)
+    patch.setattr("ecgsynth.report.plots.MAPPED_WINDOWS", 60)
 
 
 def reported(folder: Path, kind: str, classes: tuple[str, ...]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import pytest
 
 from ecgsynth.core.spread import of_repeats
-from ecgsynth.metrics.arm import Arm
 from ecgsynth.metrics.attacks import Attack
+from ecgsynth.metrics.measure import Arm
 from ecgsynth.report.page import (
     arm_lines,
     attack_rows,
