@@ -26,6 +26,7 @@ from ecgsynth.core.config import ClassifierConfig, TrainConfig
 from ecgsynth.core.files import write_json
 from ecgsynth.core.spread import with_spread
 from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.utility import ARMS as UTILITY_ARMS
 from ecgsynth.metrics.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows.windows import Windows
@@ -70,7 +71,8 @@ def test_arm(
         real, labels = smote(real, labels, learn, seed)
     elif arm in ("synthetic", "TSTR"):
         name = "augmented" if arm == "synthetic" else arm
-        real, labels = training_set(name, learn, model.sample, seed, rhythm=rhythm)
+        (of_test,) = (one for one in UTILITY_ARMS if one.name == name)
+        real, labels = training_set(of_test, learn, model.sample, seed, rhythm=rhythm)
     build = partial(BeatClassifier, learn.values.shape[2], len(learn.classes), config.width, 2 * rhythm)
     net = train_classifier(build, real, labels, config, seed, class_weights=weights)
     return confusion_by_patient(test, predict(net, inputs(test, rhythm=rhythm)))

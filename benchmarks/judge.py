@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.metrics.attacks import privacy
+from ecgsynth.metrics.classification import confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
-from ecgsynth.metrics.likeness import confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows.windows import Windows
 

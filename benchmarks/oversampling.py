@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.tabular.encoding.canonical import canonical, codes, value_text
-from ecgsynth.tabular.metrics.utility import checked_target, summary
+from ecgsynth.tabular.metrics.utility import checked_target
 from ecgsynth.tabular.schema.schema import Schema
 
 __all__ = ["ARMS", "LEARNERS", "augmentation"]
@@ -76,12 +77,12 @@ def augmentation(
                 why = str(error)
                 break
             scores.append(precision(rows, labels, x_test, truth[1], categorical, learner, repeat))
-        found[arm] = summary(scores) if why is None else {"mean": None, "std": None, "values": [], "why": why}
+        found[arm] = of_repeats(scores) if why is None else {"mean": None, "std": None, "values": [], "why": why}
     return found
 
 
 def with_classes(frame: pd.DataFrame, target: str) -> pd.DataFrame:
-    """The plain table with its target as text, whatever kind of column it is: the classes of a detector."""
+    """The canonical table with its target as text, whatever kind of column it is: the classes of a detector."""
     if target not in frame.columns:
         raise DataError(f"expected a target of the columns {', '.join(map(str, frame.columns))}, got {target!r}")
     texts = frame[target].map(value_text, na_action="ignore").astype(object)
@@ -89,7 +90,7 @@ def with_classes(frame: pd.DataFrame, target: str) -> pd.DataFrame:
 
 
 def extra_rows(extra: pd.DataFrame, schema: Schema, target: str, positive: str) -> pd.DataFrame:
-    """The synthetic rows of the class, plain. DataError where there are none."""
+    """The synthetic rows of the class, canonical. DataError where there are none."""
     if target in extra.columns:
         made = with_classes(canonical(extra, schema), target)
         made = made[made[target] == positive].reset_index(drop=True)

@@ -18,7 +18,7 @@ from typing import Any
 import click
 
 from ecgsynth.core.files import read_json
-from ecgsynth.report.windows import number
+from ecgsynth.report.page import number
 
 NAME = "mitbih-beats"
 STEPS = 16_000

@@ -1,7 +1,6 @@
 """Everything that is measured of an exported generator, in one folder: metrics.json, a picture, a report."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +14,13 @@ from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.metrics.attacks import membership, nearest_distance, privacy
-from ecgsynth.metrics.beats import MOST, fidelity, known
-from ecgsynth.metrics.series import in_spreads, series_fidelity
+from ecgsynth.metrics.attacks import ATTACKS, attacked, exposure_of_windows, nearest_distance, privacy
+from ecgsynth.metrics.beats import MOST_WINDOWS, fidelity
+from ecgsynth.metrics.measure import known
+from ecgsynth.metrics.progress import Tell, part, silent
+from ecgsynth.metrics.series import series_fidelity
 from ecgsynth.metrics.utility import utility
+from ecgsynth.metrics.waveforms import in_spreads
 from ecgsynth.report.plots import save_beats, save_series
 from ecgsynth.report.windows import write_report
 from ecgsynth.training.devices import pick_device
@@ -29,18 +31,16 @@ from ecgsynth.windows.windows import Windows
 
 __all__ = ["evaluate", "real_windows"]
 
-COMPARED = 5000  # windows whose distance to the training part is measured
-RELEASED = 20_000  # synthetic windows that the membership attack has
+COMPARED_WINDOWS = 5000  # whose distance to the training part is measured
+RELEASED_WINDOWS = 20_000  # synthetic ones, that the attacks have
 FIDELITY_STEPS = 700  # updates of each classifier that measures likeness, at most
 REPEATS, STEPS = 3, 2000  # of the utility test
-SCORED = 10  # times that a series is scored, as in TimeGAN's paper
-
-Tell = Callable[[str, float], None]
+SCORE_REPEATS = 10  # times that a series is scored, as in TimeGAN's paper
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the measurements are told; None is what suits them."""
+    """What was asked for; None is what suits the measurement."""
 
     repeats: int | None
     steps: int | None
@@ -84,23 +84,54 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure utility, likeness and privacy of ``sampler`` against the split windows ``real``; write it to ``output``.
 
-    ``repeats`` and ``steps``: networks trained for each figure, and updates of each; unless told, 3 classifiers of 2000
-    updates, and for the scores of a series those of TimeGAN's paper, 10 of 2000 and 5000. A series has a utility test
-    only where it has classes. ``rhythm``: whether the classifiers of the utility test are told the RR intervals;
-    ``run``: the generator's run folder, by whose key it is told whether it learnt from this training part.
-    ``on_progress(stage, done)`` is told of the share that is done, 0 to 1.
-    Raises DataError where the generator makes other windows than the real ones are, ArtifactError for a folder in the
-    way.
+    A series has a utility test only where it has classes.
+
+    Parameters
+    ----------
+    sampler
+        The generator.
+    real
+        Windows that are split into parts.
+    output
+        The folder to make, with metrics.json, a picture and report.html.
+    repeats, steps
+        Networks trained for each figure, and updates of each; unless given, 3 classifiers of 2000 updates, and for the
+        scores of a series those of TimeGAN's paper, 10 of 2000 and 5000.
+    test_part
+        The part that stands for new data.
+    rhythm
+        Whether the classifiers of the utility test are also given the RR intervals.
+    device, seed
+        Of all networks.
+    run
+        The generator's run folder, whose key tells whether it learnt from this training part.
+    force
+        Replace what an evaluation left there before.
+    on_progress
+        ``on_progress(stage, done)`` is told the share that is done, 0 to 1.
+
+    Returns
+    -------
+    What stands in metrics.json.
+
+    Raises
+    ------
+    DataError
+        Where the generator makes other windows than the real ones are.
+    ArtifactError
+        For a folder in the way.
+
     """
     output = Path(output)
     check_free(output, force=force)
     real = matching(real, sampler)
-    tell = on_progress or (lambda stage, done: None)
+    tell = on_progress or silent
     measured: dict[str, Any] = {
         "model": sampler.path.name,
         "kind": sampler.manifest.kind,
         "split": real.meta.get("split"),
         "same_training_part": learnt_from(run, real),
+        "words": words_of(sampler),
     }
     asked = Asked(repeats, steps, test_part, rhythm, pick_device(device), seed)
     series = sampler.manifest.kind == "series"
@@ -110,6 +141,13 @@ def evaluate(
     write_report(output / "report.html", measured, sampler.manifest, picture)
     tell("done", 1.0)
     return measured
+
+
+def words_of(sampler: OnnxSampler) -> dict[str, str]:
+    """What a window and a person of these data are called in a report, and the unit of distances."""
+    if sampler.manifest.kind == "series":
+        return {"window": "window", "person": "group", "distances": "standard deviations of each column"}
+    return {"window": "beat", "person": "patient", "distances": sampler.manifest.units}
 
 
 def learnt_from(run: Path | str | None, real: Windows) -> bool | None:
@@ -123,25 +161,25 @@ def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Pa
     measured: dict[str, Any] = {
         "utility": utility(
             real,
-            lambda n, label, number: sampler.sample(n, label, number),
+            sampler.sample,
             repeats=given(asked.repeats, REPEATS),
             seed=asked.seed,
             test_part=asked.test_part,
             rhythm=asked.rhythm,
             config=ClassifierConfig(steps=steps),
             device=asked.device,
-            on_step=lambda arm, done, total: tell(arm, 0.7 * done / total),
+            on_progress=part(tell, 0.0, 0.7),
         ),
     }
     learnt, unseen = real.part("train"), real.part(asked.test_part)
     measured["fidelity"] = fidelity(
         real,
-        drawn(sampler, unseen, asked.seed),
+        drawn(sampler, unseen, asked.seed, MOST_WINDOWS),
         test_part=asked.test_part,
         seed=asked.seed,
         device=asked.device,
         steps=min(FIDELITY_STEPS, steps),
-        on_step=lambda done, total: tell("likeness", 0.7 + 0.2 * done / total),
+        on_progress=part(tell, 0.7, 0.2),
     )
     tell("distances", 0.9)
     measured["privacy"] = given_away(sampler.sample(enough(unseen), seed=asked.seed).values, learnt, unseen, asked.seed)
@@ -172,22 +210,23 @@ def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: P
             test_part=asked.test_part,
             config=ClassifierConfig(steps=given(asked.steps, STEPS)),
             device=asked.device,
-            on_step=lambda arm, done, total: tell(arm, 0.3 * done / total),
+            on_progress=part(tell, 0.0, 0.3),
         )
-    synthetic = drawn(sampler, unseen, asked.seed, most=len(unseen))
+    synthetic = drawn(sampler, unseen, asked.seed, len(unseen))
     measured["fidelity"] = series_fidelity(
         real,
         synthetic,
         test_part=asked.test_part,
-        repeats=given(asked.repeats, SCORED),
+        repeats=given(asked.repeats, SCORE_REPEATS),
         steps=asked.steps,
         seed=asked.seed,
-        on_step=lambda done, total: tell("likeness", 0.3 + 0.5 * done / total),
+        device=asked.device,
+        on_progress=part(tell, 0.3, 0.5),
     )
     tell("distances", 0.8)
     many = scaled(sampler.sample(enough(unseen), seed=asked.seed)).values
     if real.meta.get("split") == "none":
-        measured["privacy"] = copied(many[:COMPARED], scaled(learnt).values, asked.seed)
+        measured["privacy"] = copied(many[:COMPARED_WINDOWS], scaled(learnt).values, asked.seed)
     else:
         measured["privacy"] = given_away(many, scaled(learnt), scaled(unseen), asked.seed)
     tell("report", 0.9)
@@ -201,16 +240,16 @@ def given(asked: int | None, otherwise: int) -> int:
 
 def enough(unseen: Windows) -> int:
     """How many synthetic windows the distances and the attack take."""
-    return max(RELEASED, min(COMPARED, len(unseen)))
+    return max(RELEASED_WINDOWS, min(COMPARED_WINDOWS, len(unseen)))
 
 
 def given_away(synthetic: NDArray[np.float32], learnt: Windows, unseen: Windows, seed: int) -> dict[str, Any]:
-    """Distances to the windows learnt from, and the membership attack; None where a ratio is of nothing."""
-    picked = np.random.default_rng(seed).permutation(len(unseen))[:COMPARED]
+    """Distances to the windows learnt from, and the attacks; None where a ratio is of nothing."""
+    picked = np.random.default_rng(seed).permutation(len(unseen))[:COMPARED_WINDOWS]
     with np.errstate(divide="ignore", invalid="ignore"):  # unseen windows of a coarse series can equal learnt ones
         found = privacy(synthetic[: len(picked)], learnt.values, unseen.values[picked])
     found["ratio"] = known(found["ratio"])
-    return found | membership(synthetic, learnt, unseen, seed=seed)
+    return found | attacked(exposure_of_windows(synthetic, learnt, unseen, seed=seed), ATTACKS)
 
 
 def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: int) -> dict[str, Any]:
@@ -219,10 +258,11 @@ def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: in
     copies: synthetic windows that equal a learnt one to within a thousandth of the median distance from one half of
     those to the other.
     """
-    order = np.random.default_rng(seed).permutation(len(learnt))[: 2 * COMPARED]
+    order = np.random.default_rng(seed).permutation(len(learnt))[: 2 * COMPARED_WINDOWS]
     apart = nearest_distance(learnt[order[::2]], learnt[order[1::2]])
     made = nearest_distance(synthetic, learnt)
-    nothing = ("median_distance_unseen", "ratio", "closer_than_unseen", "membership_auc", "membership_auc_error")
+    nothing = ["median_distance_unseen", "ratio", "closer_than_unseen"]
+    nothing += [f"{attack.name}_{key}" for attack in ATTACKS for key in ("auc", "auc_error")]
     return {
         "median_distance_synthetic": float(np.median(made)),
         "copies": int((made <= 1e-3 * np.median(apart)).sum()),
@@ -232,8 +272,8 @@ def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: in
     }
 
 
-def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int = MOST) -> Windows:
-    """Synthetic windows, as many of each class as there are in ``like``, but no more than are compared."""
+def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int) -> Windows:
+    """Synthetic windows, as many of each class as there are in ``like``, but at most ``most``."""
     wanted = {name: min(most, count) for name, count in like.counts().items() if count}
     pieces = [sampler.sample(count, name, seed) for name, count in wanted.items()]
     return dataclasses.replace(

@@ -13,39 +13,27 @@ from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.tables import read_table
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.manifest import TableColumn
+from ecgsynth.metrics.progress import Tell, part, silent
 from ecgsynth.training.run_folder import RunFolder
 
 from .encoding.canonical import fingerprint, subsample
-from .metrics.attacks import MOST as NEAR
+from .metrics.attacks import MOST_ROWS as NEAR_ROWS
 from .metrics.attacks import privacy
-from .metrics.likeness import DETECTORS, FOLDS, correlation_difference, detection, impossible, statistics
-from .metrics.quality import MOST, quality
+from .metrics.likeness import FOLDS
+from .metrics.quality import MOST_ROWS
+from .metrics.tables import DETECTED_ROWS, fidelity
 from .metrics.utility import utility
 from .report.figures import save_columns, save_correlations, save_maps, save_pairs
 from .report.page import write_report
 from .schema.schema import Column, Schema
 from .synthesizer import asked_rows, owners_in, split_rows
 
-__all__ = ["RANGES", "Sampler", "Split", "evaluate_table", "fidelity"]
+__all__ = ["Sampler", "Split", "evaluate_table"]
 
 REPEATS = 3  # of the utility test
-TOLD = 20_000  # rows of each kind that a detector sees
-# The best value of each measure, the lowest and the highest.
-RANGES = {
-    "quality": (1.0, 0.0, 1.0),
-    "column_shapes": (1.0, 0.0, 1.0),
-    "column_pair_trends": (1.0, 0.0, 1.0),
-    "column_pair_trends_all": (1.0, 0.0, 1.0),
-    "diagnostic": (1.0, 0.0, 1.0),
-    "data_validity": (1.0, 0.0, 1.0),
-    "data_structure": (1.0, 0.0, 1.0),
-    "correlation_difference": (0.0, 0.0, 2.0),
-    "logistic": (0.5, 0.0, 1.0),
-    "boosting": (0.5, 0.0, 1.0),
-}
 
-Split = Callable[[int, int, float, NDArray[np.int64] | None], tuple[NDArray[np.int64], NDArray[np.int64]]]
-Tell = Callable[[str, float], None]
+Codes = NDArray[np.int64]
+Split = Callable[[int, int, float, Codes | None], tuple[Codes, Codes]]
 
 
 class Sampler(Protocol):
@@ -70,6 +58,7 @@ class Real:
     unseen: pd.DataFrame
     test: pd.DataFrame | None
     same_table: bool | None  # that the generator was given, None where that is not known
+    owners: tuple[Codes, Codes] | None  # the person of each row learnt from and of each held-out one, where known
 
 
 def evaluate_table(
@@ -88,15 +77,46 @@ def evaluate_table(
 ) -> dict[str, Any]:
     """Measure likeness, privacy and, with a ``target``, utility of ``sampler`` against the table it was given.
 
-    ``real``: that table, of which the generator held some rows out; ``split(n, seed, share, owners)`` says which
-    (unless told, synthesizer.split_rows). ``run``: the generator's run folder, which knows by what seed the table was
-    split and whether it is that table; without it the rows are split by ``seed``. ``test``: a table of other rows for
-    the utility test; without it, the held-out rows serve. ``repeats``: times that the utility test is made, 3 unless
-    told. ``on_progress(stage, done)`` is told of the share done, 0 to 1.
-    Writes metrics.json, report.html and pictures to the folder ``output``. Raises DataError for a table of other
-    columns, ArtifactError for a folder in the way, ConfigError for fewer repeats than one.
+    Parameters
+    ----------
+    sampler
+        The generator.
+    real
+        The table that it was given, of which it held some rows out.
+    output
+        The folder to make, with metrics.json, report.html and pictures.
+    test
+        A table of other rows for the utility test; without it, the held-out rows serve.
+    target
+        The column that the utility test predicts.
+    repeats
+        Times that the utility test is made, 3 unless given.
+    seed
+        Draws rows, and splits the table where its run folder is not known.
+    run
+        The generator's run folder, which knows by what seed the table was split and whether it is that table.
+    force
+        Replace what an evaluation left there before.
+    split
+        ``split(n, seed, share, owners)`` says which rows were held out; synthesizer.split_rows, unless given.
+    on_progress
+        ``on_progress(stage, done)`` is told the share that is done, 0 to 1.
+
+    Returns
+    -------
+    What stands in metrics.json.
+
+    Raises
+    ------
+    DataError
+        For a table of other columns.
+    ArtifactError
+        For a folder in the way.
+    ConfigError
+        For fewer repeats than one.
+
     """
-    output, tell = Path(output), on_progress or (lambda stage, done: None)
+    output, tell = Path(output), on_progress or silent
     check_free(output, force=force)
     repeats = REPEATS if repeats is None else repeats
     if repeats < 1:
@@ -104,7 +124,7 @@ def evaluate_table(
     schema = schema_of(sampler.manifest.columns)
     rows = real_rows(sampler, schema, real, test, split or split_rows, run, seed)
     tell("likeness", 0.02)
-    synthetic = sampler.sample(min(len(rows.whole), MOST), seed=seed)
+    synthetic = sampler.sample(min(len(rows.whole), MOST_ROWS), seed=seed)
     measured: dict[str, Any] = {
         "model": Path(getattr(sampler, "path", "model")).name,
         "kind": "table",
@@ -116,9 +136,9 @@ def evaluate_table(
             "synthetic": len(synthetic),
             "test": None if rows.test is None else len(rows.test),
         },
-        "caps": {"quality": MOST, "detection": TOLD, "distances": NEAR},
+        "caps": {"quality": MOST_ROWS, "detection": DETECTED_ROWS, "distances": NEAR_ROWS},
         "same_table": rows.same_table,
-    } | fidelity(rows.whole, synthetic, schema, seed=seed, on_progress=within(tell, 0.02, 0.45))
+    } | fidelity(rows.whole, synthetic, schema, seed=seed, on_progress=part(tell, 0.02, 0.43))
     if target is not None:
         measured["utility"] = utility(
             rows.learn,
@@ -128,14 +148,13 @@ def evaluate_table(
             target,
             repeats=repeats,
             seed=(seed + 1) % 2**64,  # rows of the likeness' seed are not drawn again
-            on_step=lambda arm, done, total: tell(arm, 0.45 + 0.3 * done / total),
+            on_progress=part(tell, 0.45, 0.3),
         ) | {"test": "held-out rows" if rows.test is None else "test table"}
     tell("distances", 0.75)
-    measured["privacy"] = privacy(
-        subsample(synthetic, NEAR, generator(seed)), rows.learn, rows.unseen, schema, seed=seed
-    )
+    released = subsample(synthetic, NEAR_ROWS, generator(seed))
+    measured["privacy"] = privacy(released, rows.learn, rows.unseen, schema, owners=rows.owners, seed=seed)
     tell("pictures", 0.88)
-    pictures = draw(output, subsample(rows.whole, MOST, generator(seed)), synthetic, schema, seed)
+    pictures = draw(output, subsample(rows.whole, MOST_ROWS, generator(seed)), synthetic, schema, seed)
     write_json(output / "metrics.json", measured)
     write_report(output / "report.html", measured, sampler.manifest, pictures)
     tell("done", 1.0)
@@ -144,11 +163,6 @@ def evaluate_table(
 
 def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
-
-
-def within(tell: Tell, low: float, high: float) -> Tell:
-    """Progress of a part as that of the whole."""
-    return lambda stage, done: tell(stage, low + (high - low) * done)
 
 
 def schema_of(columns: Sequence[TableColumn]) -> Schema:
@@ -184,6 +198,7 @@ def real_rows(
         unseen=whole.iloc[check].reset_index(drop=True),
         test=None if test is None else table_of(test),
         same_table=None if folder is None else folder.learnt_from(fingerprint(whole, schema)),
+        owners=None if owners is None else (owners[learn], owners[check]),
     )
 
 
@@ -193,65 +208,6 @@ def table_of(table: Path | str | pd.DataFrame) -> pd.DataFrame:
         return table.reset_index(drop=True)
     frame: pd.DataFrame = read_table(table)[0]
     return frame
-
-
-def fidelity(
-    real: pd.DataFrame,
-    synthetic: pd.DataFrame,
-    schema: Schema,
-    *,
-    seed: int = 0,
-    on_progress: Tell | None = None,
-) -> dict[str, Any]:
-    """Every measure of likeness of ``synthetic`` to ``real``, beside that of one random half of ``real`` to the other.
-
-    quality: SDMetrics' scores, the difference of correlations, and how many values cannot be. detection: the areas of
-    both detectors. Each with its value, baseline, best and range. columns: both tables' statistics and the shape score
-    of each column. pairs: the trend score of each pair of columns.
-    """
-    tell = on_progress or (lambda stage, done: None)
-    rng = generator(seed)
-    order = rng.permutation(len(real))
-    halves = [real.iloc[np.sort(order[start::2][:MOST])].reset_index(drop=True) for start in (0, 1)]
-    sides = [(subsample(real, MOST, rng), subsample(synthetic, MOST, rng)), (halves[0], halves[1])]
-    reports, figures = [], []
-    for number, (a, b) in enumerate(sides):
-        tell("likeness", number / 2)
-        reports.append(quality(a, b, schema))
-        seen = [subsample(frame, TOLD, rng) for frame in (a, b)]
-        figures.append(
-            {name: reports[-1][name] for name in RANGES if name in reports[-1]}
-            | {"correlation_difference": correlation_difference(a, b, schema)}
-            | {model: detection(seen[0], seen[1], schema, model, seed=seed) for model in DETECTORS}
-        )
-    wrong = impossible(synthetic, schema)
-    measures = {
-        name: {"value": figures[0][name], "baseline": figures[1][name], "best": best, "range": [low, high]}
-        for name, (best, low, high) in RANGES.items()
-    }
-    return {
-        "quality": {
-            "sdmetrics": reports[0]["sdmetrics"],
-            "pairs": reports[0]["pairs"],
-            "pairs_all": reports[0]["pairs_all"],
-            "impossible": sum(wrong.values()),
-            **{name: entry for name, entry in measures.items() if name not in DETECTORS},
-        },
-        "detection": {model: measures[model] for model in DETECTORS},
-        "columns": [
-            entry
-            | {
-                "shape": reports[0]["shapes"].get(entry["column"]),
-                "shape_baseline": reports[1]["shapes"].get(entry["column"]),
-                "impossible": wrong[entry["column"]],
-            }
-            for entry in statistics(sides[0][0], sides[0][1], schema)
-        ],
-        "pairs": [
-            pair | {"baseline": other["score"]}
-            for pair, other in zip(reports[0]["trends"], reports[1]["trends"], strict=True)
-        ],
-    }
 
 
 def draw(

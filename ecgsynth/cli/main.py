@@ -475,7 +475,7 @@ def info(model: str) -> None:
     """
     from ecgsynth import load
     from ecgsynth.export.manifest import TableManifest
-    from ecgsynth.report.windows import manifest_text, rows_text
+    from ecgsynth.report.manifest import manifest_text, rows_text
 
     sampler = load(model)
     told, name, size = sampler.manifest, sampler.path.name, sampler.path.stat().st_size

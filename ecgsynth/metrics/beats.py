@@ -4,66 +4,29 @@ The held-out part is compared with as many synthetic beats of each class and the
 of the training part. Where the split is by patient, the baseline is what other patients' beats reach.
 """
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import nn
 
 from ecgsynth.core.config import ClassifierConfig
-from ecgsynth.errors import DataError
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
-from ecgsynth.metrics.likeness import (
-    NEIGHBOURS,
-    coverage,
-    density,
-    dtw_distance,
-    frechet_distance,
-    median_distance,
-    mmd,
-    nearest,
-    prd,
-    spectrum_distance,
-)
-from ecgsynth.metrics.physiology import MEASURES, delineate, wasserstein
+from ecgsynth.metrics.classifier import predict
+from ecgsynth.metrics.comparison import Comparison, FeatureNetwork, Floats, as_many_of_each, check_kinds, trained
+from ecgsynth.metrics.likeness import NEIGHBOURS, coverage, density, frechet_distance, mmd
+from ecgsynth.metrics.measure import NAN, Found, Measure, mean_of_classes, measured
+from ecgsynth.metrics.physiology import wasserstein
+from ecgsynth.metrics.progress import Tell, Trainings, silent
+from ecgsynth.metrics.waveforms import dtw_distance, prd, spectrum_distance
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["MOST", "RANGES", "fidelity"]
+__all__ = ["BEAT_MEASURES", "MOST_WINDOWS", "fidelity"]
 
-MOST = 2000  # windows of a class that are compared
-BATCH = 128  # windows of a batch of each classifier: on one core a third of the time that 256 take
-LEARN = 0.7  # of the windows that the discriminator is shown; it is tested on the others
-# The best value of each measure, the lowest and the highest (None: there is none).
-RANGES: dict[str, tuple[float, float, float | None]] = {
-    "mmd": (0.0, -2.0, 2.0),
-    "frechet_distance": (0.0, 0.0, None),
-    "spectrum_distance_db": (0.0, 0.0, None),
-    "discriminative_accuracy": (0.5, 0.0, 1.0),
-    "coverage": (1.0, 0.0, 1.0),
-    "density": (1.0, 0.0, None),
-    "prd_percent": (0.0, 0.0, None),
-    "dtw_distance": (0.0, 0.0, None),
-    **{name: (0.0, 0.0, None) for name in MEASURES},
-}
-
-Found = tuple[float, dict[str, float]]  # a measure, and by the name of a class; empty where it is not taken by class
-Tell = Callable[[int, int], None]
-NAN = float("nan")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
-    """What the two comparisons of one call share."""
-
-    net: nn.Module  # gives the features
-    bandwidth: float
-    config: ClassifierConfig
-    seed: int
-    device: torch.device | None
+MOST_WINDOWS = 2000  # of a class that are compared
+BATCH_WINDOWS = 128  # windows of a batch of each classifier: on one core a third of the time that 256 take
+SHOWN_SHARE = 0.7  # of the windows that the discriminator learns from; it is tested on the others
 
 
 def fidelity(
@@ -74,212 +37,168 @@ def fidelity(
     seed: int = 0,
     device: torch.device | None = None,
     steps: int = 700,
-    on_step: Callable[[int, int], None] | None = None,
+    on_progress: Tell = silent,
 ) -> dict[str, Any]:
     """Every measure of likeness between the held-out part of the split windows ``real`` and ``synthetic`` ones.
 
-    Of each class, as many held-out, synthetic and training windows are compared: what the fewest have, at most MOST.
-    Features are what a classifier of the training part gives to its last layer. It and two discriminators are trained
-    for ``steps`` updates each; ``on_step(done, total)`` is told of them. A seed gives the same on a CPU.
+    All but mmd and frechet_distance are also taken by class; coverage, density and the accuracy of the discriminator
+    pool the classes in the value, the others are the mean of the classes. prd_percent and dtw_distance are medians over
+    the synthetic windows, each beside the nearest held-out one of its class. Physiology, of windows in mV that have an
+    event, is the Wasserstein-1 distance of what ``delineate`` reads off; by class stand beside it the medians, and the
+    shares of windows that could be measured.
 
-    Returns ``windows``, how many of each class, and ``measures``: of each in RANGES the ``value``, the ``baseline``
-    (real training windows in the place of the synthetic ones), the ``best`` value and the ``range`` (None where it is
-    open). All but mmd and frechet_distance are also taken ``by_class``; coverage, density and the accuracy of the
-    discriminator pool the classes in the value, the others are the mean of the classes. What cannot be taken is None.
-    prd_percent and dtw_distance are medians over the synthetic windows, each beside the nearest held-out one of its
-    class. Physiology, of windows in mV that have an event, is the Wasserstein-1 distance of what ``delineate`` reads
-    off; by class stand beside it the medians, and the shares of windows that could be measured.
+    Parameters
+    ----------
+    real, synthetic
+        Of each class, as many held-out, synthetic and training windows are compared: what the fewest have, at most
+        MOST_WINDOWS.
+    test_part
+        The part that is held out.
+    seed
+        Gives the same on a CPU.
+    device
+        Of the networks.
+    steps
+        Updates of each of three classifiers: one of the training part, which gives features, and two discriminators.
+    on_progress
+        Is told of their updates.
 
-    Raises DataError where the two are not of one kind, or no class is in all three sets.
+    Returns
+    -------
+    ``windows``, how many of each class, and ``measures``: what ``measured`` gives of those in BEAT_MEASURES.
+
+    Raises
+    ------
+    DataError
+        Where the two are not of one kind, or no class is in all three sets.
+
     """
     check_kinds(real, synthetic)
-    learn = real.part("train")
-    held, made, learnt = balanced(real.part(test_part), synthetic, learn, seed)
-    tell = on_step or (lambda done, total: None)
-    config = ClassifierConfig(steps=steps, batch=BATCH)
-    net = trained(learn.values, learn.labels, len(learn.classes), config, seed, device, partial(third, tell, 0))
-    bandwidth = median_distance(features(net, held.values))  # one for both comparisons
-    judge = Judge(net=net, bandwidth=bandwidth, config=config, seed=seed, device=device)
-    values = compare(held, made, judge, partial(third, tell, 1))
-    baselines = compare(held, learnt, judge, partial(third, tell, 2))
-    notes = medians(held, made)
+    learnt = real.part("train")
+    sets = (real.part(test_part), synthetic, learnt)
+    held, made, like = as_many_of_each(sets, np.random.default_rng(seed), MOST_WINDOWS)
+    trainings = Trainings(on_progress, 3 * steps)
+    config = ClassifierConfig(steps=steps, batch=BATCH_WINDOWS)
+    network = FeatureNetwork(learnt=learnt, config=config, trainings=trainings, seed=seed, device=device)
+    beside_made = Comparison(
+        held=held,
+        other=made,
+        learnt=learnt,
+        network=network,
+        trainings=trainings,
+        steps=steps,
+        seed=seed,
+        device=device,
+    )
+    beside_real = dataclasses.replace(beside_made, other=like)
     return {
         "test_part": test_part,
         "units": real.units,
         "steps": steps,
         "windows": held.counts(),
-        "measures": {name: entry(name, values[name], baselines[name], notes.get(name, {})) for name in values},
+        "measures": measured(BEAT_MEASURES, beside_made, beside_real, units=real.units),
     }
 
 
-def third(tell: Tell, number: int, done: int, total: int, loss: float) -> None:
-    """Pass on the progress of one of three trainings as that of all."""
-    tell(number * total + done, 3 * total)
+# ---- measures
 
 
-def entry(name: str, value: Found, baseline: Found, notes: dict[str, dict[str, float]]) -> dict[str, Any]:
-    """A measure as it stands in metrics.json, which has no NaN and no infinity."""
-    best, low, high = RANGES[name]
-    found: dict[str, Any] = {"value": known(value[0]), "baseline": known(baseline[0]), "best": best}
-    found["range"] = [low, high]
-    if value[1]:
-        found["by_class"] = {
-            label: {"value": known(of_class), "baseline": known(baseline[1][label])}
-            | {key: known(noted) for key, noted in notes.get(label, {}).items()}
-            for label, of_class in value[1].items()
-        }
-    return found
+def discrepancy(comparison: Comparison) -> Found:
+    """Squared maximum mean discrepancy of the features."""
+    return Found(value=mmd(*comparison.features, comparison.bandwidth) if len(comparison.held) > 1 else NAN)
 
 
-def known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+def frechet(comparison: Comparison) -> Found:
+    """Frechet distance of the features."""
+    return Found(value=frechet_distance(*comparison.features) if len(comparison.held) > 1 else NAN)
 
 
-# ---- what is compared
+def spectrum(comparison: Comparison) -> Found:
+    """How far the spectra of a class lie apart, within the band that the windows were filtered to."""
+    band, fs_hz = comparison.held.meta.get("band_hz"), comparison.held.fs_hz
+    top = band and band[1]
+    return mean_of_classes({name: spectrum_distance(*pair, fs_hz, top) for name, pair in comparison.by_class.items()})
 
 
-def check_kinds(real: Windows, synthetic: Windows) -> None:
-    """Raise DataError unless both have the same shape, rate, units and classes."""
-    kinds = [
-        (*windows.values.shape[1:], windows.fs_hz, windows.units, windows.classes) for windows in (real, synthetic)
-    ]
-    if kinds[0] != kinds[1]:
-        raise DataError(
-            "windows of one kind can be compared (samples, channels, rate, units, classes); "
-            f"the real ones are {kinds[0]}, the synthetic ones {kinds[1]}"
-        )
-
-
-def balanced(held: Windows, made: Windows, learnt: Windows, seed: int) -> list[Windows]:
-    """As many windows of each class from each of the three, drawn at random and sorted by class."""
-    sets = (held, made, learnt)
-    counts = [
-        min(MOST, *(list(windows.counts().values())[code] for windows in sets)) for code in range(len(held.classes))
-    ]
-    if not any(counts):
-        raise DataError("no class has held-out, synthetic and training windows; draw synthetic ones of each class")
-    rng = np.random.default_rng(seed)
-    return [windows.of_each_class(counts, rng) for windows in sets]
-
-
-def compare(
-    held: Windows, other: Windows, judge: Judge, on_step: Callable[[int, int, float], None]
-) -> dict[str, Found]:
-    """Each measure of ``other`` against the held-out windows; both sorted by class, with as many of each."""
-    of_held, of_other = features(judge.net, held.values), features(judge.net, other.values)
-    some = len(held) > 1
-    found: dict[str, Found] = {
-        "mmd": (mmd(of_held, of_other, judge.bandwidth) if some else NAN, {}),
-        "frechet_distance": (frechet_distance(of_held, of_other) if some else NAN, {}),
-    }
-    band = held.meta.get("band_hz")
-    pairs = {
-        name: (held.values[held.labels == code], other.values[other.labels == code])
-        for code, name in enumerate(held.classes)
-        if (held.labels == code).any()
-    }
-    spectra = {name: spectrum_distance(a, b, held.fs_hz, band and band[1]) for name, (a, b) in pairs.items()}
-    found["spectrum_distance_db"] = averaged(spectra)
-    found["discriminative_accuracy"] = discriminate(held, other, judge, on_step)
-    for name, measure in (("coverage", coverage), ("density", density)):
-        by_class = {
-            label: neighbourly(measure, of_held[held.labels == code], of_other[other.labels == code])
-            for code, label in enumerate(held.classes)
-            if label in pairs
-        }
-        found[name] = (neighbourly(measure, of_held, of_other), by_class)
-    beside = {name: (b, a[nearest(b, a)]) for name, (a, b) in pairs.items()}
-    found["prd_percent"] = averaged({name: float(np.median(prd(*pair))) for name, pair in beside.items()})
-    found["dtw_distance"] = averaged({name: float(np.median(dtw_distance(*pair))) for name, pair in beside.items()})
-    if is_ecg(held):
-        read = {name: [delineate(x, held.fs_hz, held.event_index or 0) for x in pair] for name, pair in pairs.items()}
-        for measure_name in MEASURES:
-            found[measure_name] = averaged(
-                {name: wasserstein(a[measure_name], b[measure_name]) for name, (a, b) in read.items()}
-            )
-    return found
-
-
-def is_ecg(windows: Windows) -> bool:
-    """Whether these are windows about a beat, of which physiology can be read off."""
-    return windows.event_index is not None and windows.units == "mV"
-
-
-def averaged(by_class: dict[str, float]) -> Found:
-    """The mean of the classes in which there is a number, and those."""
-    numbers = [value for value in by_class.values() if np.isfinite(value)]
-    return (float(np.mean(numbers)) if numbers else NAN, by_class)
-
-
-def neighbourly(measure: Callable[..., float], held: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Coverage or density, NaN where there are too few windows to have neighbours."""
-    return measure(held, other) if len(held) > NEIGHBOURS else NAN
-
-
-def medians(held: Windows, made: Windows) -> dict[str, dict[str, dict[str, float]]]:
-    """By measure of physiology and class: medians of both sets, and the shares of windows that could be measured."""
-    if not is_ecg(held):
-        return {}
-    found: dict[str, dict[str, dict[str, float]]] = {name: {} for name in MEASURES}
-    for code, label in enumerate(held.classes):
-        for who, windows in (("real", held), ("synthetic", made)):
-            read = delineate(windows.values[windows.labels == code], held.fs_hz, held.event_index or 0)
-            for name, numbers in read.items():
-                measured = numbers[~np.isnan(numbers)]
-                noted = found[name].setdefault(label, {})
-                noted[f"median_{who}"] = float(np.median(measured)) if len(measured) else NAN
-                noted[f"measured_{who}"] = len(measured) / max(len(numbers), 1)
-    return found
-
-
-# ---- networks
-
-
-def trained(
-    values: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    classes: int,
-    config: ClassifierConfig,
-    seed: int,
-    device: torch.device | None,
-    on_step: Callable[[int, int, float], None],
-) -> nn.Module:
-    """A fresh classifier of windows, trained."""
-    build = partial(BeatClassifier, values.shape[2], classes, config.width)
-    return train_classifier(build, values, labels, config, seed, device=device, on_step=on_step)
-
-
-def features(net: nn.Module, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(n, d) what the last layer of a trained classifier's head is given for windows (n, time, channels)."""
-    (*_, last) = net.get_submodule("head").children()
-    seen: list[torch.Tensor] = []
-    hook = last.register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0].cpu()))
-    try:
-        predict(net, values)
-    finally:
-        hook.remove()
-    return torch.cat(seen).numpy()
-
-
-def discriminate(held: Windows, other: Windows, judge: Judge, on_step: Callable[[int, int, float], None]) -> Found:
-    """Accuracy of a fresh classifier told to separate the two sets, on windows it has not seen, and by class.
+def discriminated(comparison: Comparison) -> Found:
+    """Accuracy of a fresh classifier that learns to separate the two sets, on windows that it has not seen.
 
     0 to 1, 0.5 is best: it cannot; below 0.5 it was misled by chance. After the discriminative score of Yoon, Jarrett
     and van der Schaar, "Time-series Generative Adversarial Networks", 2019, which is its distance from 0.5.
     """
+    held, other, config = comparison.held, comparison.other, comparison.network.config
     values = np.concatenate([held.values, other.values])
     of_class = np.concatenate([held.labels, other.labels])
     origin = np.repeat(np.arange(2), [len(held), len(other)])
-    rng = np.random.default_rng(judge.seed)
+    rng = np.random.default_rng(comparison.seed)
     shown = np.zeros(len(values), dtype=bool)
     for code in np.unique(of_class):
         for side in (0, 1):  # as many of both sets in each class, also of those that are shown
             own = rng.permutation(np.flatnonzero((of_class == code) & (origin == side)))
-            shown[own[: round(LEARN * len(own))]] = True
+            shown[own[: round(SHOWN_SHARE * len(own))]] = True
     if not shown.any() or shown.all():
-        return NAN, {}
-    net = trained(values[shown], origin[shown], 2, judge.config, judge.seed, judge.device, on_step)
+        return Found(value=NAN)
+    on_step = comparison.training(config.steps)
+    net = trained(values[shown], origin[shown], 2, config, comparison.seed, comparison.device, on_step)
     right = predict(net, values[~shown]) == origin[~shown]
     tested = of_class[~shown]
     by_class = {held.classes[code]: float(right[tested == code].mean()) for code in np.unique(tested)}
-    return float(right.mean()), by_class
+    return Found(value=float(right.mean()), by_class=by_class)
+
+
+def of_neighbours(measure: Callable[[Floats, Floats], float], comparison: Comparison) -> Found:
+    """Coverage or density of the features; NaN where there are too few windows to have neighbours."""
+
+    def taken(held: Floats, other: Floats) -> float:
+        return measure(held, other) if len(held) > NEIGHBOURS else NAN
+
+    by_class = {name: taken(*pair) for name, pair in comparison.features_by_class.items()}
+    return Found(value=taken(*comparison.features), by_class=by_class)
+
+
+def beside_nearest(measure: Callable[[Floats, Floats], Any], comparison: Comparison) -> Found:
+    """The median of a distance of each other window to the nearest held-out one of its class."""
+    return mean_of_classes({name: float(np.median(measure(*pair))) for name, pair in comparison.nearest.items()})
+
+
+def physiology(name: str, comparison: Comparison) -> Found | None:
+    """How far what is read off the beats of a class lies apart; None for what is no ECG about a beat."""
+    if not comparison.delineated:
+        return None
+    pairs = {label: (a[name], b[name]) for label, (a, b) in comparison.delineated.items()}
+    notes: dict[str, dict[str, float]] = {label: {} for label in pairs}
+    for label, pair in pairs.items():
+        for who, numbers in zip(("real", "synthetic"), pair, strict=True):
+            there = numbers[~np.isnan(numbers)]
+            notes[label][f"median_{who}"] = float(np.median(there)) if len(there) else NAN
+            notes[label][f"measured_{who}"] = len(there) / max(len(numbers), 1)
+    return mean_of_classes({label: wasserstein(*pair) for label, pair in pairs.items()}, notes)
+
+
+def distance(name: str, title: str, take: Callable[[Comparison], Found | None]) -> Measure[Comparison]:
+    """A measure that is 0 at best and has no end."""
+    return Measure(name=name, title=title, best=0.0, low=0.0, high=None, take=take)
+
+
+BEAT_MEASURES: tuple[Measure[Comparison], ...] = (
+    Measure(name="mmd", title="maximum mean discrepancy, squared", best=0.0, low=-2.0, high=2.0, take=discrepancy),
+    distance("frechet_distance", "Frechet distance", frechet),
+    distance("spectrum_distance_db", "power spectrum, dB", spectrum),
+    Measure(
+        name="discriminative_accuracy",
+        title="told from real ones",
+        best=0.5,
+        low=0.0,
+        high=1.0,
+        take=discriminated,
+        chief=True,
+    ),
+    Measure(name="coverage", title="coverage", best=1.0, low=0.0, high=1.0, take=partial(of_neighbours, coverage)),
+    Measure(name="density", title="density", best=1.0, low=0.0, high=None, take=partial(of_neighbours, density)),
+    distance("prd_percent", "PRD to the nearest, %", partial(beside_nearest, prd)),
+    distance("dtw_distance", "DTW to the nearest, {units}", partial(beside_nearest, dtw_distance)),
+    distance("r_amplitude_mv", "R amplitude, mV", partial(physiology, "r_amplitude_mv")),
+    distance("qrs_width_s", "QRS width, s", partial(physiology, "qrs_width_s")),
+    distance("qt_s", "QT interval, s", partial(physiology, "qt_s")),
+    distance("t_amplitude_mv", "T amplitude, mV", partial(physiology, "t_amplitude_mv")),
+)

@@ -91,10 +91,34 @@ def train_classifier(
     device: torch.device | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
 ) -> nn.Module:
-    """The network that ``build`` makes, trained on inputs (n, ...) and labels (n,); the same for a seed on a CPU.
+    """A fresh network, trained; the same for a seed on a CPU.
 
-    ``class_weights`` (classes,) weigh the windows of a class in the loss. ``on_step(done, total, loss)`` is told of
-    each update. Raises TrainingDivergedError on a non-finite loss.
+    Parameters
+    ----------
+    build
+        Makes the network.
+    values, labels
+        Inputs (n, ...) and classes (n,).
+    config
+        Updates, batch and rate.
+    seed
+        Of weights and batches.
+    class_weights
+        (classes,) weigh the inputs of a class in the loss.
+    device
+        The CPU, unless given.
+    on_step
+        ``on_step(done, total, loss)`` is called after each update.
+
+    Returns
+    -------
+    The network, which now computes and learns no more.
+
+    Raises
+    ------
+    TrainingDivergedError
+        On a loss that is not finite.
+
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

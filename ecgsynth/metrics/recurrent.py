@@ -19,11 +19,11 @@ from ecgsynth.errors import DataError
 
 __all__ = ["discriminative_score", "predictive_score", "scale_by"]
 
-BATCH = 128  # windows of each kind in a batch, as in the official code; so are the steps and Adam's rate
+BATCH_WINDOWS = 128  # windows of each kind in a batch, as in the official code; so are the steps and Adam's rate
 RATE = 1e-3
-LEARN = 0.8  # share of the windows from which the discriminator learns
-TESTED_AT_ONCE = 512
-LEAST = 10  # windows below which nothing is left to learn from and to test on
+LEARNT_SHARE = 0.8  # share of the windows from which the discriminator learns
+TESTED_WINDOWS = 512
+LEAST_WINDOWS = 10  # windows below which nothing is left to learn from and to test on
 
 Tell = Callable[[int, int], None]
 
@@ -37,31 +37,56 @@ def discriminative_score(
     seed: int = 0,
     on_step: Tell | None = None,
 ) -> NDArray[np.float64]:
-    """(repeats,) |accuracy - 0.5| of a two-layer GRU told to separate real and synthetic windows; 0 is best, 0.5 worst.
+    """|accuracy - 0.5| of a two-layer GRU that learns to separate real and synthetic windows; 0 is best, 0.5 worst.
 
-    real, synthetic: (n, time, channels), as many of each are used, each repeat drawing its own; four fifths to learn
-    from, the others to test on. The GRU has half as many units as there are channels, as in the official code, so
-    that the figures stand beside those of the literature. Raises DataError for windows of different shapes, or too few.
+    The GRU has half as many units as there are channels, as in the official code, so that the figures stand beside
+    those of the literature.
+
+    Parameters
+    ----------
+    real, synthetic
+        (n, time, channels) and (m, time, channels); as many of each are used, each repeat drawing its own: four fifths
+        to learn from, the others to test on.
+    repeats
+        Networks, each from its own weights and batches.
+    steps
+        Updates of each.
+    seed
+        Gives the same on a CPU.
+    on_step
+        ``on_step(done, total)`` is called after each update.
+
+    Returns
+    -------
+    (repeats,)
+
+    Raises
+    ------
+    DataError
+        For windows of different shapes, or too few.
+
     """
     check(real, synthetic)
     rng = torch.Generator().manual_seed(seed)
     n = min(len(real), len(synthetic))
-    seen = round(LEARN * n)
+    seen = round(LEARNT_SHARE * n)
     sides = [torch.from_numpy(side) for side in scale_by(real, real, synthetic)]
     orders = [torch.stack([torch.randperm(len(side), generator=rng)[:n] for _ in range(repeats)]) for side in sides]
     net = Stack(repeats, real.shape[2], max(1, real.shape[2] // 2), layers=2, rng=rng)
-    wanted = torch.cat([torch.ones(repeats, BATCH), torch.zeros(repeats, BATCH)], dim=1)
+    wanted = torch.cat([torch.ones(repeats, BATCH_WINDOWS), torch.zeros(repeats, BATCH_WINDOWS)], dim=1)
 
     def loss() -> Tensor:
-        rows = [order[:, :seen].gather(1, torch.randint(seen, (repeats, BATCH), generator=rng)) for order in orders]
-        logit = net(stacked(sides, rows))[-1]  # (repeats, 2 * BATCH), after the last step
+        rows = [
+            order[:, :seen].gather(1, torch.randint(seen, (repeats, BATCH_WINDOWS), generator=rng)) for order in orders
+        ]
+        logit = net(stacked(sides, rows))[-1]  # (repeats, 2 * BATCH_WINDOWS), after the last step
         return binary_cross_entropy_with_logits(logit, wanted, reduction="none").mean(dim=1).sum()
 
     train(net, loss, steps, on_step)
     right = torch.zeros(repeats)
     with torch.inference_mode():
-        for first in range(seen, n, TESTED_AT_ONCE):
-            logit = net(stacked(sides, [order[:, first : min(first + TESTED_AT_ONCE, n)] for order in orders]))[-1]
+        for first in range(seen, n, TESTED_WINDOWS):
+            logit = net(stacked(sides, [order[:, first : min(first + TESTED_WINDOWS, n)] for order in orders]))[-1]
             of_real, of_synthetic = logit.chunk(2, dim=1)
             right += (of_real > 0).sum(dim=1) + (of_synthetic <= 0).sum(dim=1)
     accuracy = right.double().numpy() / (2 * (n - seen))
@@ -79,13 +104,37 @@ def predictive_score(
     seed: int = 0,
     on_step: Tell | None = None,
 ) -> NDArray[np.float64]:
-    """(repeats,) mean absolute error on real windows of a GRU that learnt from synthetic ones to foresee the next step.
+    """Mean absolute error, on real windows, of a GRU that learnt from synthetic ones to foresee the next step.
 
-    real, synthetic: (n, time, channels). As in the official code, the last channel's next value is foreseen from the
-    other channels up to now (from itself, where it is the only one), scaled to 0..1 by the real windows unless they are
-    so already (``scale=False``); lower is better, and what real windows reach in the place of the synthetic ones is the
-    measure's own floor.
-    Raises DataError for windows of different shapes, too few, or of a single step.
+    Lower is better.
+
+    As in the official code, the last channel's next value is foreseen from the other channels up to now (from itself,
+    where it is the only one). What real windows reach in the place of the synthetic ones is the measure's own floor.
+
+    Parameters
+    ----------
+    real, synthetic
+        (n, time, channels) and (m, time, channels).
+    repeats
+        Networks, each from its own weights and batches.
+    steps
+        Updates of each.
+    scale
+        Scale to 0..1 by the real windows, unless they are so already.
+    seed
+        Gives the same on a CPU.
+    on_step
+        ``on_step(done, total)`` is called after each update.
+
+    Returns
+    -------
+    (repeats,)
+
+    Raises
+    ------
+    DataError
+        For windows of different shapes, too few, or of a single step.
+
     """
     check(real, synthetic, steps=2)
     rng = torch.Generator().manual_seed(seed)
@@ -102,12 +151,12 @@ def predictive_score(
         return off
 
     def loss() -> Tensor:
-        return errors(stacked([learnt], [torch.randint(len(learnt), (repeats, BATCH), generator=rng)])).sum()
+        return errors(stacked([learnt], [torch.randint(len(learnt), (repeats, BATCH_WINDOWS), generator=rng)])).sum()
 
     train(net, loss, steps, on_step)
     total = torch.zeros(repeats)
     with torch.inference_mode():
-        for rows in torch.arange(len(tested)).split(TESTED_AT_ONCE):
+        for rows in torch.arange(len(tested)).split(TESTED_WINDOWS):
             total += len(rows) * errors(stacked([tested], [rows.expand(repeats, -1)]))
     error: NDArray[np.float64] = total.double().numpy() / len(tested)
     return error
@@ -125,8 +174,10 @@ def check(real: NDArray[Any], synthetic: NDArray[Any], steps: int = 1) -> None:
         raise DataError(
             f"expected real and synthetic windows of the same (time, channels), got {real.shape} and {synthetic.shape}"
         )
-    if min(len(real), len(synthetic)) < LEAST:
-        raise DataError(f"a score needs at least {LEAST} windows of each kind, got {len(real)} and {len(synthetic)}")
+    if min(len(real), len(synthetic)) < LEAST_WINDOWS:
+        raise DataError(
+            f"a score needs at least {LEAST_WINDOWS} windows of each kind, got {len(real)} and {len(synthetic)}"
+        )
     if real.shape[1] < steps:
         raise DataError(f"a score that foresees the next step needs windows of at least {steps}, got {real.shape[1]}")
 

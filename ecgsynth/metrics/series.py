@@ -4,49 +4,33 @@ The held-out part is compared with as many synthetic windows of each class and t
 the training part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.spread import mean_and_spread
-from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.metrics.beats import check_kinds, known
-from ecgsynth.metrics.likeness import (
+from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.errors import ConfigError
+from ecgsynth.metrics.comparison import Comparison, FeatureNetwork, Floats, Pair, as_many_of_each, check_kinds
+from ecgsynth.metrics.likeness import coverage, density, median_distance, mmd
+from ecgsynth.metrics.measure import Found, Measure, measured
+from ecgsynth.metrics.progress import Tell, Trainings, silent
+from ecgsynth.metrics.recurrent import discriminative_score, predictive_score
+from ecgsynth.metrics.waveforms import (
     autocorrelation_distance,
-    channel_spreads,
-    coverage,
     cross_correlation_distance,
-    density,
     marginal_distance,
-    median_distance,
-    mmd,
     spectrum_distance,
 )
-from ecgsynth.metrics.recurrent import discriminative_score, predictive_score
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["RANGES", "STEPS", "in_spreads", "series_fidelity"]
+__all__ = ["SERIES_MEASURES", "STEPS", "series_fidelity"]
 
-MOST = 2000  # windows among which neighbours are sought
+MOST_NEIGHBOURING_WINDOWS = 2000  # among which neighbours are sought
 STEPS = {"discriminative_score": 2000, "predictive_score": 5000}  # updates, as in TimeGAN's own code
-# The best value of each measure, the lowest and the highest (None: there is none).
-RANGES: dict[str, tuple[float | None, float, float | None]] = {
-    "discriminative_score": (0.0, 0.0, 0.5),
-    "predictive_score": (None, 0.0, 1.0),
-    "autocorrelation_distance": (0.0, 0.0, None),
-    "cross_correlation_distance": (0.0, 0.0, 2.0),
-    "marginal_distance": (0.0, 0.0, None),
-    "spectrum_distance_db": (0.0, 0.0, None),
-    "mmd": (0.0, -2.0, 2.0),
-    "coverage": (1.0, 0.0, 1.0),
-    "density": (1.0, 0.0, None),
-}
-
-Tell = Callable[[int, int], None]
-Pair = tuple[Windows, Windows]  # real windows, and those that are compared with them
 
 
 def series_fidelity(
@@ -57,40 +41,72 @@ def series_fidelity(
     repeats: int = 10,
     steps: int | None = None,
     seed: int = 0,
-    on_step: Tell | None = None,
+    device: torch.device | None = None,
+    on_progress: Tell = silent,
 ) -> dict[str, Any]:
     """Every measure of likeness between the held-out part of the split windows ``real`` and ``synthetic`` ones.
 
-    Of each class, as many held-out, synthetic and training windows are compared: what the fewest have. In a split
-    "none", all real windows are held against the synthetic ones by the two scores, as in TimeGAN's protocol; all else
-    takes a random half of them, and the baseline of every measure is what the other half reaches, so that nothing is
-    compared with itself.
-    The scores train ``repeats`` networks for the updates in STEPS, or ``steps`` if that is less; ``on_step(done,
-    total)`` is told of them. A seed gives the same on a CPU.
+    In a split "none", all real windows are held against the synthetic ones by the two scores, as in TimeGAN's protocol;
+    all else takes a random half of them, and the baseline of every measure is what the other half reaches, so that
+    nothing is compared with itself. predictive_score, autocorrelation_distance and spectrum_distance_db are of what
+    moves within a window and leave out statics. Spectrum, mmd, coverage and density are of windows in standard
+    deviations of each channel.
 
-    Returns ``windows``, how many of each class, and ``measures``: of each in RANGES the ``value``, the ``baseline``
-    (real windows in the place of the synthetic ones), the ``best`` value (None: the baseline) and the ``range`` (None
-    where it is open); of the two scores, which are means of the repeats, also their standard deviations, ``spread`` and
-    ``baseline_spread``. What cannot be taken is None, and so is the spread of one repeat. predictive_score,
-    autocorrelation_distance and spectrum_distance_db are of what moves within a window and leave out statics. Spectrum,
-    mmd, coverage and density are of windows in standard deviations of each channel.
+    Parameters
+    ----------
+    real, synthetic
+        Of each class, as many held-out, synthetic and training windows are compared: what the fewest have.
+    test_part
+        The part that is held out.
+    repeats
+        Networks of each score.
+    steps
+        Updates of each network, if fewer than those in STEPS.
+    seed
+        Gives the same on a CPU.
+    device
+        Of a network of features, where a measure has one; the scores' own are too small for any but a CPU.
+    on_progress
+        Is told of the updates.
 
-    Raises ConfigError for settings below 1, DataError where the two are not of one kind, or are too few.
+    Returns
+    -------
+    ``windows``, how many of each class, and ``measures``: what ``measured`` gives of those in SERIES_MEASURES.
+
+    Raises
+    ------
+    ConfigError
+        For settings below 1.
+    DataError
+        Where the two are not of one kind, or are too few.
+
     """
     if repeats < 1 or (steps is not None and steps < 1):
-        raise ConfigError(f"a score takes at least one repeat and one step, got {repeats} and {steps}")
+        raise ConfigError(f"expected at least one repeat and one step, got {repeats} and {steps}")
     check_kinds(real, synthetic)
     rng = np.random.default_rng(seed)
     scored, compared = pairs(real, synthetic, test_part, rng)
     updates = {name: most if steps is None else min(steps, most) for name, most in STEPS.items()}
-    found = scores(scored, updates, repeats, seed, on_step or (lambda done, total: None))
-    picked = rng.permutation(len(compared[0][0]))[:MOST]  # both sides are sorted by class, with as many of each
-    like = real.part("train").values
-    values, baselines = (measures(*pair, picked, like) for pair in compared)
-    for name, value in values.items():
-        found[name] = {"value": known(value), "baseline": known(baselines[name])}
-    for name, (best, *ends) in RANGES.items():
-        found[name] |= {"best": best, "range": ends}
+    picked = rng.permutation(len(compared[0][0]))[:MOST_NEIGHBOURING_WINDOWS]  # sorted by class, with as many of each
+    trainings = Trainings(on_progress, 2 * sum(updates.values()))
+    learnt, config = real.part("train"), ClassifierConfig()
+    network = FeatureNetwork(learnt=learnt, config=config, trainings=trainings, seed=seed, device=device)
+    beside_made, beside_real = (
+        Comparison(
+            held=held,
+            other=other,
+            learnt=learnt,
+            network=network,
+            trainings=trainings,
+            scored=pair,
+            picked=picked,
+            steps=steps,
+            repeats=repeats,
+            seed=seed,
+            device=device,
+        )
+        for (held, other), pair in zip(compared, scored, strict=True)
+    )
     return {
         "test_part": test_part,
         "units": real.units,
@@ -98,7 +114,7 @@ def series_fidelity(
         "steps_of_paper": updates == STEPS,
         "repeats": repeats,
         "windows": scored[0][0].counts(),
-        "measures": found,
+        "measures": measured(SERIES_MEASURES, beside_made, beside_real, units=real.units),
     }
 
 
@@ -108,21 +124,13 @@ def series_fidelity(
 def pairs(real: Windows, synthetic: Windows, test_part: str, rng: np.random.Generator) -> tuple[list[Pair], list[Pair]]:
     """What the scores compare, and what all else does: real windows with synthetic, then with other real ones."""
     if real.meta.get("split") != "none":
-        held, made, learnt = balanced([real.part(test_part), synthetic, real.part("train")], rng)
+        held, made, learnt = as_many_of_each([real.part(test_part), synthetic, real.part("train")], rng)
         both = [(held, made), (held, learnt)]
         return both, both
-    whole, made = balanced([real, synthetic], rng)
+    whole, made = as_many_of_each([real, synthetic], rng)
     one, other = halves(whole, rng)
     fewer = made.of_each_class(list(one.counts().values()), rng)
     return [(whole, made), (one, other)], [(one, fewer), (one, other)]
-
-
-def balanced(sets: Sequence[Windows], rng: np.random.Generator) -> list[Windows]:
-    """As many windows of each class from each set, all that the fewest have, drawn at random and sorted by class."""
-    counts = [min(of_one) for of_one in zip(*(windows.counts().values() for windows in sets), strict=True)]
-    if not any(counts):
-        raise DataError("no class has held-out, synthetic and training windows; draw synthetic ones of each class")
-    return [windows.of_each_class(counts, rng) for windows in sets]
 
 
 def halves(windows: Windows, rng: np.random.Generator) -> tuple[Windows, Windows]:
@@ -136,59 +144,95 @@ def halves(windows: Windows, rng: np.random.Generator) -> tuple[Windows, Windows
 # ---- measures
 
 
-def scores(scored: list[Pair], updates: dict[str, int], repeats: int, seed: int, tell: Tell) -> dict[str, Any]:
-    """The two scores of both pairs, with their spreads over the repeats."""
-    total, before = 2 * sum(updates.values()), 0
-    found: dict[str, Any] = {name: {} for name in updates}
-    for name, steps in updates.items():
-        for key, spread, (held, other) in zip(
-            ("value", "baseline"), ("spread", "baseline_spread"), scored, strict=True
-        ):
-            measure, channels = discriminative_score, held.values.shape[2]
-            if name == "predictive_score":  # which foresees the last channel, and statics come last
-                measure, channels = predictive_score, moving(held)
-            each = measure(
-                held.values[:, :, :channels],
-                other.values[:, :, :channels],
-                repeats=repeats,
-                steps=steps,
-                seed=seed,
-                on_step=partial(later, tell, before, total),
-            )
-            found[name][key], found[name][spread] = mean_and_spread(each)
-            before += steps
-    return found
+def scored(score: Callable[..., NDArray[np.float64]], most: int, channels: int | None, comparison: Comparison) -> Found:
+    """A score of Yoon, Jarrett and van der Schaar on so many channels, the mean of its repeats."""
+    updates = comparison.at_most(most)
+    values = [windows.values[:, :, :channels] for windows in comparison.scored or (comparison.held, comparison.other)]
+    how: dict[str, Any] = {"repeats": comparison.repeats, "steps": updates, "seed": comparison.seed}
+    return Found.of_repeats(score(*values, **how, on_step=comparison.training(updates)))
 
 
-def later(tell: Tell, before: int, total: int, done: int, of: int) -> None:
-    """Pass on the progress of one of several trainings as that of all."""
-    tell(before + done, total)
+def discriminated(comparison: Comparison) -> Found:
+    """The discriminative score."""
+    return scored(discriminative_score, STEPS["discriminative_score"], None, comparison)
 
 
-def measures(held: Windows, other: Windows, picked: NDArray[np.int64], like: NDArray[np.float32]) -> dict[str, float]:
-    """Every measure but the scores; ``picked``: the windows among which neighbours are sought."""
-    a, b = held.values, other.values
-    scaled = in_spreads(like, a, b)
-    points = [x[picked].reshape(len(picked), -1) for x in scaled]
-    columns = moving(held)
-    return {
-        "autocorrelation_distance": autocorrelation_distance(a[:, :, :columns], b[:, :, :columns]),
-        "cross_correlation_distance": cross_correlation_distance(a, b),
-        "marginal_distance": marginal_distance(a, b),
-        "spectrum_distance_db": spectrum_distance(scaled[0][:, :, :columns], scaled[1][:, :, :columns], held.fs_hz),
-        "mmd": mmd(points[0], points[1], median_distance(points[0])),  # a bandwidth of the real windows alone
-        "coverage": coverage(points[0], points[1]),
-        "density": density(points[0], points[1]),
-    }
+def foreseen(comparison: Comparison) -> Found:
+    """The predictive score, which foresees the last channel; statics come last, and are left out."""
+    return scored(predictive_score, STEPS["predictive_score"], comparison.columns, comparison)
 
 
-def moving(windows: Windows) -> int:
-    """How many channels, the first, are columns of the series and no statics."""
-    channels: int = windows.values.shape[2]
-    return channels - len(windows.meta.get("series", {}).get("statics", ()))
+def of_values(measure: Callable[[Floats, Floats], float], comparison: Comparison) -> Found:
+    """A measure of the windows as they are."""
+    return Found(value=measure(comparison.held.values, comparison.other.values))
 
 
-def in_spreads(like: NDArray[np.float32], *others: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-    """Windows in standard deviations of each channel of ``like`` (see ``channel_spreads``), about its means."""
-    means, spreads = like.mean(axis=(0, 1), dtype=np.float64), channel_spreads(like)
-    return [((values - means) / spreads).astype(np.float32) for values in others]
+def autocorrelation(comparison: Comparison) -> Found:
+    """The distance between the autocorrelations of what moves."""
+    held, other = comparison.held.values, comparison.other.values
+    return Found(value=autocorrelation_distance(*(values[:, :, : comparison.columns] for values in (held, other))))
+
+
+def spectrum(comparison: Comparison) -> Found:
+    """The distance between the spectra of what moves."""
+    a, b = (values[:, :, : comparison.columns] for values in comparison.scaled)
+    return Found(value=spectrum_distance(a, b, comparison.held.fs_hz))
+
+
+def discrepancy(comparison: Comparison) -> Found:
+    """Squared maximum mean discrepancy of windows as points, by a bandwidth of the real ones alone."""
+    real, other = comparison.points
+    return Found(value=mmd(real, other, median_distance(real)))
+
+
+def of_points(measure: Callable[[Floats, Floats], float], comparison: Comparison) -> Found:
+    """A measure of windows as points."""
+    return Found(value=measure(*comparison.points))
+
+
+SERIES_MEASURES: tuple[Measure[Comparison], ...] = (
+    Measure(
+        name="discriminative_score",
+        title="discriminative score",
+        best=0.0,
+        low=0.0,
+        high=0.5,
+        take=discriminated,
+        note="how far from one half is the accuracy of a GRU told to separate real and synthetic windows",
+        chief=True,
+    ),
+    Measure(
+        name="predictive_score",
+        title="predictive score",
+        best=None,
+        low=0.0,
+        high=1.0,
+        take=foreseen,
+        note="mean error, on real windows scaled to 0..1, of a GRU that learnt from synthetic ones to foresee the last "
+        "column's next value; its best is the baseline",
+        chief=True,
+    ),
+    Measure(
+        name="autocorrelation_distance", title="autocorrelation", best=0.0, low=0.0, high=None, take=autocorrelation
+    ),
+    Measure(
+        name="cross_correlation_distance",
+        title="correlation of columns",
+        best=0.0,
+        low=0.0,
+        high=2.0,
+        take=partial(of_values, cross_correlation_distance),
+    ),
+    Measure(
+        name="marginal_distance",
+        title="values, standard deviations",
+        best=0.0,
+        low=0.0,
+        high=None,
+        take=partial(of_values, marginal_distance),
+    ),
+    Measure(name="spectrum_distance_db", title="power spectrum, dB", best=0.0, low=0.0, high=None, take=spectrum),
+    Measure(name="mmd", title="maximum mean discrepancy, squared", best=0.0, low=-2.0, high=2.0, take=discrepancy),
+    Measure(name="coverage", title="coverage", best=1.0, low=0.0, high=1.0, take=partial(of_points, coverage)),
+    Measure(name="density", title="density", best=1.0, low=0.0, high=None, take=partial(of_points, density)),
+)

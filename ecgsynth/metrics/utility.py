@@ -5,6 +5,7 @@ Generation with Recurrent Conditional GANs", 2017), beside train on real, test o
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,10 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from ecgsynth.core.config import ClassifierConfig
-from ecgsynth.core.spread import mean_and_spread
+from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.metrics.classification import accuracy, confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier, with_intervals
-from ecgsynth.metrics.likeness import accuracy, confusion_matrix, f1_by_class, macro_f1
+from ecgsynth.metrics.measure import Arm
+from ecgsynth.metrics.progress import Tell, Trainings, silent
 from ecgsynth.windows.windows import Windows
 
 __all__ = [
@@ -30,11 +33,46 @@ __all__ = [
     "utility",
 ]
 
-ARMS = ("TRTR", "TSTR", "augmented")
-RARE = 0.25  # a class with fewer windows than this share of the commonest class's is topped up to it
-RESAMPLED = 2000  # times that the patients of the test part are drawn anew
+RARE_SHARE = 0.25  # a class with fewer windows than this share of the commonest class's is topped up to it
+RESAMPLINGS = 2000  # times that the patients of the test part are drawn anew
 
 Draw = Callable[[int, str | None, int], Windows]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an arm takes its training windows of: those learnt from, a generator, and the seed of the repeat."""
+
+    learn: Windows
+    draw: Draw
+    seed: int
+
+
+def real_ones(given: Given) -> list[Windows]:
+    """The training part."""
+    return [given.learn]
+
+
+def synthetic_ones(given: Given) -> list[Windows]:
+    """As many synthetic windows, in the training shares."""
+    return [given.draw(len(given.learn), None, given.seed)]
+
+
+def topped_up(given: Given) -> list[Windows]:
+    """The training part, its rare classes topped up with synthetic windows to RARE_SHARE of the commonest class."""
+    wanted = top_up_counts(given.learn)
+    return [given.learn, *(given.draw(count, name, given.seed) for name, count in wanted.items() if count)]
+
+
+ARMS: tuple[Arm[Given, list[Windows]], ...] = (
+    Arm(name="TRTR", title="trained on real {what}", take=real_ones),
+    Arm(name="TSTR", title="trained on synthetic {what}", take=synthetic_ones),
+    Arm(
+        name="augmented",
+        title="trained on real {what}, rare classes topped up with synthetic ones",
+        take=topped_up,
+    ),
+)
 
 
 def utility(
@@ -47,17 +85,42 @@ def utility(
     rhythm: bool = False,
     config: ClassifierConfig | None = None,
     device: torch.device | None = None,
-    on_step: Callable[[str, int, int], None] | None = None,
+    on_progress: Tell = silent,
 ) -> dict[str, Any]:
-    """Train the same classifier on three training sets, test it on the same real windows, ``repeats`` times.
+    """Train the same classifier on the training windows of each of ARMS, and test it on the same real windows.
 
-    TRTR: the real training part. TSTR: as many synthetic windows, in the training shares. augmented: the real
-    training part, its rare classes topped up with synthetic ones to RARE of the commonest class.
-    ``draw(n, label, seed)`` makes synthetic windows. With ``rhythm`` the classifier is also told the RR intervals.
-    ``on_step(arm, done, total)`` is told of each classifier update.
-    Returns, for each arm, macro-F1, accuracy and F1 by class as mean, standard deviation (of the repeats; None of
-    one) and the values, and the confusion matrix summed over the repeats; where no patient is in two parts, also the
-    95 % interval over the test part's patients.
+    Parameters
+    ----------
+    real
+        Split windows.
+    draw
+        ``draw(n, label, seed)`` makes synthetic windows.
+    repeats
+        Times that all is done.
+    seed
+        Of the first repeat; each has the next.
+    test_part
+        The part that is tested on.
+    rhythm
+        Whether the classifier is also given the RR intervals.
+    config, device
+        Of the classifier.
+    on_progress
+        Is told of each classifier's updates; a stage is an arm.
+
+    Returns
+    -------
+    For each arm, macro-F1, accuracy and F1 by class as mean, standard deviation (of the repeats; None of one) and
+    values, and the confusion matrix summed over the repeats; where no patient is in two parts, also the 95 % interval
+    over the test part's patients.
+
+    Raises
+    ------
+    ConfigError
+        For no repeats.
+    DataError
+        Where a part is empty, or there are no RR intervals to be given.
+
     """
     if repeats < 1:
         raise ConfigError(f"the test must be repeated at least once, got {repeats}")
@@ -71,20 +134,21 @@ def utility(
         raise DataError(
             "the RR intervals of real and of synthetic windows are needed; prepare and train again, or go without"
         )
-    tell = on_step or (lambda arm, done, total: None)
     jobs = [(arm, repeat) for repeat in range(seed, seed + repeats) for arm in ARMS]
-    found: dict[str, list[NDArray[np.int64]]] = {arm: [] for arm in ARMS}
-    for number, (arm, repeat) in enumerate(jobs):
+    trainings = Trainings(on_progress, len(jobs) * config.steps)
+    found: dict[str, list[NDArray[np.int64]]] = {arm.name: [] for arm in ARMS}
+    for arm, repeat in jobs:
         net = train_classifier(
             partial(BeatClassifier, learn.values.shape[2], len(learn.classes), config.width, 2 * rhythm),
             *training_set(arm, learn, draw, repeat, rhythm=rhythm),
             config,
             seed=repeat,
             device=device,
-            on_step=partial(job_step, tell, arm, number, len(jobs)),
+            on_step=trainings.begin(arm.name, config.steps),
         )
         guess = predict(net, inputs(test, rhythm=rhythm))
-        found[arm].append(confusion_by_patient(test, guess))
+        found[arm.name].append(confusion_by_patient(test, guess))
+    by_patient = real.meta.get("split") == "patient"
     return {
         "classes": list(real.classes),
         "test_part": test_part,
@@ -93,19 +157,9 @@ def utility(
         "repeats": repeats,
         "classifier": config.to_json(),
         "rhythm": rhythm,
-        "test_patients": len(found["TRTR"][0]),
-        **{
-            arm: summary(confusions, by_patient=real.meta.get("split") == "patient")
-            for arm, confusions in found.items()
-        },
+        "test_patients": len(found[ARMS[0].name][0]),
+        **{name: summary(confusions, by_patient=by_patient) for name, confusions in found.items()},
     }
-
-
-def job_step(
-    tell: Callable[[str, int, int], None], arm: str, number: int, jobs: int, done: int, total: int, loss: float
-) -> None:
-    """Pass on the progress of one of several classifiers as that of all."""
-    tell(arm, number * total + done, jobs * total)
 
 
 def inputs(windows: Windows, *, rhythm: bool) -> NDArray[np.float32]:
@@ -114,15 +168,10 @@ def inputs(windows: Windows, *, rhythm: bool) -> NDArray[np.float32]:
 
 
 def training_set(
-    arm: str, learn: Windows, draw: Draw, seed: int, *, rhythm: bool = False
+    arm: Arm[Given, list[Windows]], learn: Windows, draw: Draw, seed: int, *, rhythm: bool = False
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Inputs and labels that one arm of the test trains on."""
-    if arm == "TRTR":
-        sets = [learn]
-    elif arm == "TSTR":
-        sets = [draw(len(learn), None, seed)]
-    else:
-        sets = [learn, *(draw(count, name, seed) for name, count in top_up_counts(learn).items() if count)]
+    sets = arm.take(Given(learn, draw, seed))
     return np.concatenate([inputs(one, rhythm=rhythm) for one in sets]), np.concatenate([one.labels for one in sets])
 
 
@@ -140,13 +189,29 @@ def confusion_by_patient(test: Windows, guess: NDArray[np.int64]) -> NDArray[np.
 def interval_over_patients(
     measure: Callable[[NDArray[np.int64]], NDArray[np.float64] | float], confusions: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(2, ...) the 2.5 % and 97.5 % quantiles of ``measure(confusion)`` as patients are drawn with repetition.
+    """The 2.5 % and 97.5 % quantiles of ``measure(confusion)`` as patients are drawn with repetition.
 
-    confusions: (patients, classes, classes). The percentile bootstrap of Efron, 1979, with the patient as its unit;
-    samples of patients in which a class does not occur say nothing of that class, whose quantiles are NaN if all do.
+    Samples of patients in which a class does not occur say nothing of that class.
+
+    Parameters
+    ----------
+    measure
+        Of one confusion matrix.
+    confusions
+        (patients, classes, classes).
+
+    Returns
+    -------
+    (2, ...); NaN for a class that no sample has.
+
+    References
+    ----------
+    The percentile bootstrap of Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979, with the patient as its
+    unit.
+
     """
     rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(confusions), np.full(len(confusions), 1 / len(confusions)), size=RESAMPLED)
+    drawn = rng.multinomial(len(confusions), np.full(len(confusions), 1 / len(confusions)), size=RESAMPLINGS)
     found = np.stack([np.asarray(measure(np.tensordot(times, confusions, axes=1))) for times in drawn])
     never = np.isnan(found).all(axis=0)  # of these, numpy would warn
     ends = np.nanquantile(np.where(never, 0.0, found), [0.025, 0.975], axis=0)
@@ -156,7 +221,7 @@ def interval_over_patients(
 def top_up_counts(learn: Windows) -> dict[str, int]:
     """How many synthetic windows each class gets where real and synthetic are mixed."""
     counts = learn.counts()
-    wanted = round(RARE * max(counts.values()))
+    wanted = round(RARE_SHARE * max(counts.values()))
     return {name: max(0, wanted - count) for name, count in counts.items()}
 
 
@@ -176,14 +241,8 @@ def summary(by_repeat: list[NDArray[np.int64]], *, by_patient: bool) -> dict[str
         }
     return {
         **intervals,
-        "macro_f1": spread([macro_f1(confusion) for confusion in confusions]),
-        "accuracy": spread([accuracy(confusion) for confusion in confusions]),
-        "f1_by_class": [None if np.isnan(column).any() else spread(column.tolist()) for column in by_class.T],
+        "macro_f1": of_repeats([macro_f1(confusion) for confusion in confusions]),
+        "accuracy": of_repeats([accuracy(confusion) for confusion in confusions]),
+        "f1_by_class": [None if np.isnan(column).any() else of_repeats(column.tolist()) for column in by_class.T],
         "confusion": np.sum(confusions, axis=0).tolist(),
     }
-
-
-def spread(values: list[float]) -> dict[str, Any]:
-    """Mean, standard deviation of the sample (None for one value) and the values themselves."""
-    mean, deviation = mean_and_spread(values)
-    return {"mean": mean, "std": deviation, "values": [round(value, 6) for value in values]}

@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import require
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.metrics.likeness import channel_spreads
+from ecgsynth.metrics.waveforms import channel_spreads
 from ecgsynth.report.figures import REAL, SYNTHETIC, new_figure, save_figure
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["save_beats", "save_series"]
 
-DRAWN = 12  # windows in each panel
-CHANNELS = 4  # of a series that are drawn
-MAPPED = 1000  # windows of each kind on the two maps
+DRAWN_WINDOWS = 12  # windows in each panel
+DRAWN_CHANNELS = 4  # of a series that are drawn
+MAPPED_WINDOWS = 1000  # windows of each kind on the two maps
 PERPLEXITY = 40  # of t-SNE, as in TimeGAN's own code
 DPI = 110
 
@@ -30,9 +30,9 @@ def save_beats(path: Path, real: Windows, sampler: OnnxSampler, *, seed: int = 0
     time_s = (np.arange(real.values.shape[1]) - (real.event_index or 0)) / real.fs_hz
     for code, name in enumerate(real.classes):
         own = np.flatnonzero(real.labels == code)
-        shown = real.values[rng.permutation(own)[:DRAWN], :, 0]
+        shown = real.values[rng.permutation(own)[:DRAWN_WINDOWS], :, 0]
         panel(axes[code, 0], time_s, shown, REAL)
-        panel(axes[code, 1], time_s, sampler.sample(DRAWN, name, seed).values[:, :, 0], SYNTHETIC)
+        panel(axes[code, 1], time_s, sampler.sample(DRAWN_WINDOWS, name, seed).values[:, :, 0], SYNTHETIC)
         axes[code, 0].set_ylabel(f"{name}\n{real.units}")
     axes[0, 0].set_title("real, held out")
     axes[0, 1].set_title("synthetic")
@@ -44,23 +44,37 @@ def save_beats(path: Path, real: Windows, sampler: OnnxSampler, *, seed: int = 0
 def save_series(path: Path, real: Windows, synthetic: Windows, *, seed: int = 0) -> None:
     """A picture of real and synthetic windows of a series: some of the first channels, and two maps of many of both.
 
-    The maps are those of Yoon, Jarrett and van der Schaar, "Time-series Generative Adversarial Networks", 2019, figure
-    3: the first two principal components of the real windows, and t-SNE of both kinds together, each window one point.
+    The maps are the first two principal components of the real windows, and t-SNE of both kinds together, each window
+    one point.
+
+    Parameters
+    ----------
+    path
+        The PNG file to write.
+    real, synthetic
+        Windows of the same channels.
+    seed
+        Draws windows.
+
+    References
+    ----------
+    Yoon, Jarrett and van der Schaar, "Time-series Generative Adversarial Networks", 2019, figure 3.
+
     """
     rng = np.random.default_rng(seed)
-    rows = min(CHANNELS, len(real.channel_names))
+    rows = min(DRAWN_CHANNELS, len(real.channel_names))
     figure = new_figure(9, 1.7 * rows + 4.4, "constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[1.7 * rows + 0.4, 4.0])
     axes = above.subplots(rows, 2, sharex=True, sharey="row", squeeze=False)
     kinds = ((real, REAL, "real"), (synthetic, SYNTHETIC, "synthetic"))
     for side, (windows, colour, title) in enumerate(kinds):
-        shown = windows.values[rng.permutation(len(windows))[:DRAWN]]
+        shown = windows.values[rng.permutation(len(windows))[:DRAWN_WINDOWS]]
         for row in range(rows):
             panel(axes[row, side], np.arange(float(shown.shape[1])), shown[:, :, row], colour)
             axes[row, 0].set_ylabel(real.channel_names[row])
         axes[0, side].set_title(title)
         axes[-1, side].set_xlabel("step")
-    a, b = (windows.values[rng.permutation(len(windows))[:MAPPED]] for windows in (real, synthetic))
+    a, b = (windows.values[rng.permutation(len(windows))[:MAPPED_WINDOWS]] for windows in (real, synthetic))
     for axis, (title, points) in zip(below.subplots(1, 2), maps(a, b, seed).items(), strict=True):
         for place, (_, colour, name) in zip(points, kinds, strict=True):
             axis.scatter(*place.T, s=6, color=colour, alpha=0.3, linewidths=0, label=name)

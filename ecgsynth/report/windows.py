@@ -1,25 +1,35 @@
-"""What a person reads: text for the terminal and one HTML page. It formats numbers and computes none."""
+"""What a person reads of windows: what was prepared or read, and what was measured, as text and as a page."""
 
-import base64
-import html
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ecgsynth.core.disclosure import PERSONS, persons_behind
-from ecgsynth.core.files import atomic
-from ecgsynth.core.spread import with_spread
-from ecgsynth.export.kinds import row_kind
-from ecgsynth.export.manifest import Manifest, TableManifest
+from ecgsynth.export.manifest import Manifest
+from ecgsynth.metrics.attacks import ATTACKS
+from ecgsynth.metrics.utility import ARMS
+from ecgsynth.report.manifest import listed, manifest_text
+from ecgsynth.report.page import (
+    DISTANCE_ONLY,
+    MEASURED,
+    arm_lines,
+    attack_rows,
+    bullets,
+    columns,
+    measure_notes,
+    measure_rows,
+    number,
+    paragraph,
+    picture,
+    preformatted,
+    section,
+    short,
+    table,
+    write_page,
+)
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["manifest_text", "prepared_text", "table_text", "write_report"]
+__all__ = ["prepared_text", "read_text", "table_text", "write_report"]
 
-MEANING = {
-    "TRTR": "trained on real {what}",
-    "TSTR": "trained on synthetic {what}",
-    "augmented": "trained on real {what}, rare classes topped up with synthetic ones",
-}
 OTHER_DATA = "this generator did not learn from the training part of these data, so it may have seen the test part"
 UNKNOWN_DATA = (
     "whether this generator learnt from the training part of these data was not checked; its run folder knows (--run)"
@@ -27,11 +37,6 @@ UNKNOWN_DATA = (
 BY_BEAT = "split by beat: beats of one patient are in all parts, so these figures say nothing about new patients"
 BESIDE = "baseline: real training {what} in the place of the synthetic ones"
 HALVES = "baseline: one random half of the real windows beside the other"
-SCORES = (
-    "discriminative score: how far from one half is the accuracy of a GRU told to separate real and synthetic windows",
-    "predictive score: mean error, on real windows scaled to 0..1, of a GRU that learnt from synthetic ones to foresee "
-    "the last column's next value; its best is the baseline",
-)
 NOT_SPLIT = (
     "not split: the generator learnt from all real windows, so these figures say nothing about new data, and there is "
     "nobody to try a membership attack on"
@@ -39,36 +44,7 @@ NOT_SPLIT = (
 FEWER_STEPS = (
     "the networks of the scores had fewer updates than TimeGAN's paper gives them, so they tell and foresee less"
 )
-LIKENESS = {
-    "discriminative_score": "discriminative score",
-    "predictive_score": "predictive score",
-    "autocorrelation_distance": "autocorrelation",
-    "cross_correlation_distance": "correlation of columns",
-    "marginal_distance": "values, standard deviations",
-    "mmd": "maximum mean discrepancy, squared",
-    "frechet_distance": "Frechet distance",
-    "spectrum_distance_db": "power spectrum, dB",
-    "discriminative_accuracy": "told from real ones",
-    "coverage": "coverage",
-    "density": "density",
-    "prd_percent": "PRD to the nearest, %",
-    "dtw_distance": "DTW to the nearest, {units}",
-    "r_amplitude_mv": "R amplitude, mV",
-    "qrs_width_s": "QRS width, s",
-    "qt_s": "QT interval, s",
-    "t_amplitude_mv": "T amplitude, mV",
-}
-DISTANCE_ONLY = (
-    "a distance finds copies, and the attack is a simple one: neither proves that membership cannot be inferred"
-)
-CHIEF = {
-    "discriminative_accuracy": "told from real ones",
-    "discriminative_score": "discriminative score",
-    "predictive_score": "predictive score",
-}
-SPREADS = {"value": "spread", "baseline": "baseline_spread"}
-NAMED = 8  # columns of a series that are named
-SPANS_S = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
+NOT_TRIED = "not tried"
 
 
 def prepared_text(beats: Windows) -> str:
@@ -117,106 +93,60 @@ def read_text(series: Windows) -> str:
     return "\n".join(lines)
 
 
+# ---- the terminal
+
+
 def table_text(measured: dict[str, Any]) -> str:
-    """The utility test, the likeness and the distances as tables for the terminal."""
+    """The utility test, the likeness, the distances and the attacks as tables for the terminal."""
+    words, near = measured["words"], measured["privacy"]
     lines = utility_lines(measured["utility"], what(measured)) if "utility" in measured else []
-    width = 18 if is_series(measured) else 12  # that of a score with its spread
-    lines.append("".join(["likeness".ljust(36), *(word.rjust(width) for word in ("synthetic", "baseline", "best"))]))
-    for title, entry in likeness(measured):
-        lines.append(f"  {title}".ljust(36) + "".join(figure.rjust(width) for figure in figures(entry)))
-    lines += explained(measured)
-    near = measured["privacy"]
-    if is_series(measured):
-        lines.append(
-            f"nearest training window, in standard deviations: synthetic {short(near['median_distance_synthetic'])}, "
-            f"held out {short(near['median_distance_unseen'])} (medians), ratio {short(near['ratio'])}; "
-            f"copies {near['copies']}"
-        )
-    else:
-        lines.append(
-            f"nearest training beat: synthetic {near['median_distance_synthetic']:.4f} mV, held out "
-            f"{near['median_distance_unseen']:.4f} mV (medians), ratio {near['ratio']:.2f}; copies {near['copies']}"
-        )
-    lines.append("membership attack, AUC (0.5 is best): " + attacked(measured))
+    entries = measured["fidelity"]["measures"]
+    lines += columns(["likeness", *MEASURED[:3]], [row[:4] for row in measure_rows(entries)])
+    lines += [*measure_notes(entries), baseline(measured)]
+    lines.append(
+        f"nearest training {words['window']}, in {words['distances']}: synthetic "
+        f"{short(near['median_distance_synthetic'])}, held out {short(near['median_distance_unseen'])} (medians), "
+        f"ratio {short(near['ratio'])}; copies {near['copies']}"
+    )
+    tried = attack_rows(ATTACKS, near, words) or [[NOT_TRIED]]
+    lines += columns(["attacks", "AUC (0.5 is best)"], tried)
     return "\n".join(lines + [f"note: {note}" for note in notes(measured)])
 
 
 def utility_lines(found: dict[str, Any], called: str) -> list[str]:
     """The utility test as a table for the terminal."""
-    lines = ["".join([f"F1 on real {called}".ljust(20), *(column.rjust(16) for column in MEANING)])]
-    for i, name in enumerate(found["classes"]):
-        lines.append(
-            "".join([f"  {name}".ljust(20), *(number(found[arm]["f1_by_class"][i]).rjust(16) for arm in MEANING)])
-        )
+    head, *rows = utility_rows(found, called)
+    return [*columns(head, rows), *arm_lines(ARMS, called), *over_patients(found)]
+
+
+def utility_rows(found: dict[str, Any], called: str) -> list[list[str]]:
+    """The utility test: a head, then a row for each figure."""
+    rows = [[f"on real {called}", *(arm.name for arm in ARMS)]]
+    for place, name in enumerate(found["classes"]):
+        rows.append([f"F1 {name}", *(number(found[arm.name]["f1_by_class"][place]) for arm in ARMS)])
     for key, title in (("macro_f1", "macro-F1"), ("accuracy", "accuracy")):
-        lines.append("".join([title.ljust(20), *(number(found[arm][key]).rjust(16) for arm in MEANING)]))
-    lines += [f"{arm}: {meaning.format(what=called)}" for arm, meaning in MEANING.items()]
-    return lines + over_patients(found)
-
-
-def is_series(measured: dict[str, Any]) -> bool:
-    return bool(measured.get("kind") == "series")
-
-
-def what(measured: dict[str, Any]) -> str:
-    return "windows" if is_series(measured) else "beats"
-
-
-def number(value: dict[str, Any] | None) -> str:
-    """Mean and spread of repeats, or a dash where a class is not in the test part."""
-    return "-" if value is None else with_spread(value["mean"], value["std"])
+        rows.append([title, *(number(found[arm.name][key]) for arm in ARMS)])
+    return rows
 
 
 def over_patients(found: dict[str, Any]) -> list[str]:
     """How uncertain macro-F1 is because the test part has few patients, where no patient is in two parts."""
     return [
-        f"{arm}: macro-F1 {low:.2f} to {high:.2f}, 95 % interval over the {found['test_patients']} patients tested"
-        for arm in MEANING
-        for low, high in [found[arm].get("macro_f1_interval") or (None, None)]
+        f"{arm.name}: macro-F1 {low:.2f} to {high:.2f}, 95 % interval over the {found['test_patients']} patients tested"
+        for arm in ARMS
+        for low, high in [found[arm.name].get("macro_f1_interval") or (None, None)]
         if low is not None
     ]
 
 
-def likeness(measured: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-    """Title and figures of each measure of likeness that was taken."""
-    found = measured["fidelity"]
-    return [
-        (title.format(units=found["units"]), found["measures"][name])
-        for name, title in LIKENESS.items()
-        if name in found["measures"]
-    ]
+def what(measured: dict[str, Any]) -> str:
+    """What the windows are called, several of them."""
+    return f"{measured['words']['window']}s"
 
 
-def short(value: float | None) -> str:
-    """Four digits, or a dash where there is no number."""
-    return "-" if value is None else f"{value:.4g}"
-
-
-def figures(entry: dict[str, Any]) -> list[str]:
-    """A measure of synthetic windows, its baseline and its best, with the spread of repeats where there are."""
-    return [*(spread(entry[key], entry.get(of)) for key, of in SPREADS.items()), short(entry["best"])]
-
-
-def spread(value: float | None, deviation: float | None) -> str:
-    return short(value) if value is None or deviation is None else with_spread(value, deviation, 4)
-
-
-def explained(measured: dict[str, Any]) -> list[str]:
-    """What the baseline is, and what the scores are."""
-    baseline = HALVES if measured["split"] == "none" else BESIDE.format(what=what(measured))
-    return [*SCORES, baseline] if is_series(measured) else [baseline]
-
-
-def attacked(measured: dict[str, Any]) -> str:
-    """What the membership attack reached, on windows and, where it could be tried, on patients."""
-    near, whose = measured["privacy"], "groups" if is_series(measured) else "patients"
-    if near["membership_auc"] is None:
-        return "not tried"
-    found = f"{with_spread(near['membership_auc'], near['membership_auc_error'])} on {what(measured)}"
-    if "patient_membership_auc" in near:
-        whole = with_spread(near["patient_membership_auc"], near["patient_membership_auc_error"])
-        found += f", {whole} on {whose}"
-    return found
+def baseline(measured: dict[str, Any]) -> str:
+    """What the baseline of the likeness is."""
+    return HALVES if measured["split"] == "none" else BESIDE.format(what=what(measured))
 
 
 def notes(measured: dict[str, Any]) -> list[str]:
@@ -233,201 +163,69 @@ def notes(measured: dict[str, Any]) -> list[str]:
     return found
 
 
-def likeness_tables(measured: dict[str, Any]) -> tuple[str, str]:
-    """Two HTML tables: every measure with its baseline, best value and range, and those taken by class."""
-    found = measured["fidelity"]
+# ---- the page
+
+
+def write_report(path: Path, measured: dict[str, Any], manifest: Manifest, image: Path) -> None:
+    """One HTML page with the figures, the notes and the picture.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    measured
+        What stands in metrics.json.
+    manifest
+        What the generator says of itself.
+    image
+        The picture of real and synthetic windows, a PNG file.
+
+    """
+    windows, found = what(measured), measured.get("utility")
+    parts = [bullets([*(over_patients(found) if found else []), *notes(measured)])]
+    if found is not None:
+        head, *rows = utility_rows(found, windows)
+        title = f"Usefulness: a classifier tested on {found['test_windows']:,} real {windows}, {found['repeats']} times"
+        parts.append(section(title, table(head, rows), paragraph(arm_lines(ARMS, windows))))
+    parts += [likeness_section(measured), privacy_section(measured)]
+    shown = f"Real and synthetic {windows}"
+    parts.append(section(shown, picture(shown, image)))
+    parts.append(section("The generator", preformatted(manifest_text(manifest, "", 0).split("\n", 1)[1])))
+    write_page(path, measured["model"], parts)
+
+
+def likeness_section(measured: dict[str, Any]) -> str:
+    """The measures of likeness, and by class where they were taken so."""
+    beside = "real ones" if measured["split"] == "none" else "held-out ones"
+    entries = measured["fidelity"]["measures"]
+    said = paragraph([*measure_notes(entries), baseline(measured)])
+    parts = [said, table(["", *MEASURED], measure_rows(entries))]
+    rows = class_rows(measured["fidelity"])
+    if len(rows) > 1:
+        parts += ["<h3>By class: synthetic (baseline)</h3>", table(rows[0], rows[1:])]
+    return section(f"Likeness: as many synthetic {what(measured)} beside {beside}, of each class", *parts)
+
+
+def class_rows(found: dict[str, Any]) -> list[list[str]]:
+    """The measures that were taken by class: a head with the number of windows, then a row for each."""
     classes = [name for name, count in found["windows"].items() if count]
-    rows = "".join(
-        f"<tr><td>{html.escape(title)}</td>"
-        + "".join(f"<td>{figure}</td>" for figure in figures(entry))
-        + "<td>{} to {}</td></tr>".format(*("∞" if end is None else f"{end:g}" for end in entry["range"]))
-        for title, entry in likeness(measured)
-    )
-    head = "".join(f"<th>{word}</th>" for word in ("synthetic", "baseline", "best", "range"))
-    by_class = "".join(
-        f"<tr><td>{html.escape(title)}</td>"
-        + "".join(f"<td>{beside(entry['by_class'].get(name))}</td>" for name in classes)
-        + "</tr>"
-        for title, entry in likeness(measured)
-        if "by_class" in entry
-    )
-    names = "".join(f"<th>{html.escape(name)}<br><small>{found['windows'][name]:,}</small></th>" for name in classes)
-    return (
-        f"<table><tr><th></th>{head}</tr>{rows}</table>",
-        f"<table><tr><th></th>{names}</tr>{by_class}</table>",
-    )
+    rows = [["", *(f"{name} ({found['windows'][name]:,})" for name in classes)]]
+    for entry in found["measures"].values():
+        if "by_class" in entry:
+            rows.append([entry["title"], *(beside_baseline(entry["by_class"].get(name)) for name in classes)])
+    return rows
 
 
-def beside(entry: dict[str, Any] | None) -> str:
+def beside_baseline(entry: dict[str, Any] | None) -> str:
     """A figure of one class with its baseline."""
     return "-" if entry is None else f"{short(entry['value'])} ({short(entry['baseline'])})"
 
 
-def manifest_text(manifest: Manifest, name: str, size: int) -> str:
-    """A model's manifest as a person wants to read it."""
-    data, training, metrics = manifest.data, manifest.training, manifest.metrics
-    source = data.get("source", {})
-    series = manifest.kind == "series"
-    rows = [
-        *(made_of_series(manifest) if series else made_of_signal(manifest)),
-        ("source", ", ".join(source[key] for key in ("name", "licence") if source.get(key)) or "unnamed"),
-        ("cite", source.get("citation", "-")),
-        ("model", str(training.get("model"))),
-        ("measured", ", ".join(known_figures(metrics)) or "nothing yet"),
-        ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a window"),
-    ]
-    lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows)]
-    if not series or len(manifest.classes) > 1:
-        lines.append("  classes")
-        lines += [f"    {entry.name.ljust(3)} {entry.share:7.2%}  {entry.meaning}" for entry in manifest.classes]
-    return "\n".join(lines)
-
-
-def rows_text(manifest: TableManifest, name: str, size: int) -> str:
-    """The manifest of a generator of rows as a person wants to read it."""
-    data, training = manifest.data, manifest.training
-    asked = [column.name for column in manifest.columns if column.asked]
-    rows = [
-        ("makes", f"synthetic rows of {len(manifest.columns)} columns"),
-        ("asked for by", listed(asked) if asked else "nothing: this model makes rows as they come"),
-        ("learnt from", f"{count(data, 'training_rows')} of {count(data, 'rows')} rows"),
-        ("source", data.get("source", {}).get("name", "unnamed")),
-        ("model", str(training.get("model"))),
-        ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a row"),
-    ]
-    lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows), "  columns"]
-    width = max(len(column.name) for column in manifest.columns)
-    lines += [
-        f"    {column.name.ljust(width)} {column.kind.ljust(11)} {row_kind(column).said(column)}"
-        for column in manifest.columns
-    ]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def count(data: dict[str, Any], name: str) -> str:
-    """A count as a manifest tells it, rounded; a small one it does not tell."""
-    told = data.get(name, "unknown")
-    return f"fewer than {PERSONS}" if told is None else f"{told:,}" if isinstance(told, int) else str(told)
-
-
-def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
-    """What windows of a signal are, and of whom they were learnt."""
-    data = manifest.data
-    return [
-        ("makes", f"synthetic {manifest.kind}, {manifest.time} samples at {manifest.fs_hz:g} Hz "
-                  f"({manifest.time / manifest.fs_hz:.2f} s), in {manifest.units}"),
-        ("channels", ", ".join(manifest.channel_names)),
-        ("event", "none" if manifest.event_index is None else f"R peak at sample {manifest.event_index}"),
-        ("learnt from", f"{count(data, 'training_windows')} windows of {count(data, 'training_patients')} patients, "
-                        f"split by {data.get('split')}"),
-    ]  # fmt: skip
-
-
-def made_of_series(manifest: Manifest) -> list[tuple[str, str]]:
-    """What windows of a series are, and from what they were learnt."""
-    data, about = manifest.data, manifest.data.get("series", {})
-    statics = [column["name"] for column in about.get("statics", [])]
-    columns = manifest.channel_names[: len(manifest.channel_names) - len(statics)]
-    called = "column" if len(columns) == 1 else "columns"
-    rows = [("makes", f"synthetic series, {manifest.time} steps of {len(columns)} {called} ({listed(columns)})")]
-    if statics:
-        rows.append(("statics", listed(statics)))
-    if about.get("time"):
-        rows.append(("time", f"{about['time']['name']}, a step is {step_of(about['time'])}"))
-    split = data.get("split")
-    groups = "not split" if split == "none" else f"of {count(data, 'training_patients')} groups, split by {split}"
-    rows.append(
-        ("learnt from", f"{count(data, 'training_windows')} windows" + (", " if split == "none" else " ") + groups)
-    )
-    return rows
-
-
-def step_of(time: dict[str, Any]) -> str:
-    """How far time goes in one step, in the words of a calendar or as a number."""
-    step = time["step"]
-    if time["kind"] != "datetime":
-        return f"{step:g}"
-    name, length = next((pair for pair in SPANS_S.items() if step >= pair[1]), ("second", 1))
-    return f"{step / length:g} {name}" + ("" if step == length else "s")
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names with commas between them, no more than NAMED."""
-    return ", ".join([*names[:NAMED], *(["..."] if len(names) > NAMED else [])])
-
-
-def known_figures(metrics: dict[str, Any]) -> list[str]:
-    """What a manifest says was measured, in short: the training's own figures, then the chief ones of a report."""
-    said = [f"{key.replace('_', ' ')} {value}" for key, value in metrics.items() if not isinstance(value, dict)]
-    if "utility" in metrics:
-        said += [f"macro-F1 {number(metrics['utility'][arm]['macro_f1'])} ({arm})" for arm in ("TSTR", "TRTR")]
-    taken = metrics.get("fidelity", {}).get("measures", {})
-    for name, title in CHIEF.items():
-        if name in taken:
-            said.append(f"{title} {taken[name]['value']:.3f}")
-    if "privacy" in metrics:
-        ratio = metrics["privacy"]["ratio"]
-        said += [] if ratio is None else [f"distance ratio {ratio:.2f}"]
-        said.append(f"copies {metrics['privacy']['copies']}")
-    return said
-
-
-def write_report(path: Path, measured: dict[str, Any], manifest: Manifest, picture: Path) -> None:
-    """One HTML page with the figures, the notes and the picture, nothing loaded from elsewhere."""
-    image = base64.b64encode(picture.read_bytes()).decode()
-    near = "".join(
-        f"<tr><td>{html.escape(key.replace('_', ' '))}</td><td>{short(value)}</td></tr>"
-        for key, value in measured["privacy"].items()
-    )
-    over = over_patients(measured["utility"]) if "utility" in measured else []
-    said = "".join(f"<li>{html.escape(note)}</li>" for note in [*over, *notes(measured)])
-    about = html.escape(manifest_text(manifest, measured["model"], 0).split("\n", 1)[1])
-    one, far = ("window", "standard deviations of each column") if is_series(measured) else ("beat", "mV")
-    distances = f"root-mean-square distance to the nearest training {one} ({far})"
-    of_each = "" if is_series(measured) else " of each class"
-    page = f"""<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(measured["model"])}</title>
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#222}}
-table{{border-collapse:collapse}}td,th{{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:right}}
-td:first-child,th:first-child{{text-align:left}}img{{max-width:100%}}pre{{background:#f6f6f6;padding:1rem;overflow:auto}}</style>
-<h1>{html.escape(measured["model"])}</h1><ul>{said}</ul>
-{usefulness(measured)}{likeness_section(measured)}
-<h2>Privacy: {distances}, and the membership attack (0.5 is best)</h2>
-<table>{near}</table>
-<h2>Real and synthetic {one}s</h2><img alt="real and synthetic {one}s{of_each}" src="data:image/png;base64,{image}">
-<h2>The generator</h2><pre>{about}</pre></html>
-"""
-    with atomic(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-
-
-def usefulness(measured: dict[str, Any]) -> str:
-    """The utility test as HTML; empty where there is none."""
-    if "utility" not in measured:
-        return ""
-    found, called = measured["utility"], what(measured)
-    head = "".join(
-        f"<th>{arm}<br><small>{meaning.format(what=called)}</small></th>" for arm, meaning in MEANING.items()
-    )
-    body = "".join(
-        f"<tr><td>{html.escape(title)}</td>" + "".join(f"<td>{number(value)}</td>" for value in values) + "</tr>"
-        for title, values in [
-            *(
-                (f"F1 {name}", [found[arm]["f1_by_class"][i] for arm in MEANING])
-                for i, name in enumerate(found["classes"])
-            ),
-            ("macro-F1", [found[arm]["macro_f1"] for arm in MEANING]),
-            ("accuracy", [found[arm]["accuracy"] for arm in MEANING]),
-        ]
-    )
-    title = f"Usefulness: a classifier tested on {found['test_windows']:,} real {called}, {found['repeats']} times"
-    return f"<h2>{title}</h2>\n<table><tr><th></th>{head}</tr>{body}</table>\n"
-
-
-def likeness_section(measured: dict[str, Any]) -> str:
-    """The measures of likeness as HTML, and by class where they were taken so."""
-    overall, by_class = likeness_tables(measured)
-    beside = "real ones" if measured["split"] == "none" else "held-out ones"
-    said = "<br>".join(map(html.escape, explained(measured)))
-    title = f"Likeness: as many synthetic {what(measured)} beside {beside}, of each class"
-    section = f"<h2>{title}</h2><p>{said}</p>{overall}"
-    return section if is_series(measured) else section + f"\n<h3>By class: synthetic (baseline)</h3>{by_class}"
+def privacy_section(measured: dict[str, Any]) -> str:
+    """The attacks, and all that was counted and measured of distances."""
+    words, near = measured["words"], measured["privacy"]
+    of_attacks = {f"{attack.name}_{key}" for attack in ATTACKS for key in ("auc", "auc_error")}
+    rows = [[key.replace("_", " "), short(value)] for key, value in near.items() if key not in of_attacks]
+    tried = attack_rows(ATTACKS, near, words) or [[NOT_TRIED, "-"]]
+    distances = f"root-mean-square distance to the nearest training {words['window']} ({words['distances']})"
+    return section(f"Privacy: {distances}", table(["", ""], rows), table(["attacks", "AUC (0.5 is best)"], tried))

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.noise import pick_labels, row_noise
+from ecgsynth.metrics.classification import confusion_matrix, macro_f1
 from ecgsynth.metrics.classifier import ComponentClassifier, predict, train_classifier
-from ecgsynth.metrics.likeness import confusion_matrix, macro_f1
 from ecgsynth.metrics.recurrent import discriminative_score
 from ecgsynth.models.decoder import Limits, SignalSampler, draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler

@@ -23,13 +23,13 @@ from ..schema.schema import Schema
 __all__ = ["DETECTORS", "associations", "correlation_difference", "detection", "impossible", "statistics"]
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-TOP = 5  # most frequent categories that are named
+TOP_CATEGORIES = 5  # most frequent categories that are named
 SPIKE_SHARE = 0.05  # of the real rows that have one value: shown as a spike
-SPIKES = 3  # that are shown
+MOST_SPIKES = 3  # that are shown
 DETECTORS = ("logistic", "boosting")
 FOLDS = 5
-STEPS = 500  # of the logistic regression's solver, at most
-CLOSE = 1e-6  # of a value: what single precision makes of it
+SOLVER_STEPS = 500  # of the logistic regression's solver, at most
+CLOSE_SHARE = 1e-6  # of a value: what single precision makes of it
 
 Floats = NDArray[np.float64]
 
@@ -38,10 +38,14 @@ Floats = NDArray[np.float64]
 
 
 def statistics(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> list[dict[str, Any]]:
-    """For each column of the schema but identifiers: its name, its kind, and what it is like in both tables.
+    """For each column of the schema but identifiers, what it is like in both tables.
 
-    Numbers and times (in the column's unit since 1970): share missing, mean, sd, quantiles, the share of each spike.
-    Categories: share missing, how many there are, and the shares of the commonest in the real table.
+    Returns
+    -------
+    Of each column its name, kind and unit, and under ``real`` and ``synthetic``, of numbers and times (in the column's
+    unit since 1970): share missing, mean, sd, quantiles, the share of each spike; of categories: share missing, how
+    many there are, and the shares of the commonest in the real table.
+
     """
     a, b = canonical(real, schema), canonical(synthetic, schema)
     found = []
@@ -51,7 +55,7 @@ def statistics(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> l
             pair = [of_number(frame[column.name].to_numpy(dtype=np.float64), spikes) for frame in (a, b)]
         else:
             shares = a[column.name].value_counts()
-            named = [str(text) for text in shares.index[shares >= PERSONS][:TOP]]
+            named = [str(text) for text in shares.index[shares >= PERSONS][:TOP_CATEGORIES]]
             pair = [of_category(frame[column.name], named) for frame in (a, b)]
         about = {"column": column.name, "kind": column.kind, "unit": column.unit}
         found.append(about | {"real": pair[0], "synthetic": pair[1]})
@@ -59,11 +63,11 @@ def statistics(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> l
 
 
 def spikes_of(real: pd.Series, column: Column) -> list[float]:
-    """The commonest spikes of the schema, or single values that a large share of the real rows has; SPIKES at most."""
+    """The commonest spikes of the schema, or single values of a large share of the real rows; at most MOST_SPIKES."""
     counts = real.value_counts()
     shares = counts / max(len(real), 1)
     known = shares.index.isin(column.spikes) if column.spikes else (shares >= SPIKE_SHARE) & (counts >= PERSONS)
-    return [float(value) for value in shares.index[known][:SPIKES]]
+    return [float(value) for value in shares.index[known][:MOST_SPIKES]]
 
 
 def of_number(values: Floats, spikes: list[float]) -> dict[str, Any]:
@@ -99,6 +103,7 @@ def impossible(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
 
     A number beyond the bounds, with a fraction where there is none, or with more decimals; a category that is not in
     the schema; a missing value where there is none.
+
     """
     table, found = canonical(frame, schema), {}
     for column in schema.learnt:
@@ -114,7 +119,7 @@ def impossible(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
 
 def wrong_numbers(values: Floats, column: Column) -> NDArray[np.bool_]:
     """(n,) which numbers the column does not allow; a missing one is not wrong here."""
-    slack = CLOSE * np.maximum(np.abs(np.nan_to_num(values)), 1e-12)
+    slack = CLOSE_SHARE * np.maximum(np.abs(np.nan_to_num(values)), 1e-12)
     wrong = np.zeros(len(values), dtype=bool)
     if column.minimum is not None:
         wrong |= values < column.minimum - slack
@@ -130,11 +135,20 @@ def wrong_numbers(values: Floats, column: Column) -> NDArray[np.bool_]:
 
 
 def associations(frame: pd.DataFrame, schema: Schema) -> tuple[tuple[str, ...], Floats]:
-    """The columns but identifiers, and (k, k) how strongly each two are associated; 0 where one of them is constant.
+    """How strongly each two columns but identifiers are associated.
 
-    Two numbers: Pearson's correlation, -1 to 1. A number and a category: the correlation ratio, 0 to 1 (Fisher, 1925).
-    Two categories: Cramer's V, 0 to 1 (Cramer, 1946). Missing numbers are left out, pair by pair; a missing category
-    is a category.
+    Two numbers: Pearson's correlation, -1 to 1. A number and a category: the correlation ratio, 0 to 1. Two categories:
+    Cramer's V, 0 to 1. Missing numbers are left out, pair by pair; a missing category is a category.
+
+    Returns
+    -------
+    The names of the columns, and (k, k); 0 where one of two columns is constant.
+
+    References
+    ----------
+    Fisher, "Statistical Methods for Research Workers", 1925, for the correlation ratio; Cramer, "Mathematical Methods
+    of Statistics", 1946, for V.
+
     """
     table, numbers = canonical(frame, schema), schema.numbers
     names = tuple(map(str, table.columns))
@@ -189,11 +203,29 @@ def correlation_difference(real: pd.DataFrame, synthetic: pd.DataFrame, schema: 
 
 
 def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model: str, *, seed: int = 0) -> float:
-    """Area under the curve of a model that is to tell synthetic rows from as many real ones: 0.5 is best, 1 worst.
+    """Area under the curve of a model that learns to separate synthetic and real rows: 0.5 is best, 1 worst.
 
-    logistic: a logistic regression on one-hot categories and numbers in standard deviations, as SDMetrics'
-    LogisticDetection. boosting: gradient boosting, which sees more. The mean over FOLDS folds, each of rows that its
-    model did not learn from. ConfigError for another model; DataError with fewer than FOLDS rows of a kind.
+    The mean over FOLDS folds, each of rows that its model did not learn from.
+
+    Parameters
+    ----------
+    real, synthetic
+        Tables of the same columns.
+    schema
+        What the columns are.
+    model
+        "logistic": a logistic regression on one-hot categories and numbers in standard deviations, as SDMetrics'
+        LogisticDetection; "boosting": gradient boosting, which sees more.
+    seed
+        Draws rows and folds.
+
+    Raises
+    ------
+    ConfigError
+        For another model.
+    DataError
+        With fewer than FOLDS rows of a kind.
+
     """
     if model not in DETECTORS:
         raise ConfigError(f"expected a detector of {', '.join(DETECTORS)}, got {model!r}")
@@ -204,7 +236,7 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model
     selection = require("sklearn.model_selection", "measuring tables")
     if model == "logistic":
         matrix: NDArray[Any] = np.concatenate(points(frames, schema.numbers, "deviations"))
-        classifier = require("sklearn.linear_model", "measuring tables").LogisticRegression(max_iter=STEPS)
+        classifier = require("sklearn.linear_model", "measuring tables").LogisticRegression(max_iter=SOLVER_STEPS)
     else:
         parts, categorical = codes(frames, schema.numbers)
         matrix = np.concatenate(parts)
@@ -214,7 +246,7 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model
     labels = np.repeat([0, 1], n)
     folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
-        # A regression that has not converged after STEPS steps tells the tables apart well enough.
+        # A regression that has not converged after SOLVER_STEPS steps tells the tables apart well enough.
         warnings.simplefilter("ignore", require("sklearn.exceptions", "measuring tables").ConvergenceWarning)
         areas = selection.cross_val_score(classifier, matrix, labels, scoring="roc_auc", cv=folds, error_score="raise")
     return float(np.mean(areas))

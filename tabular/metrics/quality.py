@@ -17,25 +17,41 @@ from ..encoding.canonical import canonical
 from ..schema.kinds import kind_of
 from ..schema.schema import Schema
 
-__all__ = ["MOST", "quality"]
+__all__ = ["MOST_ROWS", "quality"]
 
-MOST = 50_000  # rows: as many as SDMetrics itself takes; it would draw them with numpy's global generator
+MOST_ROWS = 50_000  # as many as SDMetrics itself takes; it would draw them with numpy's global generator
 TABLE = "table"  # SDMetrics' reports are of several tables, each with a name
 
 
 def quality(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     """What both reports say of ``synthetic`` beside ``real``, each 0 to 1, 1 is best; None where they say nothing.
 
-    quality: SDMetrics' overall score. column_shapes, column_pair_trends: its two parts. Of the pairs, SDMetrics counts
-    only those that are associated in the real table (its thresholds); column_pair_trends_all is the mean of all pairs.
-    diagnostic: the overall score of the other report; data_validity, data_structure: its two parts.
-    shapes, trends, validity: the same of each column and pair. DataError for a table without rows.
+    Returns
+    -------
+    quality
+        SDMetrics' overall score.
+    column_shapes, column_pair_trends
+        Its two parts. Of the pairs, SDMetrics counts only those that are associated in the real table (its thresholds).
+    column_pair_trends_all
+        The mean of all pairs.
+    diagnostic
+        The overall score of the other report.
+    data_validity, data_structure
+        Its two parts.
+    shapes, trends, validity
+        The same of each column and pair.
+
+    Raises
+    ------
+    DataError
+        For a table without rows.
+
     """
     if not len(real) or not len(synthetic):
         raise DataError(f"two tables with rows are needed, got {len(real)} and {len(synthetic)} rows")
     reports = require("sdmetrics.reports", "measuring the quality of a table")
     metadata = metadata_of(real, schema)
-    pair = ({TABLE: told(real, schema)}, {TABLE: told(synthetic, schema)})
+    pair = ({TABLE: as_sdmetrics(real, schema)}, {TABLE: as_sdmetrics(synthetic, schema)})
     report = generated(reports.QualityReport(), pair, metadata)
     parts = scores(report.get_properties(), "Property")
     trends = report.get_details("Column Pair Trends")
@@ -77,7 +93,7 @@ def generated(report: Any, pair: tuple[dict[str, pd.DataFrame], dict[str, pd.Dat
     return report
 
 
-def told(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def as_sdmetrics(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The table as SDMetrics takes it: times as datetime64, identifiers as they are in the user's table."""
     found = canonical(frame, schema)
     for column in schema.columns:
@@ -112,5 +128,5 @@ def scores(table: pd.DataFrame, by: str) -> dict[str, float | None]:
 
 
 def known(value: Any) -> float | None:
-    """A number, or None where there is none."""
+    """A score, or None where there is none, in whatever way pandas says so."""
     return None if value is None or pd.isna(value) else float(value)

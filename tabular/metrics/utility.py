@@ -5,24 +5,63 @@ Recurrent Conditional GANs", 2017), beside train on real, test on real (TRTR) an
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ecgsynth.core.spread import mean_and_spread
+from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError, require
+from ecgsynth.metrics.measure import Arm
+from ecgsynth.metrics.progress import Tell, silent
 
 from ..encoding.canonical import canonical, codes
 from ..schema.schema import Schema
 
-__all__ = ["ARMS", "checked_target", "class_scores", "summary", "utility"]
+__all__ = ["ARMS", "SCORE_TITLES", "checked_target", "class_scores", "utility"]
 
-ARMS = ("TRTR", "TSTR", "both")
+SCORE_TITLES = {
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+    "r2": "R2",
+}
 
 Draw = Callable[[int, int], pd.DataFrame]
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an arm takes its training rows of: the real ones, and as many synthetic ones."""
+
+    real: pd.DataFrame
+    made: pd.DataFrame
+
+
+def real_rows(given: Given) -> pd.DataFrame:
+    """The real rows."""
+    return given.real
+
+
+def synthetic_rows(given: Given) -> pd.DataFrame:
+    """The synthetic rows."""
+    return given.made
+
+
+def both_rows(given: Given) -> pd.DataFrame:
+    """The real rows and the synthetic ones."""
+    return pd.concat([given.real, given.made], ignore_index=True)
+
+
+ARMS: tuple[Arm[Given, pd.DataFrame], ...] = (
+    Arm(name="TRTR", title="trained on real {what}", take=real_rows),
+    Arm(name="TSTR", title="trained on synthetic {what}", take=synthetic_rows),
+    Arm(name="both", title="trained on real and synthetic {what}", take=both_rows),
+)
 
 
 def utility(
@@ -34,34 +73,55 @@ def utility(
     *,
     repeats: int = 3,
     seed: int = 0,
-    on_step: Callable[[str, int, int], None] | None = None,
+    on_progress: Tell = silent,
 ) -> dict[str, Any]:
-    """Gradient boosting that learnt from real rows, from as many synthetic ones, from both, tested on ``test``.
+    """Gradient boosting that learnt from the rows of each of ARMS, tested on ``test``.
 
-    ``repeats`` times; ``draw(n, seed)`` makes synthetic rows, others each time; ``on_step(arm, done, total)`` is told
-    of each model.
+    Parameters
+    ----------
+    learn, test
+        Real rows to learn from, and others.
+    draw
+        ``draw(n, seed)`` makes synthetic rows.
+    schema
+        What the columns are.
+    target
+        The column to predict.
+    repeats
+        Times that all is done, each with other synthetic rows.
+    seed
+        Of the first repeat; each has the next.
+    on_progress
+        Is told of each model; a stage is an arm.
+
+    Returns
+    -------
     A target of categories is classified: roc_auc (with more than two classes, the mean of each against the rest),
     average_precision (of the rarer of two classes, or the mean), macro_f1, accuracy. A number is estimated: r2. Each is
     at most 1, higher is better, with its mean, standard deviation (of the repeats; None of one) and values.
-    Raises DataError for a target that is not in the tables, or with classes in ``test`` that were never learnt.
+
+    Raises
+    ------
+    ConfigError
+        For no repeats.
+    DataError
+        For a target that is not in the tables, or with classes in ``test`` that were never learnt.
+
     """
     if repeats < 1:
         raise ConfigError(f"the test must be repeated at least once, got {repeats}")
-    tell = on_step or (lambda arm, done, total: None)
     numbers = schema.numbers
     real, unseen = checked_target(canonical(learn, schema), canonical(test, schema), target, numbers)
     classes = None if target in numbers else sorted(set(real[target]))
     positive = rarer(real[target], classes) if classes is not None and len(classes) == 2 else None
-    found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
-    jobs = [(repeat, arm) for repeat in range(repeats) for arm in ARMS]
-    made = pd.DataFrame()
-    for done, (repeat, arm) in enumerate(jobs):
-        tell(arm, done, len(jobs))
-        if arm == ARMS[0]:
-            made = canonical(draw(len(real), seed + repeat), schema)
-            made = made[made[target].notna()]
-        rows = {"TRTR": real, "TSTR": made, "both": pd.concat([real, made], ignore_index=True)}[arm]
-        found[arm].append(tested(rows, unseen, numbers, target, classes, positive, seed + repeat))
+    found: dict[str, list[dict[str, float]]] = {arm.name: [] for arm in ARMS}
+    for repeat in range(repeats):
+        made = canonical(draw(len(real), seed + repeat), schema)
+        given = Given(real, made[made[target].notna()])
+        for number, arm in enumerate(ARMS):
+            on_progress(arm.name, (repeat + number / len(ARMS)) / repeats)
+            rows = arm.take(given)
+            found[arm.name].append(tested(rows, unseen, numbers, target, classes, positive, seed + repeat))
     return {
         "target": target,
         "task": "regression" if classes is None else "classification",
@@ -70,14 +130,14 @@ def utility(
         "test_rows": len(unseen),
         "training_rows": len(real),
         "repeats": repeats,
-        **{arm: {key: summary([one[key] for one in ones]) for key in ones[0]} for arm, ones in found.items()},
+        **{arm: {key: of_repeats([one[key] for one in ones]) for key in ones[0]} for arm, ones in found.items()},
     }
 
 
 def checked_target(
     learn: pd.DataFrame, test: pd.DataFrame, target: str, numbers: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The plain tables without the rows whose target is missing.
+    """The canonical tables without the rows whose target is missing.
 
     DataError where the target is no column, nothing is left, it is constant, or ``test`` has classes of its own.
     """
@@ -161,11 +221,3 @@ def class_scores(truth: NDArray[np.int64], chances: Floats, positive: int | None
 
 def mean_of(values: list[float]) -> float:
     return float(np.mean(values)) if values else float("nan")
-
-
-def summary(values: list[float]) -> dict[str, Any]:
-    """Mean, standard deviation of the sample (None of one) and values of a figure's repeats; None if not taken."""
-    if not np.isfinite(values).all():
-        return {"mean": None, "std": None, "values": []}
-    mean, deviation = mean_and_spread(values)
-    return {"mean": mean, "std": deviation, "values": [float(value) for value in values]}

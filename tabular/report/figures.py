@@ -16,31 +16,44 @@ from ..schema.columns import Column
 from ..schema.kinds import kind_of
 from ..schema.schema import Schema
 
-__all__ = ["MAPPED", "PANELS", "maps", "save_columns", "save_correlations", "save_maps", "save_pairs"]
+__all__ = ["MAPPED_ROWS", "DRAWN_COLUMNS", "maps", "save_columns", "save_correlations", "save_maps", "save_pairs"]
 
 DPI = 100
-PANELS = 60  # columns that are drawn
-ACROSS = 4  # panels in a row
+DRAWN_COLUMNS = 60  # columns that are drawn
+PANELS_ACROSS = 4  # panels in a row
 BINS = 40
-BARS = 12  # commonest categories that are drawn
-PAIRED = 4  # numbers of the pair plot
-DOTS = 1000  # rows of a pair plot
-MAPPED = 1000  # rows of each kind on the two maps
+DRAWN_CATEGORIES = 12  # commonest categories that are drawn
+PAIRED_COLUMNS = 4  # numbers of the pair plot
+PAIRED_ROWS = 1000  # rows of a pair plot
+MAPPED_ROWS = 1000  # rows of each kind on the two maps
 PERPLEXITY = 30  # of t-SNE, as in van der Maaten and Hinton's paper, from 5 to 50
-NAMED = 18  # letters of a column's or a category's name that are drawn
+NAME_LETTERS = 18  # letters of a column's or a category's name that are drawn
 
 Floats = NDArray[np.float64]
 
 
 def save_columns(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> int:
-    """A panel a column: histograms of numbers, bars of categories, in shares of the rows. Returns how many are drawn.
+    """A panel a column: histograms of numbers, bars of categories, in shares of the rows.
 
-    Columns from PANELS on are left out; so are categories beyond the BARS commonest of the real table.
+    Parameters
+    ----------
+    path
+        The PNG file to write.
+    real, synthetic
+        Tables of the same columns.
+    schema
+        What the columns are; those from DRAWN_COLUMNS on are left out, and so are categories beyond the
+        DRAWN_CATEGORIES commonest of the real table.
+
+    Returns
+    -------
+    How many columns are drawn.
+
     """
     a, b = canonical(real, schema), canonical(synthetic, schema)
-    columns = schema.learnt[:PANELS]
-    down = max(1, -(-len(columns) // ACROSS))
-    figure, axes = panels(down, ACROSS, 3.2, 2.4)
+    columns = schema.learnt[:DRAWN_COLUMNS]
+    down = max(1, -(-len(columns) // PANELS_ACROSS))
+    figure, axes = panels(down, PANELS_ACROSS, 3.2, 2.4)
     for axis, column in zip(axes.flat, columns, strict=False):
         (numbers if kind_of(column).form == "number" else bars)(axis, a[column.name], b[column.name], column)
         axis.set_title(clipped(column.name), fontsize=9)
@@ -72,13 +85,13 @@ def save_correlations(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, s
 
 
 def save_pairs(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, seed: int = 0) -> bool:
-    """Each two of the first PAIRED numbers against each other. False, and no picture, with fewer than two."""
-    names = schema.numbers[:PAIRED]
+    """Each two of the first PAIRED_COLUMNS numbers against each other. False, and no picture, with fewer than two."""
+    names = schema.numbers[:PAIRED_COLUMNS]
     if len(names) < 2:
         return False
     rng = np.random.default_rng(seed)
     kinds = [
-        (subsample(canonical(frame, schema), DOTS, rng), colour, name)
+        (subsample(canonical(frame, schema), PAIRED_ROWS, rng), colour, name)
         for frame, colour, name in ((real, REAL, "real"), (synthetic, SYNTHETIC, "synthetic"))
     ]
     figure, axes = panels(len(names), len(names), 2.2, 2.0)
@@ -104,7 +117,7 @@ def save_pairs(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: 
 def save_maps(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, seed: int = 0) -> None:
     """The first two principal components of the real rows, and t-SNE of both kinds together, each row one point.
 
-    Of MAPPED rows of each kind at most.
+    Of MAPPED_ROWS rows of each kind at most.
     """
     figure, axes = panels(1, 2, 4.4, 3.8)
     found = maps(real, synthetic, schema, seed=seed)
@@ -121,15 +134,21 @@ def save_maps(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: S
 def maps(
     real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, seed: int = 0
 ) -> dict[str, tuple[Floats, Floats]]:
-    """By the map's name: (n, 2) and (m, 2), where real and synthetic rows lie on it.
+    """Where real and synthetic rows lie on two maps.
 
-    Distances are those of ``points``, numbers in standard deviations of the real rows. t-SNE is left out with fewer
-    than four rows.
+    Distances are those of ``points``, numbers in standard deviations of the real rows.
+
+    Returns
+    -------
+    By the map's name, (n, 2) and (m, 2). t-SNE is left out with fewer than four rows.
+
     """
     decomposition = require("sklearn.decomposition", "drawing maps of rows")
     rng = np.random.default_rng(seed)
     a, b = points(
-        [subsample(canonical(frame, schema), MAPPED, rng) for frame in (real, synthetic)], schema.numbers, "deviations"
+        [subsample(canonical(frame, schema), MAPPED_ROWS, rng) for frame in (real, synthetic)],
+        schema.numbers,
+        "deviations",
     )
     wide = max(2 - a.shape[1], 0)  # a table of one number is a line
     a, b = (np.pad(rows, ((0, 0), (0, wide))) for rows in (a, b))
@@ -179,7 +198,7 @@ def numbers(axis: Any, real: pd.Series, synthetic: pd.Series, column: Column) ->
 def bars(axis: Any, real: pd.Series, synthetic: pd.Series, column: Column) -> None:
     """Shares of the commonest categories, one bar beside the other."""
     a, b = (values.fillna("(missing)").value_counts(normalize=True) for values in (real, synthetic))
-    names = list(a.index[:BARS])
+    names = list(a.index[:DRAWN_CATEGORIES])
     places = np.arange(len(names))
     for shift, shares, colour in ((-0.2, a, REAL), (0.2, b, SYNTHETIC)):
         axis.bar(places + shift, [float(shares.get(text, 0.0)) for text in names], 0.4, color=colour)
@@ -193,7 +212,7 @@ def share_of(values: Any) -> Floats:
 
 def clipped(name: str) -> str:
     """A name that fits beneath a panel; a dollar would begin a formula."""
-    text = name if len(name) <= NAMED else f"{name[: NAMED - 1]}…"
+    text = name if len(name) <= NAME_LETTERS else f"{name[: NAME_LETTERS - 1]}…"
     return text.replace("$", r"\$")
 
 

@@ -1,50 +1,38 @@
 """What a person reads of a table's measurements: text for the terminal and one HTML page. It computes no number."""
 
-import base64
-import html
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ecgsynth.core.files import atomic
-from ecgsynth.core.spread import with_spread
-from ecgsynth.report.windows import DISTANCE_ONLY, figures, number, short
+from ecgsynth.report.page import (
+    DISTANCE_ONLY,
+    MEASURED,
+    arm_lines,
+    attack_rows,
+    bullets,
+    columns,
+    measure_notes,
+    measure_rows,
+    number,
+    paragraph,
+    percent,
+    picture,
+    preformatted,
+    section,
+    short,
+    table,
+    write_page,
+)
 
+from ..metrics.attacks import DISTANCES, TABLE_ATTACKS
+from ..metrics.tables import TABLE_MEASURES
+from ..metrics.utility import ARMS, SCORE_TITLES
 from ..schema.kind import Kind
 from ..schema.kinds import KINDS
 
 __all__ = ["table_text", "write_report"]
 
-ARMS = {
-    "TRTR": "trained on real rows",
-    "TSTR": "trained on synthetic rows",
-    "both": "trained on real and synthetic rows",
-}
-SCORES = {
-    "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "macro_f1": "macro-F1",
-    "accuracy": "accuracy",
-    "r2": "R2",
-}
-LIKENESS = {
-    "quality": "quality (SDMetrics)",
-    "column_shapes": "  column shapes",
-    "column_pair_trends": "  column pair trends",
-    "column_pair_trends_all": "  the same of all pairs",
-    "diagnostic": "diagnostic (SDMetrics)",
-    "data_validity": "  data validity",
-    "data_structure": "  data structure",
-    "correlation_difference": "difference of correlations",
-    "logistic": "told by logistic regression, AUC",
-    "boosting": "told by gradient boosting, AUC",
-}
-NEAR = {
-    "median_distance": "distance to the closest row learnt from, median",
-    "low_distance": "  the same, 5 % quantile",
-    "median_ratio": "closest over second closest, median",
-    "low_ratio": "  the same, 5 % quantile",
-}
+WORDS = {"row": "row", "person": "person"}  # what the unit of an attack is called
+DISTANCES_ARE = "distances: numbers by their ranks among the rows learnt from, categories 1 apart"
 BASELINE = "baseline: one random half of the real rows beside the other"
 OTHER_TABLE = (
     "this is another table than the one that the generator learnt from, so which rows were held out is not known"
@@ -55,11 +43,6 @@ UNKNOWN_TABLE = (
 )
 PICKED = "the held-out rows chose the best of the training's checkpoints; nothing else of them was learnt"
 SHOWS_REAL = "this report shows what the real table is like: it is for those who may see the table"
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
-table{border-collapse:collapse;font-size:.9rem}td,th{padding:.3rem .8rem;border-bottom:1px solid #ddd;text-align:right}
-td:first-child,th:first-child{text-align:left;white-space:pre}img{max-width:100%}
-pre{background:#f6f6f6;padding:1rem;overflow:auto}"""
-WIDE = 48  # letters of the first column of the terminal's tables
 
 
 # ---- the terminal
@@ -67,64 +50,47 @@ WIDE = 48  # letters of the first column of the terminal's tables
 
 def table_text(measured: dict[str, Any]) -> str:
     """Utility, likeness and privacy as tables for the terminal."""
-    lines = [line(row) for row in utility_rows(measured)] if "utility" in measured else []
-    lines.append(line(["likeness", "synthetic", "baseline", "best"]))
-    lines += [line(["  " + row[0], *row[1:4]]) for row in likeness_rows(measured)]
-    lines.append(BASELINE)
-    lines.append(line(["privacy", "synthetic", "held out"]))
-    lines += [line(["  " + title, *values]) for title, *values in privacy_rows(measured)]
+    lines = []
+    if "utility" in measured:
+        head, *rows = utility_rows(measured)
+        lines += [*columns(head, rows), *arm_lines(ARMS, "rows")]
+    lines += columns(["likeness", *MEASURED[:3]], [row[:4] for row in likeness_rows(measured)])
+    lines += [*likeness_notes(measured), BASELINE]
+    lines += columns(["privacy", "synthetic", "held out"], privacy_rows(measured))
     return "\n".join(lines + [f"note: {note}" for note in notes(measured)])
-
-
-def line(cells: Sequence[str]) -> str:
-    """One row of a table of the terminal."""
-    return (cells[0].ljust(WIDE) + "".join(cell.rjust(18) for cell in cells[1:])).rstrip()
 
 
 def utility_rows(measured: dict[str, Any]) -> list[list[str]]:
     """The utility test: a head, then a row for each figure."""
     found = measured["utility"]
-    rows = [[f"{found['target']}, tested on {found['test_rows']:,} real rows", *ARMS]]
-    for key, title in SCORES.items():
-        if key in found["TRTR"]:
+    rows = [[f"{found['target']}, tested on {found['test_rows']:,} real rows", *(arm.name for arm in ARMS)]]
+    for key, title in SCORE_TITLES.items():
+        if key in found[ARMS[0].name]:
             of = f" of {found['positive']}" if key == "average_precision" and found["positive"] else ""
-            rows.append([f"  {title}{of}", *(score(found[arm][key]) for arm in ARMS)])
+            rows.append([f"{title}{of}", *(number(found[arm.name][key]) for arm in ARMS)])
     return rows
-
-
-def score(value: dict[str, Any]) -> str:
-    """A mean with its spread, or a dash where it could not be taken."""
-    return "-" if value["mean"] is None else number(value)
 
 
 def likeness_rows(measured: dict[str, Any]) -> list[list[str]]:
     """Title, value, baseline, best and range of each measure of likeness; then the values that cannot be."""
-    found = measured["quality"] | measured["detection"]
-    rows = [
-        [title, *figures(found[name]), "{:g} to {:g}".format(*found[name]["range"])] for name, title in LIKENESS.items()
-    ]
-    return [*rows, ["values that cannot be", f"{found['impossible']:,}", "-", "0", "0 up"]]
+    rows = [row for part in TABLE_MEASURES for row in measure_rows(measured[part])]
+    return [*rows, ["values that cannot be", f"{measured['quality']['impossible']:,}", "-", "0", "0 to ∞"]]
 
 
-def privacy_rows(measured: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Title, figure of synthetic rows, and figure of held-out ones."""
-    near = measured["privacy"]
-    rows = [(title, short(near[f"{name}_synthetic"]), short(near[f"{name}_unseen"])) for name, title in NEAR.items()]
-    return [
-        *rows,
-        ("closer to a row learnt from (0.5 is best)", short(near["closer_share"]), "0.5"),
-        ("nearer to those than to held-out rows (0.5)", short(near["dcr_share"]), short(near["dcr_share_unseen"])),
-        ("rows that equal one learnt from", percent(near["copies_share"]), percent(near["copies_share_unseen"])),
-        (
-            "membership attack, AUC (0.5 is best)",
-            with_spread(near["membership_auc"], near["membership_auc_error"]),
-            "-",
-        ),
-    ]
+def likeness_notes(measured: dict[str, Any]) -> list[str]:
+    """What measures are whose title does not say it."""
+    return [note for part in TABLE_MEASURES for note in measure_notes(measured[part])]
 
 
-def percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2%}"
+def privacy_rows(measured: dict[str, Any]) -> list[list[str]]:
+    """Title, figure of synthetic rows, and figure of held-out ones; then the attacks."""
+    near, rows = measured["privacy"], []
+    for distance in DISTANCES:
+        text = percent if distance.is_share else short
+        beside = 0.5 if distance.unseen is None else near[distance.unseen]
+        rows.append([distance.title, text(near[distance.synthetic]), text(beside)])
+    tried = attack_rows(TABLE_ATTACKS, near, WORDS)
+    return [*rows, *([f"{title}, AUC (0.5 is best)", area, "-"] for title, area in tried)]
 
 
 def notes(measured: dict[str, Any]) -> list[str]:
@@ -150,42 +116,35 @@ def notes(measured: dict[str, Any]) -> list[str]:
 # ---- the page
 
 
-def write_report(path: Path, measured: dict[str, Any], manifest: Any, pictures: Sequence[tuple[str, Path]]) -> None:
-    """One HTML page with the figures, the notes and the pictures, nothing loaded from elsewhere."""
-    name = html.escape(measured["model"])
-    said = "".join(f"<li>{html.escape(note)}</li>" for note in notes(measured))
-    sections = [f"<h1>{name}</h1><ul>{said}</ul>"]
+def write_report(path: Path, measured: dict[str, Any], manifest: Any, pictures: list[tuple[str, Path]]) -> None:
+    """One HTML page with the figures, the notes and the pictures (each with what it shows).
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    measured
+        What stands in metrics.json.
+    manifest
+        What the generator says of itself: columns, data, training, metrics.
+    pictures
+        What each shows, and its PNG file.
+
+    """
+    parts = [bullets(notes(measured))]
     if "utility" in measured:
-        head, *body = utility_rows(measured)
-        title = f"Usefulness: gradient boosting, {measured['utility']['repeats']} times"
-        explained = "; ".join(f"{arm}: {meaning}" for arm, meaning in ARMS.items())
-        sections.append(f"<h2>{title}</h2><p>{explained}</p>{table(head, body)}")
-    sections += [
-        f"<h2>Likeness</h2><p>{BASELINE}</p>"
-        + table(["", "synthetic", "baseline", "best", "range"], likeness_rows(measured)),
-        "<h2>Privacy</h2><p>distances: numbers by their ranks among the rows learnt from, categories 1 apart</p>"
-        + table(["", "synthetic", "held out"], privacy_rows(measured)),
-        "<h2>Columns, side by side</h2>" + columns_table(measured),
-        *(shown(title, picture) for title, picture in pictures),
-        f"<h2>The generator</h2><pre>{html.escape(about(manifest))}</pre>",
-    ]
-    page = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>\n<style>{STYLE}</style>\n'
-    with atomic(path) as temporary:
-        temporary.write_text(page + "\n".join(sections) + "</html>\n", encoding="utf-8")
-
-
-def table(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """An HTML table of texts."""
-    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
-    rows = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in body)
-    return f"<table><tr>{top}</tr>{rows}</table>"
-
-
-def shown(title: str, picture: Path) -> str:
-    """A picture within the page."""
-    image = base64.b64encode(picture.read_bytes()).decode()
-    text = html.escape(title)
-    return f'<h2>{text}</h2><img alt="{text}" src="data:image/png;base64,{image}">'
+        head, *rows = utility_rows(measured)
+        parts.append(
+            section(f"Usefulness: {head[0]}", table(["", *head[1:]], rows), paragraph(arm_lines(ARMS, "rows")))
+        )
+    said = paragraph([*likeness_notes(measured), BASELINE])
+    parts.append(section("Likeness", said, table(["", *MEASURED], likeness_rows(measured))))
+    beside = table(["", "synthetic", "held out"], privacy_rows(measured))
+    parts.append(section("Privacy", paragraph([DISTANCES_ARE]), beside))
+    parts.append(section("Columns, side by side", columns_table(measured)))
+    parts += [section(title, picture(title, image)) for title, image in pictures]
+    parts.append(section("The generator", preformatted(about(manifest))))
+    write_page(path, measured["model"], parts)
 
 
 def columns_table(measured: dict[str, Any]) -> str:

@@ -64,10 +64,10 @@ def speed_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 3)
     patch.setattr("ecgsynth.demo.REPEATS", 1)
     patch.setattr("ecgsynth.demo.DRAWN", 50)
-    patch.setattr("ecgsynth.evaluation.COMPARED", 50)
-    patch.setattr("ecgsynth.evaluation.RELEASED", 200)
-    patch.setattr("ecgsynth.evaluation.MOST", 30)
-    patch.setattr("ecgsynth.metrics.beats.MOST", 30)
+    patch.setattr("ecgsynth.evaluation.COMPARED_WINDOWS", 50)
+    patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 200)
+    patch.setattr("ecgsynth.evaluation.MOST_WINDOWS", 30)
+    patch.setattr("ecgsynth.metrics.beats.MOST_WINDOWS", 30)
 
 
 def write_records(folder: Path) -> None:
@@ -497,7 +497,7 @@ def test_defaults_are_those_of_the_library() -> None:
 
 def test_help_tells_how_much_an_evaluation_takes() -> None:
     said = {name: str(option("evaluate", name).help) for name in ("repeats", "steps")}  # type: ignore[attr-defined]
-    assert f"{evaluation.REPEATS} for beats, {evaluation.SCORED} for series" in said["repeats"]
+    assert f"{evaluation.REPEATS} for beats, {evaluation.SCORE_REPEATS} for series" in said["repeats"]
     assert f"{evaluation.STEPS}, but {STEPS['predictive_score']} for the predictive score" in said["steps"]
 
 

@@ -7,8 +7,18 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from ecgsynth.errors import DataError
-from ecgsynth.metrics.attacks import auc, auc_error, membership, membership_auc, nearest_distance, privacy
-from ecgsynth.metrics.likeness import BLOCK
+from ecgsynth.metrics.attacks import (
+    ATTACKS,
+    Area,
+    Attack,
+    attacked,
+    auc,
+    auc_error,
+    exposure_of_windows,
+    nearest_distance,
+    privacy,
+)
+from ecgsynth.metrics.waveforms import BLOCK_ROWS
 from ecgsynth.windows.windows import Windows
 
 
@@ -20,7 +30,7 @@ def draw(seed, n, time=6, channels=2):
     return np.random.default_rng(seed).normal(size=(n, time, channels)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (17, 40), (BLOCK + 3, 5)])
+@pytest.mark.parametrize(("n", "m"), [(1, 1), (17, 40), (BLOCK_ROWS + 3, 5)])
 def test_nearest_distance_against_loops(n, m):
     queries, against = draw(0, n), draw(1, m)
     expected = [slow_distance(query, against) for query in queries]
@@ -130,17 +140,6 @@ def test_the_standard_error_is_the_spread_of_repeated_attacks():
     assert np.std(areas) == pytest.approx(auc_error(0.5, 40, 60), rel=0.05)
 
 
-def test_a_generator_that_copies_is_found_out_and_one_that_does_not_is_not():
-    learnt, unseen = draw(0, 400), draw(1, 400)
-    area, _ = membership_auc(learnt, learnt, unseen)
-    assert area == 1
-    area, error = membership_auc(draw(2, 3000), learnt, unseen)
-    assert error == pytest.approx(0.02, abs=0.002)
-    assert area == pytest.approx(0.5, abs=3 * error)
-    half, _ = membership_auc(np.concatenate([learnt[:200], draw(2, 3000)]), learnt, unseen)
-    assert half == pytest.approx(0.5 * 1 + 0.5 * 0.5, abs=0.05)
-
-
 def windows(values, labels, groups=None):
     return Windows(
         values=values,
@@ -159,13 +158,34 @@ def of_kinds(seed, counts, groups=None):
     return windows(draw(seed, len(labels)) + np.float32(10) * labels[:, None, None].astype(np.float32), labels, groups)
 
 
+def membership(synthetic, learnt, unseen, **how):
+    return attacked(exposure_of_windows(synthetic, learnt, unseen, **how), ATTACKS)
+
+
+def area_of(synthetic, learnt, unseen):
+    """The membership attack on windows of one class."""
+    found = membership(synthetic, *(windows(values, np.zeros(len(values))) for values in (learnt, unseen)))
+    return found["membership_auc"], found["membership_auc_error"]
+
+
+def test_a_generator_that_copies_is_found_out_and_one_that_does_not_is_not():
+    learnt, unseen = draw(0, 400), draw(1, 400)
+    area, _ = area_of(learnt, learnt, unseen)
+    assert area == 1
+    area, error = area_of(draw(2, 3000), learnt, unseen)
+    assert error == pytest.approx(0.02, abs=0.002)
+    assert area == pytest.approx(0.5, abs=3 * error)
+    half, _ = area_of(np.concatenate([learnt[:200], draw(2, 3000)]), learnt, unseen)
+    assert half == pytest.approx(0.5 * 1 + 0.5 * 0.5, abs=0.05)
+
+
 def test_what_classes_are_commoner_tells_the_attacker_nothing():
     learnt, unseen = of_kinds(0, (700, 20, 100)), of_kinds(1, (100, 200, 30))
     synthetic = draw(2, 3000)  # only of the first class, so that its members would stand out
     found = membership(synthetic, learnt, unseen)
     assert found["membership_windows"] == 100 + 20 + 30
     assert found["membership_auc"] == pytest.approx(0.5, abs=3 * found["membership_auc_error"])
-    plain, _ = membership_auc(synthetic, learnt.values, unseen.values)
+    plain, _ = area_of(synthetic, learnt.values, unseen.values)
     assert plain > 0.65  # what the classes alone would have given away
 
 
@@ -189,3 +209,18 @@ def test_patients_are_attacked_only_where_nobody_is_in_both():
     assert (found["patients_learnt"], found["patients_unseen"]) == (8, 8)
     fair = membership(draw(2, 2000), learnt, apart)
     assert fair["patient_membership_auc"] == pytest.approx(0.5, abs=2.5 * fair["patient_membership_auc_error"])
+
+
+def test_an_attack_is_an_entry_that_sees_who_is_whose():
+    names = np.repeat([f"p{i}" for i in range(8)], 50)
+    learnt, unseen = of_kinds(0, (400, 0, 0), names), of_kinds(1, (400, 0, 0), np.char.add("q", names))
+
+    def run(exposure):
+        assert set(exposure.learnt.owners) == set(names)
+        assert len(exposure.synthetic) == 50
+        return Area.of_scores(np.array([1.0, 2.0]), np.array([0.0]), {"tried": 3})
+
+    attacks = [Attack(name="toy", title="toy attack", unit="person", run=run)]
+    attacks.append(Attack(name="never", title="cannot be tried", unit="person", run=lambda exposure: None))
+    found = attacked(exposure_of_windows(draw(2, 50), learnt, unseen), attacks)
+    assert found == {"toy_auc": 1.0, "toy_auc_error": 0.0, "tried": 3}

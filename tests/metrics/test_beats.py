@@ -2,18 +2,23 @@
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import DataError
-from ecgsynth.metrics.beats import RANGES, balanced, features, fidelity
+from ecgsynth.metrics.beats import BEAT_MEASURES, MOST_WINDOWS, fidelity
 from ecgsynth.metrics.classifier import BeatClassifier
-from ecgsynth.metrics.likeness import coverage, spectrum_distance
-from ecgsynth.metrics.physiology import MEASURES
-from ecgsynth.report.windows import likeness_tables, table_text
+from ecgsynth.metrics.comparison import FeatureNetwork, as_many_of_each
+from ecgsynth.metrics.likeness import coverage
+from ecgsynth.metrics.physiology import READINGS
+from ecgsynth.metrics.progress import Trainings, silent
+from ecgsynth.metrics.waveforms import spectrum_distance
+from ecgsynth.report.windows import class_rows, table_text
 from ecgsynth.windows.windows import PARTS, Windows
 
 pytestmark = pytest.mark.trains
@@ -49,6 +54,11 @@ REAL = real_beats({"N": 120, "V": 60})
 GOOD = beats(1, {"N": 150, "V": 70})
 
 
+def compared(most: int = MOST_WINDOWS) -> list[Windows]:
+    """Held-out, synthetic and training windows as they are compared."""
+    return as_many_of_each([REAL.part("test"), GOOD, REAL.part("train")], np.random.default_rng(0), most)
+
+
 @pytest.fixture(scope="module")
 def good() -> dict[str, Any]:
     return fidelity(REAL, GOOD, steps=STEPS)
@@ -62,12 +72,14 @@ def noisy() -> dict[str, Any]:
 
 
 def test_every_measure_is_there_with_its_range(good: dict[str, Any]) -> None:
-    assert list(good["measures"]) == list(RANGES)
+    assert list(good["measures"]) == [measure.name for measure in BEAT_MEASURES]
     assert good["windows"] == {"N": 120, "V": 60}
     assert (good["test_part"], good["units"], good["steps"]) == ("test", "mV", STEPS)
-    for name, entry in good["measures"].items():
-        best, low, high = RANGES[name]
-        assert (entry["best"], entry["range"]) == (best, [low, high])
+    for measure in BEAT_MEASURES:
+        name, low, high = measure.name, measure.low, measure.high
+        entry = good["measures"][name]
+        assert (entry["best"], entry["range"]) == (measure.best, [low, high])
+        assert entry["title"] == measure.title.format(units="mV")
         pairs = [entry, *entry.get("by_class", {}).values()]
         assert len(pairs) == (1 if name in ("mmd", "frechet_distance") else 3)
         for pair in pairs:
@@ -88,8 +100,8 @@ def test_new_draws_of_the_same_source_reach_the_baseline(good: dict[str, Any]) -
 
 
 def test_every_measure_sees_spoilt_beats(good: dict[str, Any], noisy: dict[str, Any]) -> None:
-    for name in RANGES:
-        best = RANGES[name][0]
+    for measure in BEAT_MEASURES:
+        name, best = measure.name, measure.best
         off, fair = (abs(measured["measures"][name]["value"] - best) for measured in (noisy, good))
         assert off > 1.3 * fair, name
         assert noisy["measures"][name]["baseline"] == pytest.approx(good["measures"][name]["baseline"]), name
@@ -114,7 +126,7 @@ def test_a_lost_mode_shows_in_the_coverage_of_its_class(good: dict[str, Any]) ->
 
 
 def test_a_measure_is_that_of_its_function(good: dict[str, Any]) -> None:
-    held, made, learnt = balanced(REAL.part("test"), GOOD, REAL.part("train"), 0)
+    held, made, learnt = compared()
     expected = [
         spectrum_distance(held.values[held.labels == code], made.values[made.labels == code], FS, 40) for code in (0, 1)
     ]
@@ -126,18 +138,20 @@ def test_a_measure_is_that_of_its_function(good: dict[str, Any]) -> None:
 
 def test_the_same_seed_gives_the_same_and_another_another() -> None:
     before = torch.get_rng_state()
-    told: list[tuple[int, int]] = []
+    seen: list[float] = []
     first = fidelity(REAL, GOOD, steps=4)
-    assert fidelity(REAL, GOOD, steps=4, on_step=lambda done, total: told.append((done, total))) == first
+    assert fidelity(REAL, GOOD, steps=4, on_progress=lambda stage, done: seen.append(done)) == first
     assert torch.equal(torch.get_rng_state(), before)
-    assert told == [(done, 12) for done in range(1, 13)]
+    assert seen == pytest.approx([done / 12 for done in range(1, 13)])
     assert fidelity(REAL, GOOD, steps=4, seed=1) != first
 
 
 def test_features_are_what_the_last_layer_is_given() -> None:
     net = BeatClassifier(1, 2, 4).eval()
     held = REAL.part("test")
-    found = features(net, held.values)
+    network = FeatureNetwork(learnt=held, config=ClassifierConfig(), trainings=Trainings(silent, 1))
+    network.__dict__["net"] = net
+    found = network.features(held.values)
     last = net.head[-1]
     with torch.inference_mode():
         expected = net(torch.from_numpy(held.values))
@@ -148,9 +162,8 @@ def test_features_are_what_the_last_layer_is_given() -> None:
 
 
 @pytest.mark.parametrize(("most", "got"), [(50, [50, 50, 50]), (1000, [120, 60, 60])])
-def test_all_three_have_as_many_of_each_class(monkeypatch: pytest.MonkeyPatch, most: int, got: list[int]) -> None:
-    monkeypatch.setattr("ecgsynth.metrics.beats.MOST", most)
-    windows = balanced(REAL.part("test"), GOOD, REAL.part("train"), 0)
+def test_all_three_have_as_many_of_each_class(most: int, got: list[int]) -> None:
+    windows = compared(most)
     assert [one.counts() for one in windows] == [{"N": got[0], "V": got[1]}] * 3
     whole = {window.tobytes() for window in GOOD.values}
     drawn = [window.tobytes() for window in windows[1].values]
@@ -176,8 +189,8 @@ def test_what_is_no_ecg_has_no_physiology() -> None:
     for changes in ({"units": "g"}, {"event_index": None}):
         real = dataclasses.replace(REAL, meta={}, **changes)
         found = fidelity(real, dataclasses.replace(GOOD, **changes), steps=2)
-        assert not set(MEASURES) & set(found["measures"])
-        assert len(found["measures"]) == len(RANGES) - len(MEASURES)
+        assert not set(READINGS) & set(found["measures"])
+        assert len(found["measures"]) == len(BEAT_MEASURES) - len(READINGS)
 
 
 @pytest.mark.parametrize(
@@ -202,6 +215,7 @@ def measured(found: dict[str, Any]) -> dict[str, Any]:
     one = {"mean": 0.5, "std": 0.0, "values": [0.5]}
     arm = {"macro_f1": one, "accuracy": one, "f1_by_class": [one, None]}
     return {
+        "words": {"window": "beat", "person": "patient", "distances": "mV"},
         "split": "patient",
         "same_training_part": True,
         "fidelity": found,
@@ -221,21 +235,19 @@ def measured(found: dict[str, Any]) -> dict[str, Any]:
 
 def test_the_tables_show_every_figure(good: dict[str, Any]) -> None:
     text = table_text(measured(good))
-    overall, by_class = likeness_tables(measured(good))
+    by_class = [cell for row in class_rows(good) for cell in row]
     for entry in good["measures"].values():
         for key in ("value", "baseline"):
             assert f"{entry[key]:.4g}" in text
-            assert f"<td>{entry[key]:.4g}</td>" in overall
         for pair in entry.get("by_class", {}).values():
-            assert f"<td>{pair['value']:.4g} ({pair['baseline']:.4g})</td>" in by_class
-    assert "0 to ∞" in overall
-    assert "-2 to 2" in overall
-    assert "DTW to the nearest, mV" in overall
-    assert "0.512 ± 0.009 on beats, 0.610 ± 0.100 on patients" in text
+            assert f"{pair['value']:.4g} ({pair['baseline']:.4g})" in by_class
+    assert "DTW to the nearest, mV" in text
+    assert re.search(
+        r"membership attack on beats +0\.512 ± 0\.009\n  membership attack on patients +0\.610 ± 0\.100", text
+    )
     assert "split by beat" not in text
 
 
 def test_a_missing_figure_is_a_dash() -> None:
     found = fidelity(REAL, beats(1, {"N": 40, "V": 4}), steps=2)
-    _, by_class = likeness_tables(measured(found))
-    assert "<td>- (-)</td>" in by_class
+    assert "- (-)" in [cell for row in class_rows(found) for cell in row]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ecgsynth.metrics.physiology import MEASURES, delineate, wasserstein
+from ecgsynth.metrics.physiology import READINGS, delineate, wasserstein
 
 FS, EVENT, TIME = 360.0, 100, 256
 CLOCK = (np.arange(TIME) - EVENT) / FS  # seconds from the event
@@ -72,7 +72,7 @@ def test_qt_ends_two_deviations_after_the_peak(t_at, t_wide):
 
 def test_a_level_and_a_sign_change_nothing_else():
     plain, lifted, upside_down = read(beat()), read(beat(level=0.7)), read(-beat())
-    for name in MEASURES:
+    for name in READINGS:
         assert lifted[name] == pytest.approx(plain[name], abs=1e-4)
         sign = -1 if name.endswith("_mv") else 1
         assert upside_down[name] == pytest.approx(sign * plain[name], abs=1e-4)
@@ -83,14 +83,14 @@ def test_times_hang_on_seconds_not_on_samples():
     one = wave(1.2, 0, 0.012, clock) + wave(0.3, 0.25, 0.03, clock)
     twice = read(one[None, :, None].astype(np.float32), 720, 200)
     plain = read(beat())
-    for name in MEASURES:
+    for name in READINGS:
         assert twice[name] == pytest.approx(plain[name], abs=0.015)
 
 
 def test_noise_of_a_real_recording_moves_little():
     found = delineate(beat(noise=0.005, n=400), FS, EVENT)
     plain = read(beat())
-    for name, within in zip(MEASURES, (0.03, 0.012, 0.012, 0.02), strict=True):
+    for name, within in zip(READINGS, (0.03, 0.012, 0.012, 0.02), strict=True):
         assert np.isnan(found[name]).mean() < 0.05
         assert np.nanmedian(found[name]) == pytest.approx(plain[name], abs=within)
 
@@ -98,7 +98,7 @@ def test_noise_of_a_real_recording_moves_little():
 def test_what_cannot_be_measured_is_nan():
     flat = read(np.zeros((1, TIME, 1), dtype=np.float32))
     assert flat["r_amplitude_mv"] == 0
-    assert np.isnan([flat[name] for name in MEASURES[1:]]).all()
+    assert np.isnan([flat[name] for name in READINGS[1:]]).all()
     no_t = read(beat(t=0.02))
     assert np.isnan([no_t["qt_s"], no_t["t_amplitude_mv"]]).all()
     assert no_t["qrs_width_s"] > 0
@@ -126,8 +126,8 @@ def test_each_beat_is_read_by_itself_and_only_its_first_channel():
     found = delineate(both, FS, EVENT)
     for i, kind in enumerate(kinds):
         alone = read(kind)
-        assert [found[name][i] for name in MEASURES] == pytest.approx([alone[name] for name in MEASURES], nan_ok=True)
-    assert set(found) == set(MEASURES)
+        assert [found[name][i] for name in READINGS] == pytest.approx([alone[name] for name in READINGS], nan_ok=True)
+    assert set(found) == set(READINGS)
     assert delineate(both[:0], FS, EVENT)["qt_s"].shape == (0,)
 
 

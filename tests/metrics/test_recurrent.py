@@ -185,7 +185,7 @@ def test_units_do_not_show(score):
 def test_the_batches_of_the_test_do_not_show(score, monkeypatch):
     a, b = noise(0, 90), noise(1, 90, shift=0.3)
     whole = score(a, b, repeats=2, steps=3)
-    monkeypatch.setattr(scores, "TESTED_AT_ONCE", 7)
+    monkeypatch.setattr(scores, "TESTED_WINDOWS", 7)
     assert score(a, b, repeats=2, steps=3) == pytest.approx(whole, abs=1e-6)
 
 
@@ -242,4 +242,4 @@ def test_unless_told_the_steps_are_those_of_the_paper(monkeypatch):
     discriminative_score(noise(0, 20), noise(1, 20))
     predictive_score(noise(0, 20), noise(1, 20))
     assert trained == [2000, 5000]
-    assert (scores.BATCH, scores.RATE) == (128, 1e-3)
+    assert (scores.BATCH_WINDOWS, scores.RATE) == (128, 1e-3)

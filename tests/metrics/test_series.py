@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.metrics import likeness as metrics
+from ecgsynth.metrics import likeness, waveforms
 from ecgsynth.metrics import series as series_fidelity
-from ecgsynth.metrics.series import RANGES, STEPS, halves, in_spreads, pairs
-from ecgsynth.report.plots import maps, save_series
+from ecgsynth.metrics.comparison import Comparison
+from ecgsynth.metrics.measure import Found, Measure
+from ecgsynth.metrics.series import SERIES_MEASURES, STEPS, halves, pairs
+from ecgsynth.metrics.waveforms import in_spreads
 from ecgsynth.windows.windows import PARTS, Windows
 
 pytestmark = pytest.mark.trains
@@ -69,14 +71,15 @@ def spoilt(change: Any, steps: int = LEARNING) -> dict[str, Any]:
 
 
 def test_every_measure_is_there_with_its_range(good: dict[str, Any]) -> None:
-    assert list(good["measures"]) == list(RANGES)
+    assert list(good["measures"]) == [measure.name for measure in SERIES_MEASURES]
     assert good["windows"] == {"all": 80}
     assert (good["test_part"], good["units"], good["repeats"]) == ("test", "as given", 3)
     assert good["steps"] == dict.fromkeys(STEPS, LEARNING)
     assert good["steps_of_paper"] is False
-    for name, entry in good["measures"].items():
-        best, low, high = RANGES[name]
-        assert (entry["best"], entry["range"]) == (best, [low, high])
+    for of_table in SERIES_MEASURES:
+        name, low, high = of_table.name, of_table.low, of_table.high
+        entry = good["measures"][name]
+        assert (entry["title"], entry["best"], entry["range"]) == (of_table.title, of_table.best, [low, high])
         for key in ("value", "baseline"):
             assert low <= entry[key] <= (np.inf if high is None else high)
         assert ("spread" in entry) == ("baseline_spread" in entry) == (name in STEPS)
@@ -88,7 +91,7 @@ def test_new_draws_of_the_same_source_reach_the_baseline(good: dict[str, Any]) -
     within = {"discriminative_score": 0.2, "predictive_score": 0.03, "autocorrelation_distance": 0.05}
     within |= {"cross_correlation_distance": 0.05, "marginal_distance": 0.1, "spectrum_distance_db": 0.6}
     within |= {"mmd": 0.03, "coverage": 0.1, "density": 0.25}
-    assert set(within) == set(RANGES)
+    assert set(within) == {measure.name for measure in SERIES_MEASURES}
     for name, tolerance in within.items():
         assert found[name]["value"] == pytest.approx(found[name]["baseline"], abs=tolerance), name
     assert found["discriminative_score"]["baseline"] < 0.2
@@ -117,10 +120,10 @@ def test_a_measure_is_that_of_its_function(good: dict[str, Any]) -> None:
     (held, made), (again, learnt) = pairs(REAL, GOOD, "test", np.random.default_rng(0))[1]
     assert held is again
     entry = good["measures"]["marginal_distance"]
-    assert entry["value"] == metrics.marginal_distance(held.values, made.values)
-    assert entry["baseline"] == metrics.marginal_distance(held.values, learnt.values)
+    assert entry["value"] == waveforms.marginal_distance(held.values, made.values)
+    assert entry["baseline"] == waveforms.marginal_distance(held.values, learnt.values)
     a, b = (x.reshape(len(x), -1) for x in in_spreads(REAL.part("train").values, held.values, made.values))
-    assert good["measures"]["coverage"]["value"] == metrics.coverage(a, b)
+    assert good["measures"]["coverage"]["value"] == likeness.coverage(a, b)
 
 
 def test_columns_of_large_numbers_weigh_no_more() -> None:
@@ -178,11 +181,17 @@ def test_classes_are_balanced() -> None:
 
 
 def test_neighbours_are_sought_among_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[int] = []
-    monkeypatch.setattr(series_fidelity, "MOST", 50)
-    monkeypatch.setattr(series_fidelity, "coverage", lambda a, b: seen.extend([len(a), len(b)]) or 0.5)
-    measure(REAL, GOOD, repeats=1, steps=1)
-    assert seen == [50] * 4
+    def count(comparison: Comparison) -> Found:
+        assert [points.shape for points in comparison.points] == [(50, 3 * TIME)] * 2
+        return Found(value=float(len(comparison.held)))
+
+    counted = Measure(name="counted", title="windows", best=None, low=None, high=None, take=count)
+    monkeypatch.setattr(series_fidelity, "MOST_NEIGHBOURING_WINDOWS", 50)
+    monkeypatch.setattr(series_fidelity, "SERIES_MEASURES", (counted,))
+    found = measure(REAL, GOOD, repeats=1, steps=1)["measures"]
+    assert found == {
+        "counted": {"title": "windows", "value": 80.0, "baseline": 80.0, "best": None, "range": [None, None]}
+    }
 
 
 def test_statics_are_not_foreseen() -> None:
@@ -215,11 +224,11 @@ def test_one_column_has_no_correlations() -> None:
 
 def test_the_same_seed_gives_the_same_and_another_another() -> None:
     before = torch.get_rng_state()
-    told: list[tuple[int, int]] = []
+    seen: list[float] = []
     first = measure(REAL, GOOD, repeats=2, steps=3)
-    again = measure(REAL, GOOD, repeats=2, steps=3, on_step=lambda done, total: told.append((done, total)))
+    again = measure(REAL, GOOD, repeats=2, steps=3, on_progress=lambda stage, done: seen.append(done))
     assert again == first
-    assert told == [(done, 12) for done in range(1, 13)]
+    assert seen == pytest.approx([done / 12 for done in range(1, 13)])
     assert measure(REAL, GOOD, repeats=2, steps=3, seed=1) != first
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -273,32 +282,3 @@ def test_spreads_are_those_of_the_windows_named() -> None:
     assert own.std(axis=(0, 1)) == pytest.approx([1, 1, 1], rel=1e-4)
     twice, _ = in_spreads(REAL.values, (2 * (REAL.values - UNITS) + UNITS).astype(np.float32), GOOD.values)
     assert twice.std(axis=(0, 1)) == pytest.approx([2, 2, 2], rel=1e-3)
-
-
-# ---- the picture
-
-
-def test_a_picture_of_both(tmp_path: Any) -> None:
-    save_series(tmp_path / "series.png", REAL.part("test"), GOOD)
-    first = (tmp_path / "series.png").read_bytes()
-    assert first.startswith(b"\x89PNG")
-    save_series(tmp_path / "again.png", REAL.part("test"), GOOD)
-    assert (tmp_path / "again.png").read_bytes() == first
-    save_series(tmp_path / "few.png", REAL.take(np.arange(3)), GOOD.take(np.arange(4)), seed=2**64 - 1)
-
-
-def test_the_maps_show_every_window_and_whether_they_are_alike() -> None:
-    real = in_spreads(REAL.values, REAL.values)[0][:60]
-    found = maps(real, real[:40] + 8, seed=0)
-    assert list(found) == ["PCA", "t-SNE"]
-    assert [tuple(len(points) for points in pair) for pair in found.values()] == [(60, 40)] * 2
-    a, b = found["t-SNE"]
-    apart = np.linalg.norm(b[:, None] - np.concatenate([a, b]), axis=2)
-    apart[np.arange(40), 60 + np.arange(40)] = np.inf
-    assert (apart.argmin(axis=1) >= 60).all()  # the window nearest to each synthetic one is synthetic
-    a, b = maps(real, real[:40], seed=0)["PCA"]
-    assert a[:40] == pytest.approx(b, abs=1e-4)
-    flat = (real / real.std(axis=(0, 1))).reshape(60, -1)
-    deviations = np.linalg.svd(flat - flat.mean(axis=0), compute_uv=False)[:2] / np.sqrt(60)
-    assert a.std(axis=0) == pytest.approx(deviations, rel=1e-3)
-    assert a.mean(axis=0) == pytest.approx([0, 0], abs=1e-4)

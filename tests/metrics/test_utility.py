@@ -2,27 +2,21 @@
 
 import dataclasses
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ecgsynth.core.config import ClassifierConfig
-from ecgsynth.errors import ConfigError, DataError, TrainingDivergedError
-from ecgsynth.evaluation import matching
-from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.metrics.classifier import BeatClassifier, ComponentClassifier, predict, train_classifier, with_intervals
-from ecgsynth.metrics.likeness import f1_by_class, macro_f1
+from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.metrics.classification import f1_by_class, macro_f1
+from ecgsynth.metrics.classifier import with_intervals
 from ecgsynth.metrics.utility import (
     ARMS,
-    RESAMPLED,
+    RESAMPLINGS,
     confusion_by_patient,
     interval_over_patients,
-    spread,
     summary,
     top_up_counts,
     training_set,
@@ -32,8 +26,8 @@ from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
 
-TINY = Path(__file__).resolve().parents[1] / "golden" / "tiny.onnx"
 CLASSES = ("N", "S", "V")
+ARM = {arm.name: arm for arm in ARMS}
 QUICK = ClassifierConfig(width=4, steps=60, batch=32)
 
 
@@ -84,7 +78,7 @@ def draw_wrongly(n: int, label: str | None, seed: int) -> Windows:
 
 
 def means(measured: dict[str, Any], key: str = "macro_f1") -> dict[str, float]:
-    return {arm: measured[arm][key]["mean"] for arm in ARMS}
+    return {arm: measured[arm][key]["mean"] for arm in ARM}
 
 
 # ---- the whole test
@@ -112,23 +106,22 @@ def test_a_generator_of_the_wrong_classes_is_found_out(real: Windows) -> None:
 
 def test_what_is_told_is_complete_and_the_same_again(real: Windows) -> None:
     quick = ClassifierConfig(width=2, steps=15, batch=32)
-    seen: list[tuple[str, int, int]] = []
+    seen: list[tuple[str, float]] = []
     asked: list[tuple[int, str | None, int]] = []
 
     def draw(n: int, label: str | None, seed: int) -> Windows:
         asked.append((n, label, seed))
         return draw_well(n, label, seed)
 
-    found = utility(real, draw, repeats=2, seed=5, config=quick, on_step=lambda *told: seen.append(told))
+    found = utility(real, draw, repeats=2, seed=5, config=quick, on_progress=lambda *said: seen.append(said))
     assert found == utility(real, draw_well, repeats=2, seed=5, config=quick)
     assert found["TSTR"] != utility(real, draw_well, repeats=2, seed=7, config=quick)["TSTR"]
-    assert [done for _, done, _ in seen] == list(range(1, 91))
-    assert {total for _, _, total in seen} == {90}
-    assert [arm for arm, done, _ in seen if done % 15 == 0] == [*ARMS, *ARMS]
+    assert [done for _, done in seen] == pytest.approx([done / 90 for done in range(1, 91)])
+    assert [arm for arm, _ in seen[14::15]] == [*ARM, *ARM]
     assert asked == [(120, None, 5), (10, "V", 5), (120, None, 6), (10, "V", 6)]
     assert (found["classes"], found["test_part"]) == (list(CLASSES), "test")
     assert (found["test_windows"], found["training_windows"], found["repeats"]) == (90, 120, 2)
-    for arm in ARMS:
+    for arm in ARM:
         assert np.sum(found[arm]["confusion"]) == 2 * 90
         assert len(found[arm]["macro_f1"]["values"]) == 2
         f1 = [entry["mean"] for entry in found[arm]["f1_by_class"]]
@@ -200,7 +193,7 @@ def test_the_interval_of_two_patients_can_be_counted() -> None:
     confusions = np.array([[[8, 2], [0, 0]], [[3, 7], [0, 0]]])
     ends = interval_over_patients(lambda confusion: confusion[0, 0] / confusion.sum(), confusions)
     assert ends == pytest.approx([0.3, 0.8])
-    assert RESAMPLED == 2000
+    assert RESAMPLINGS == 2000
 
 
 def test_every_patient_counts_as_it_is_however_many_beats_it_has() -> None:
@@ -260,7 +253,7 @@ def test_intervals_are_told_where_no_patient_is_in_two_parts(real: Windows, spli
     known = dataclasses.replace(real, groups=groups, meta={"split": split})
     found = utility(known, draw_well, repeats=1, config=ClassifierConfig(width=2, steps=6, batch=16))
     assert found["test_patients"] == 6
-    for arm in ARMS:
+    for arm in ARM:
         assert ("macro_f1_interval" in found[arm]) == ("f1_by_class_interval" in found[arm]) == told
         if told:
             low, high = found[arm]["macro_f1_interval"]
@@ -295,7 +288,7 @@ def test_classes_that_only_the_rhythm_tells_apart_are_told_apart_with_it_and_not
     config = ClassifierConfig(width=1, steps=100, batch=24, rate=2e-2)
     told, deaf = (utility(known, draw, repeats=1, rhythm=rhythm, config=config) for rhythm in (True, False))
     assert (told["rhythm"], deaf["rhythm"]) == (True, False)
-    for arm in ARMS:
+    for arm in ARM:
         assert told[arm]["macro_f1"]["mean"] > 0.9
         assert deaf[arm]["macro_f1"]["mean"] < 0.6
     # And a generator whose intervals are those of other classes is found out.
@@ -315,34 +308,21 @@ def test_rhythm_without_intervals_is_refused(real: Windows) -> None:
             utility(have, draw, repeats=1, rhythm=True)
 
 
-def test_intervals_are_logarithms_beside_every_sample() -> None:
-    values = bumps(np.array([0, 1, 2, 0]), 0)
-    rr_s = np.array([[0.5, 1.0], [np.nan, 0.1], [9.0, np.nan], [0.8, 2.0]], dtype=np.float32)
-    seen = np.array([[0.5, 1.0], [0.8, 0.2], [3.0, 0.8], [0.8, 2.0]])
-    got = with_intervals(values, rr_s)
-    assert got.shape == (4, 32, 3)
-    assert got.dtype == np.float32
-    assert np.array_equal(got[..., :1], values)
-    for row in range(4):
-        for sample in range(32):
-            assert got[row, sample, 1:] == pytest.approx(np.log(seen[row]), abs=1e-6)
-
-
 def test_each_arm_is_told_the_intervals_of_its_windows() -> None:
     learn = in_rhythm(np.repeat([0, 1, 2], (80, 30, 10)), 0)
 
     def draw(n: int, label: str | None, seed: int) -> Windows:
         return in_rhythm(np.full(n, 0 if label is None else CLASSES.index(label)), seed + 50)
 
-    values, _ = training_set("augmented", learn, draw, 3, rhythm=True)
+    values, _ = training_set(ARM["augmented"], learn, draw, 3, rhythm=True)
     more = draw(10, "V", 3)
     assert learn.rr_s is not None
     assert more.rr_s is not None
     assert np.array_equal(values[:120], with_intervals(learn.values, learn.rr_s))
     assert np.array_equal(values[120:], with_intervals(more.values, more.rr_s))
-    values, _ = training_set("TSTR", learn, draw, 3, rhythm=True)
+    values, _ = training_set(ARM["TSTR"], learn, draw, 3, rhythm=True)
     assert values.shape == (120, 32, 3)
-    values, _ = training_set("TSTR", learn, draw, 3)
+    values, _ = training_set(ARM["TSTR"], learn, draw, 3)
     assert values.shape == (120, 32, 1)
 
 
@@ -366,13 +346,13 @@ def test_rare_classes_are_topped_up_to_a_quarter_of_the_commonest(
 
 def test_each_arm_trains_on_what_it_says(real: Windows) -> None:
     learn = real.part("train")
-    values, labels = training_set("TRTR", learn, draw_well, 3)
+    values, labels = training_set(ARM["TRTR"], learn, draw_well, 3)
     assert np.array_equal(values, learn.values)
     assert np.array_equal(labels, learn.labels)
-    values, labels = training_set("TSTR", learn, draw_well, 3)
+    values, labels = training_set(ARM["TSTR"], learn, draw_well, 3)
     assert np.array_equal(values, draw_well(120, None, 3).values)
     assert np.array_equal(labels, draw_well(120, None, 3).labels)
-    values, labels = training_set("augmented", learn, draw_well, 3)
+    values, labels = training_set(ARM["augmented"], learn, draw_well, 3)
     assert np.array_equal(values[:120], learn.values)
     assert np.array_equal(values[120:], draw_well(10, "V", 3).values)
     assert np.bincount(labels).tolist() == [80, 30, 20]
@@ -380,148 +360,6 @@ def test_each_arm_trains_on_what_it_says(real: Windows) -> None:
 
 def test_nothing_rare_nothing_added() -> None:
     learn = windows(np.repeat([0, 1, 2], 10))
-    values, labels = training_set("augmented", learn, draw_well, 3)
+    values, labels = training_set(ARM["augmented"], learn, draw_well, 3)
     assert np.array_equal(values, learn.values)
     assert np.array_equal(labels, learn.labels)
-
-
-def test_spread() -> None:
-    assert spread([1.0, 2.0, 3.0]) == {"mean": 2.0, "std": 1.0, "values": [1.0, 2.0, 3.0]}
-    assert spread([0.25]) == {"mean": 0.25, "std": None, "values": [0.25]}
-
-
-# ---- the classifier
-
-
-def classify(seed: int, *, steps: int = 8, rate: float = 2e-3) -> tuple[nn.Module, NDArray[np.int64]]:
-    labels = np.tile([0, 1, 2], 30)
-    net = train_classifier(
-        lambda: BeatClassifier(1, 3, 4), bumps(labels, 0), labels, ClassifierConfig(steps=steps, rate=rate), seed
-    )
-    return net, predict(net, bumps(labels, 1))
-
-
-def test_same_seed_same_classifier() -> None:
-    before = torch.get_rng_state()
-    (one, guesses), (again, same), (other, _) = classify(1), classify(1), classify(2)
-    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), again.parameters(), strict=True))
-    assert np.array_equal(guesses, same)
-    assert not all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
-    assert torch.equal(torch.get_rng_state(), before)
-    assert not one.training  # batch normalisation and dropout are off
-
-
-def test_a_classifier_that_diverges_says_at_which_step() -> None:
-    with pytest.raises(TrainingDivergedError, match="at step [0-9]"):
-        classify(0, steps=8, rate=1e38)
-
-
-def test_predict_is_the_likeliest_class_whatever_the_batch() -> None:
-    net, guesses = classify(1)
-    values = bumps(np.tile([0, 1, 2], 30), 1)
-    with torch.inference_mode():
-        scores = net(torch.from_numpy(values)).numpy()
-    assert np.array_equal(guesses, scores.argmax(axis=1))
-    assert np.array_equal(predict(net, values, batch=7), guesses)
-    assert predict(net, values[:0]).shape == (0,)
-
-
-def test_every_window_is_seen_once_before_one_is_seen_twice() -> None:
-    seen: list[Tensor] = []
-
-    class Watcher(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.zeros(1, 2))
-
-        def forward(self, x: Tensor) -> Tensor:
-            seen.append(x[:, 0].detach())
-            return x[:, :1] * self.weight
-
-    values = np.arange(40, dtype=np.float32)[:, None]
-    train_classifier(Watcher, values, np.arange(40) % 2, ClassifierConfig(steps=8, batch=10), seed=0)
-    order = torch.cat(seen).reshape(2, 40)
-    assert all(sorted(epoch.tolist()) == list(range(40)) for epoch in order)
-    assert not torch.equal(order[0], order[1])
-
-
-def test_a_classifier_adds_what_the_rhythm_says_to_what_the_window_says() -> None:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        net = BeatClassifier(1, 3, 4, intervals=2).eval()
-    x = torch.from_numpy(with_intervals(bumps(np.array([0, 1]), 0), np.array([[0.5, 1.0], [0.9, 0.7]], np.float32)))
-    with torch.no_grad():
-        window, rhythm = net.head(net.features(x[..., :1].mT)), net.rhythm(x[:, 7, 1:])
-        assert torch.allclose(net(x), window + rhythm, atol=1e-6)
-        assert rhythm.abs().min() > 0
-        assert not torch.allclose(rhythm[0], rhythm[1])
-    assert BeatClassifier(1, 3, 4).rhythm is None
-
-
-def test_class_weights_weigh_the_classes_in_the_loss() -> None:
-    # Two classes in the same place, nine to one: the weights decide which of them is guessed there.
-    labels = np.repeat([0, 1], (90, 10))
-    points = np.ones((100, 2), dtype=np.float32)
-    config = ClassifierConfig(steps=200, batch=50, rate=3e-2)
-
-    def guessed(weights: list[float] | None) -> float:
-        given = None if weights is None else np.array(weights, dtype=np.float32)
-        net = train_classifier(lambda: ComponentClassifier(2, 2, 4), points, labels, config, 0, class_weights=given)
-        with torch.inference_mode():
-            return float(net(torch.ones(1, 2)).softmax(dim=1)[0, 1])
-
-    assert guessed(None) == pytest.approx(0.1, abs=0.05)
-    assert guessed([1.0, 1.0]) == pytest.approx(guessed(None), abs=1e-5)
-    assert guessed([1.0, 9.0]) == pytest.approx(0.5, abs=0.1)  # 9 x 10 windows against 90
-    assert guessed([1.0, 81.0]) == pytest.approx(0.9, abs=0.05)
-
-
-def test_the_quick_judge_is_a_classifier_of_components() -> None:
-    labels = np.tile([0, 1], 50)
-    points = (np.random.default_rng(0).normal(size=(100, 4)) + 6 * labels[:, None]).astype(np.float32)
-    quick = ClassifierConfig(steps=100, rate=1e-2)
-    net = train_classifier(lambda: ComponentClassifier(4, 2, 8), points, labels, quick, seed=0)
-    assert np.array_equal(predict(net, points), labels)
-
-
-# ---- real and synthetic windows must be of one kind
-
-
-def like_tiny(classes: tuple[str, ...] = ("N", "S", "V"), **changes: Any) -> Windows:
-    """Real windows as the golden generator makes them: row i is of class N, S, V, N, ..."""
-    names = [("N", "S", "V")[i % 3] for i in range(12)]
-    return dataclasses.replace(
-        OnnxSampler(TINY).sample(12, seed=1),
-        classes=classes,
-        labels=np.array([classes.index(name) for name in names]),
-        **changes,
-    )
-
-
-@pytest.mark.parametrize("classes", [("N", "S", "V"), ("V", "N", "S"), ("F", "V", "S", "N")])
-def test_classes_are_matched_by_name_not_by_number(classes: tuple[str, ...]) -> None:
-    sampler = OnnxSampler(TINY)
-    got = matching(like_tiny(classes), sampler)
-    assert got.classes == sampler.manifest.class_names
-    assert [got.classes[code] for code in got.labels] == ["N", "S", "V"] * 4
-
-
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"fs_hz": 250.0}, "at 360.0 Hz in mV, the real ones are 32 x 2 at 250.0 Hz"),
-        ({"units": "uV"}, "in uV; prepare them with the same options"),
-        ({"values": np.zeros((12, 30, 2), dtype=np.float32)}, "are 30 x 2"),
-        ({"values": np.zeros((12, 32, 1), dtype=np.float32), "channel_names": ("I",)}, "are 32 x 1"),
-    ],
-)
-def test_windows_of_another_kind_are_refused(changes: dict[str, Any], says: str) -> None:
-    with pytest.raises(DataError, match=says):
-        matching(like_tiny(**changes), OnnxSampler(TINY))
-
-
-def test_real_windows_that_lack_a_class_are_refused() -> None:
-    some = like_tiny()
-    without = some.take(some.labels != 2).keep_classes(("N", "S"))
-    with pytest.raises(DataError, match="no class 'V'"):
-        matching(without, OnnxSampler(TINY))

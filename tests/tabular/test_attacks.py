@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from ecgsynth.errors import DataError
-from ecgsynth.tabular.metrics.attacks import copies, nearest_share, nearest_two, privacy, ratios
+from ecgsynth.metrics.attacks import Attack, person_membership
+from ecgsynth.tabular.metrics.attacks import (
+    DISTANCES,
+    TABLE_ATTACKS,
+    copies,
+    nearest_share,
+    nearest_two,
+    privacy,
+    ratios,
+)
 from ecgsynth.tabular.schema.schema import Column, Schema
 
 SCHEMA = Schema(
@@ -107,3 +116,23 @@ def test_the_same_seed_finds_the_same():
 def test_too_few_rows_are_an_error():
     with pytest.raises(DataError, match="at least two synthetic rows, .* got 300, 1, 300"):
         privacy(table(0), table(1, 1), table(2), SCHEMA)
+
+
+def test_every_distance_is_there_under_its_keys():
+    found = privacy(table(0), table(1), table(2), SCHEMA)
+    for distance in DISTANCES:
+        assert distance.synthetic in found
+        assert distance.unseen is None or distance.unseen in found
+
+
+def test_persons_are_attacked_where_their_rows_are_known():
+    persons = Attack(name="patient_membership", title="membership attack", unit="person", run=person_membership)
+    owners = np.arange(300) // 10, 1000 + np.arange(300) // 10
+    attacks = (*TABLE_ATTACKS, persons)
+    learnt = table(1)
+    found = privacy(learnt[::2], learnt, table(2), SCHEMA, owners=owners, attacks=attacks)  # half of each one's rows
+    assert found["patient_membership_auc"] == 1
+    assert (found["patients_learnt"], found["patients_unseen"]) == (30, 30)
+    without = privacy(learnt[::2], learnt, table(2), SCHEMA, attacks=attacks)
+    assert "patient_membership_auc" not in without
+    assert without["membership_auc"] == found["membership_auc"]

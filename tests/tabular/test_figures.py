@@ -63,7 +63,7 @@ def test_what_is_missing_or_constant_is_drawn_all_the_same(tmp_path):
 
 
 def test_a_wide_table_has_so_many_panels(tmp_path, monkeypatch):
-    monkeypatch.setattr("ecgsynth.tabular.report.figures.PANELS", 6)
+    monkeypatch.setattr("ecgsynth.tabular.report.figures.DRAWN_COLUMNS", 6)
     names = [f"c{place}" for place in range(9)]
     schema = Schema(columns=tuple(Column(name=name, kind="categorical", dtype="bool") for name in names))
     frame = pd.DataFrame({name: [True, False] for name in names})
