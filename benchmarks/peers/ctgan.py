@@ -27,8 +27,9 @@ from ecgsynth.core.tables import read_table
 from ecgsynth.tabular.encoding.encoding import Encoding
 from ecgsynth.tabular.models.config import PRESETS, TableConfig
 from ecgsynth.tabular.schema.schema import Schema
-from ecgsynth.tabular.training.fit_gan import fit_gan
-from ecgsynth.training.job import Progress
+from ecgsynth.tabular.training.fit_gan import build_gan
+from ecgsynth.training.job import Job, Progress
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 HERE = Path(__file__).resolve().parents[2]
@@ -116,16 +117,11 @@ def ours(table: Path, epochs: int) -> list[float]:
         if progress.step % steps == 0 or progress.step == 1:
             marks.append(time.process_time())
 
+    rows = torch.from_numpy(codes.astype(np.int16)), torch.from_numpy(positions.astype(np.float32))
     with tempfile.TemporaryDirectory() as folder:
-        fit_gan(
-            config,
-            training,
-            torch.from_numpy(codes.astype(np.int16)),
-            torch.from_numpy(positions.astype(np.float32)),
-            list(encoding.shares),
-            score=lambda _: 0.0,
-            run=RunFolder(Path(folder)),
-            on_progress=watch,
+        fit(
+            lambda chance: build_gan(config, training, *rows, encoding.shares, chance),
+            Job(config=training, run=RunFolder(Path(folder)), score=lambda _: 0.0, on_progress=watch),
         )
     lasts = [after - before for before, after in zip(marks, marks[1:], strict=False)]
     return [lasts[0] * steps / (steps - 1), *lasts[1:]]  # the first step is where the clock begins

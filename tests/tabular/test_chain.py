@@ -13,8 +13,9 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
 from ecgsynth.tabular.models.chain import Chain, ChainConfig
-from ecgsynth.tabular.training.fit_chain import fit_chain, likelihood, show
-from ecgsynth.training.job import Progress
+from ecgsynth.tabular.training.fit_chain import build_chain, likelihood, show
+from ecgsynth.training.job import Job, Progress
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
@@ -180,8 +181,9 @@ def learnt(folder: Path, stop: int | None = None, steps: int = 300, seed: int = 
 
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
-    fit_chain(
-        CONFIG, training, codes, shares, score=lambda chain: likelihood(chain, codes), run=run, on_progress=on_progress
+    fit(
+        lambda chance: build_chain(CONFIG, training, codes, shares, chance),
+        Job(config=training, run=run, score=lambda chain: likelihood(chain, codes), on_progress=on_progress),
     )
     chain = Chain(CONFIG, shares)
     tensors = run.read_tensors(run.weights)[0]

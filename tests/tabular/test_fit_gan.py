@@ -18,14 +18,16 @@ from ecgsynth.tabular.training.batches import RowBatches
 from ecgsynth.tabular.training.fit_gan import (
     Nets,
     ahead_score,
-    build,
+    build_gan,
     critic_step,
-    fit_gan,
     generator_step,
+    networks,
     play,
     settle,
     unroll,
 )
+from ecgsynth.training.job import Job
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
@@ -70,7 +72,7 @@ def drawn(generator: JointGenerator, n: int = 2000) -> tuple[NDArray[np.int64], 
 
 def nets_of(config: TableConfig, batch: int = 60) -> tuple[Nets, RowBatches]:
     codes, positions, shares = table(200)
-    nets, _ = build(config, TrainConfig(steps=1, batch=batch), shares, CPU)
+    nets, _ = networks(config, TrainConfig(steps=1, batch=batch), shares, CPU)
     return nets, RowBatches(config, codes, positions)
 
 
@@ -88,16 +90,12 @@ def test_every_preset_learns_how_columns_go_together(preset: str, tmp_path: Path
         made.append(copy.deepcopy(generator))
         return 0.0
 
-    reached = fit_gan(
-        small(preset, clip=0.1, pack=2),
-        training,
-        codes,
-        positions,
-        shares,
-        score=keep,
-        run=RunFolder(tmp_path),
+    config = small(preset, clip=0.1, pack=2)
+    reached = fit(
+        lambda chance: build_gan(config, training, codes, positions, shares, chance),
+        Job(config=training, run=RunFolder(tmp_path), score=keep),
     )
-    assert reached["steps"] == training.steps
+    assert reached.steps == training.steps
     found, at = drawn(made[-1])
     agreeing = ((found[:, 0] > 0) == (found[:, 1] > 0)).mean()
     # Four seeds, three of them on three processors, and twelve of dragan: 0.80 to 1, 0.74 to 1, and up to 0.14 off.
@@ -143,18 +141,21 @@ def fit_until(
     before = ecgsynth.training.loop.CHECKPOINT_S
     ecgsynth.training.loop.CHECKPOINT_S = -1.0
     try:
-        fit_gan(config, training, codes, positions, shares, score=lambda _: 0.0, run=RunFolder(path), on_progress=watch)
+        fit(
+            lambda chance: build_gan(config, training, codes, positions, shares, chance),
+            Job(config=training, run=RunFolder(path), score=lambda _: 0.0, on_progress=watch),
+        )
     except StoppedError:
         pass
     finally:
         ecgsynth.training.loop.CHECKPOINT_S = before
 
 
-def test_a_batch_is_made_of_whole_packs(tmp_path: Path) -> None:
+def test_a_batch_is_made_of_whole_packs() -> None:
     codes, positions, shares = table(50)
     training = TrainConfig(steps=1, batch=25)
     with pytest.raises(ConfigError, match="multiple of pack"):
-        fit_gan(small(), training, codes, positions, shares, score=lambda _: 0.0, run=RunFolder(tmp_path))
+        build_gan(small(), training, codes, positions, shares, rng())
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))

@@ -23,7 +23,9 @@ from ecgsynth.tabular.models.gain import (
 )
 from ecgsynth.tabular.models.gain_space import GainSpace
 from ecgsynth.tabular.schema.schema import Schema
-from ecgsynth.tabular.training.fit_gain import filled, fit_gain, found_again
+from ecgsynth.tabular.training.fit_gain import build_gain, filled, found_again
+from ecgsynth.training.job import Job
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
@@ -131,15 +133,13 @@ def correlated(n: int = 1500) -> tuple[torch.Tensor, torch.Tensor, NDArray[np.fl
 
 def test_gain_fills_better_than_the_mean(tmp_path: Path) -> None:
     x, known, whole = correlated()
-    reached = fit_gain(
-        CONFIG,
-        TrainConfig(steps=300, batch=128, rate=5e-3, ema=0.9, validations=3),
-        x,
-        known,
-        score=found_again(CONFIG, x[:300], known[:300], 0),
-        run=RunFolder(tmp_path),
+    training = TrainConfig(steps=300, batch=128, rate=5e-3, ema=0.9, validations=3)
+    reached = fit(
+        lambda chance: build_gain(CONFIG, training, x, known, chance),
+        Job(config=training, run=RunFolder(tmp_path), score=found_again(CONFIG, x[:300], known[:300], 0)),
     )
-    assert reached["validation_score"] < 0
+    assert reached.validation_score is not None
+    assert reached.validation_score < 0
     generator = generator_of(CONFIG)
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
@@ -158,7 +158,10 @@ def test_a_seed_fills_alike_and_trains_alike(tmp_path: Path) -> None:
     for name in ("first", "second"):
         training = TrainConfig(steps=5, batch=32, validations=1)
         (tmp_path / name).mkdir()
-        fit_gain(CONFIG, training, x, known, score=lambda _: 0.0, run=RunFolder(tmp_path / name))
+        fit(
+            lambda chance: build_gain(CONFIG, training, x, known, chance),
+            Job(config=training, run=RunFolder(tmp_path / name), score=lambda _: 0.0),
+        )
         weights.append((tmp_path / name / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
     generator = generator_of(CONFIG)
