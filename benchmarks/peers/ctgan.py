@@ -25,7 +25,7 @@ import ecgsynth
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.tables import read_table
 from ecgsynth.tabular.encoding.encoding import Encoding
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import PRESETS, GANConfig
 from ecgsynth.tabular.schema.schema import Schema
 from ecgsynth.tabular.training.fit_gan import build_gan
 from ecgsynth.training.job import Job, Progress
@@ -106,7 +106,7 @@ def ours(table: Path, epochs: int) -> list[float]:
     rng = np.random.default_rng(0)
     encoding = Encoding.fit(schema, arrays, "modes", rng)
     codes, positions = encoding.encode(arrays, rng)
-    config = TableConfig(
+    config = GANConfig(
         sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **PRESETS["ctgan"].networks
     )
     steps = len(frame) // 500

@@ -6,7 +6,7 @@ from typing import Any
 from ecgsynth.core.config import JsonConfig, at_least
 from ecgsynth.errors import ConfigError
 
-__all__ = ["CONDITIONS", "OBJECTIVES", "PRESETS", "Preset", "TableConfig"]
+__all__ = ["CONDITIONS", "OBJECTIVES", "PRESETS", "Preset", "GANConfig"]
 
 OBJECTIVES = ("vanilla", "clip", "gp", "dragan", "cramer")
 CONDITIONS = ("none", "label", "sampled")
@@ -14,7 +14,7 @@ OPTIMIZERS = ("adam", "rmsprop")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableConfig(JsonConfig):
+class GANConfig(JsonConfig):
     """What a row is made of, what the networks are, and what they play for: an objective times a condition."""
 
     sizes: tuple[int, ...]  # codes of each column
@@ -111,7 +111,7 @@ class TableConfig(JsonConfig):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
-    """A model by its usual name: settings of TableConfig, and of TrainConfig."""
+    """A model by its usual name: settings of GANConfig, and of TrainConfig."""
 
     networks: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)

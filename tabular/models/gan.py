@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from ecgsynth.models.wgan import box_muller
 
-from .config import TableConfig
+from .config import GANConfig
 
 __all__ = ["Critic", "JointGenerator", "Segments"]
 
@@ -68,7 +68,7 @@ class JointGenerator(nn.Module):
     cumulative: Tensor
     answer_places: Tensor
 
-    def __init__(self, config: TableConfig, shares: list[NDArray[np.float64]]) -> None:
+    def __init__(self, config: GANConfig, shares: list[NDArray[np.float64]]) -> None:
         super().__init__()
         self.config = config
         self.noise_dim = config.noise_dim
@@ -163,7 +163,7 @@ class Critic(nn.Module):
         -> (k * m,), or (k * m, features); with ``rng`` units are dropped at random
     """
 
-    def __init__(self, config: TableConfig) -> None:
+    def __init__(self, config: GANConfig) -> None:
         super().__init__()
         self.config = config
         told = config.told if config.condition == "sampled" else 0  # a label stands in the row already

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..models.config import TableConfig
+from ..models.config import GANConfig
 
 __all__ = ["Asked", "RowBatches"]
 
@@ -31,7 +31,7 @@ class Asked:
 class RowBatches:
     """Training rows as codes (n, columns), of any integer type, and positions (n, columns)."""
 
-    def __init__(self, config: TableConfig, codes: Tensor, positions: Tensor) -> None:
+    def __init__(self, config: GANConfig, codes: Tensor, positions: Tensor) -> None:
         self.config, self.codes = config, codes
         self.positions = positions[:, list(config.places)].contiguous()
         device = codes.device
@@ -43,7 +43,7 @@ class RowBatches:
         if config.condition == "sampled" and config.answers:
             self.index(config)
 
-    def index(self, config: TableConfig) -> None:
+    def index(self, config: GANConfig) -> None:
         """Find the rows that have each code of each column that can be asked for, once."""
         asked = self.codes[:, list(config.answers)].T.contiguous()  # (answers, n)
         self.order = torch.argsort(asked, dim=1, stable=True).to(torch.int32)

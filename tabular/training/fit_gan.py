@@ -13,7 +13,7 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
 from ecgsynth.training.state import Learner
 
-from ..models.config import TableConfig
+from ..models.config import GANConfig
 from ..models.gan import Critic, JointGenerator
 from ..models.objectives import clip_weights, critic_loss, generator_loss, slope_of
 from .batches import Asked, RowBatches
@@ -27,7 +27,7 @@ SETTLING = 20  # batches from which the average generator's statistics are found
 class Nets:
     """What is trained, each with its optimiser."""
 
-    config: TableConfig
+    config: GANConfig
     generator: JointGenerator
     critic: Critic
     generator_optimizer: torch.optim.Optimizer
@@ -50,7 +50,7 @@ class Game:
 
 
 def build_gan(
-    config: TableConfig,
+    config: GANConfig,
     training: TrainConfig,
     codes: Tensor,
     positions: Tensor,
@@ -89,7 +89,7 @@ def build_gan(
 
 
 def networks(
-    config: TableConfig, training: TrainConfig, shares: list[NDArray[np.float64]], device: torch.device
+    config: GANConfig, training: TrainConfig, shares: list[NDArray[np.float64]], device: torch.device
 ) -> tuple[Nets, JointGenerator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
     generator, average, critic = JointGenerator(config, shares), JointGenerator(config, shares), Critic(config)
@@ -99,7 +99,7 @@ def networks(
     return Nets(config, generator, critic, *optimizers), average
 
 
-def optimizer_of(config: TableConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+def optimizer_of(config: GANConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(module.parameters(), lr=rate, weight_decay=config.weight_decay, foreach=True)
     return torch.optim.Adam(

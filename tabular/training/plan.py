@@ -14,11 +14,11 @@ from ecgsynth.errors import ConfigError
 from ecgsynth.training.state import Learner
 
 from ..encoding.encoding import Encoding
-from ..models.chain import Chain, ChainConfig
-from ..models.config import PRESETS, TableConfig
+from ..models.autoregressive import AutoregressiveConfig, AutoregressiveModel
+from ..models.config import PRESETS, GANConfig
 from ..models.gan import JointGenerator
 from ..schema.schema import Schema
-from .fit_chain import build_chain, likelihood
+from .fit_autoregressive import build_autoregressive, likelihood
 from .fit_gain import GAIN_TRAINING
 from .fit_gan import build_gan
 from .selection import pair_score
@@ -41,7 +41,7 @@ class Plan:
     """A model fitted to its training rows, before its training."""
 
     model: str
-    config: ChainConfig | TableConfig
+    config: AutoregressiveConfig | GANConfig
     encoding: Encoding
 
 
@@ -93,8 +93,8 @@ def plan(
 ) -> Plan:
     """The encoding of ``model``, found in canonical columns of the training rows, and its settings.
 
-    owners: (rows,) the person of each row, or None where every row is one. networks: settings of ChainConfig or
-    TableConfig to be set by hand. Raises ConfigError for an unknown model or setting, or a label that is no categorical
+    owners: (rows,) the person of each row, or None where every row is one. networks: settings of AutoregressiveConfig
+    or GANConfig to be set by hand. Raises ConfigError for an unknown model or setting, or a label that is no categorical
     column, DataError for columns that cannot be learnt.
     """
     check_model(model)
@@ -109,12 +109,12 @@ def plan(
         if len(networks.get("hidden", (1,))) != 1:
             raise ConfigError(f"the default model has one size of its hidden layers, got {networks['hidden']}")
         own = {"hidden": networks["hidden"][0]} if networks else {}
-        return Plan(model=model, config=ChainConfig(**sizes, **own), encoding=encoding)
+        return Plan(model=model, config=AutoregressiveConfig(**sizes, **own), encoding=encoding)
     told = label_of(encoding, label) if PRESETS[model].networks.get("condition") == "label" else None
     wide = networks.pop("hidden", None)
     both = {} if wide is None else {"generator_sizes": wide, "critic_sizes": wide}
     found = {**sizes, **PRESETS[model].networks, "label": told, **both, **networks}
-    return Plan(model=model, config=TableConfig.from_json(found), encoding=encoding)
+    return Plan(model=model, config=GANConfig.from_json(found), encoding=encoding)
 
 
 def label_of(encoding: Encoding, label: str | None) -> int:
@@ -132,14 +132,14 @@ def build(
 ) -> Callable[[torch.Generator], Learner]:
     """What training.loop.fit builds of a plan and its encoded rows, on the device that they are on."""
     config, shares = planned.config, planned.encoding.shares
-    if isinstance(config, ChainConfig):
-        return lambda rng: build_chain(config, training, codes, shares, rng)
+    if isinstance(config, AutoregressiveConfig):
+        return lambda rng: build_autoregressive(config, training, codes, shares, rng)
     return lambda rng: build_gan(config, training, codes, positions, shares, rng)
 
 
 def score_of(planned: Plan, arrays: dict[str, Any], device: torch.device) -> Callable[[Any], float]:
     """What is best on the rows kept apart: of the chain their likelihood, of a GAN the likeness of tables of pairs."""
-    if not isinstance(planned.config, ChainConfig):
+    if not isinstance(planned.config, AutoregressiveConfig):
         return pair_score(planned.encoding, arrays)
     codes, _ = planned.encoding.encode(arrays, np.random.default_rng(0), strict=False)
     kept = torch.from_numpy(codes.astype(np.int16)).to(device)
@@ -151,5 +151,5 @@ def generator_of(model: str, config: dict[str, Any], encoding: Encoding) -> nn.M
     check_model(model)
     with torch.random.fork_rng(devices=[]):  # initial weights draw from the global generator
         if model == DEFAULT:
-            return Chain(ChainConfig.from_json(config), encoding.shares)
-        return JointGenerator(TableConfig.from_json(config), encoding.shares)
+            return AutoregressiveModel(AutoregressiveConfig.from_json(config), encoding.shares)
+        return JointGenerator(GANConfig.from_json(config), encoding.shares)

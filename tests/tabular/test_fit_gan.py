@@ -12,7 +12,7 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import PRESETS, GANConfig
 from ecgsynth.tabular.models.gan import JointGenerator
 from ecgsynth.tabular.training.batches import RowBatches
 from ecgsynth.tabular.training.fit_gan import (
@@ -51,10 +51,10 @@ def table(n: int = 1000) -> tuple[Tensor, Tensor, list[NDArray[np.float64]]]:
     return torch.from_numpy(codes.astype(np.int16)), torch.from_numpy(positions), shares
 
 
-def small(preset: str = "ctgan", **settings: object) -> TableConfig:
+def small(preset: str = "ctgan", **settings: object) -> GANConfig:
     networks = {"normals": 8, "generator_sizes": (32, 32), "critic_sizes": (32, 32), "critic_features": 16}
     label = 1 if PRESETS[preset].networks.get("condition") == "label" else None
-    return TableConfig(
+    return GANConfig(
         sizes=SIZES,
         positioned=(False, False, True),
         askable=(True, True, False),
@@ -70,7 +70,7 @@ def drawn(generator: JointGenerator, n: int = 2000) -> tuple[NDArray[np.int64], 
     return codes.numpy(), positions.numpy()
 
 
-def nets_of(config: TableConfig, batch: int = 60) -> tuple[Nets, RowBatches]:
+def nets_of(config: GANConfig, batch: int = 60) -> tuple[Nets, RowBatches]:
     codes, positions, shares = table(200)
     nets, _ = networks(config, TrainConfig(steps=1, batch=batch), shares, CPU)
     return nets, RowBatches(config, codes, positions)
@@ -123,7 +123,7 @@ class StoppedError(Exception):
 
 
 def fit_until(
-    config: TableConfig,
+    config: GANConfig,
     training: TrainConfig,
     codes: Tensor,
     positions: Tensor,

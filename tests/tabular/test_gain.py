@@ -155,8 +155,8 @@ def test_gain_fills_better_than_the_mean(tmp_path: Path) -> None:
 def test_a_seed_fills_alike_and_trains_alike(tmp_path: Path) -> None:
     x, known, _ = correlated(100)
     weights = []
+    training = TrainConfig(steps=5, batch=32, validations=1)
     for name in ("first", "second"):
-        training = TrainConfig(steps=5, batch=32, validations=1)
         (tmp_path / name).mkdir()
         fit(
             lambda chance: build_gain(CONFIG, training, x, known, chance),

@@ -13,14 +13,14 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import PRESETS, GANConfig
 from ecgsynth.tabular.models.gan import Critic, JointGenerator, Segments, inverse_cdf
 from ecgsynth.tabular.training.batches import RowBatches
 
 pytestmark = pytest.mark.trains
 
 SIZES = (3, 4, 2, 5)
-BASE = TableConfig(
+BASE = GANConfig(
     sizes=SIZES,
     positioned=(False, True, False, True),
     askable=(True, False, True, False),
@@ -35,12 +35,12 @@ def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def with_condition(condition: str, **settings: object) -> TableConfig:
+def with_condition(condition: str, **settings: object) -> GANConfig:
     label = 2 if condition == "label" else None
     return dataclasses.replace(BASE, condition=condition, label=label, **settings)  # type: ignore[arg-type]
 
 
-def generator_of(config: TableConfig, seed: int = 0) -> JointGenerator:
+def generator_of(config: GANConfig, seed: int = 0) -> JointGenerator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = JointGenerator(config, SHARES)
@@ -49,7 +49,7 @@ def generator_of(config: TableConfig, seed: int = 0) -> JointGenerator:
     return made.eval()
 
 
-def uniform(config: TableConfig, n: int, seed: int = 1) -> Tensor:
+def uniform(config: GANConfig, n: int, seed: int = 1) -> Tensor:
     return torch.from_numpy(row_noise(seed, range(n), config.noise_dim).uniform)
 
 
@@ -64,7 +64,7 @@ def test_settings_survive_json() -> None:
     for preset in PRESETS.values():
         label = 0 if preset.networks.get("condition") == "label" else None
         config = dataclasses.replace(BASE, label=label, **preset.networks)
-        assert TableConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+        assert GANConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
         assert preset.training.items() <= TrainConfig(**preset.training, steps=3).to_json().items()
 
 
@@ -311,7 +311,7 @@ def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
 # ---- batches
 
 
-def batches_of(config: TableConfig, n: int = 500) -> tuple[RowBatches, Tensor, Tensor]:
+def batches_of(config: GANConfig, n: int = 500) -> tuple[RowBatches, Tensor, Tensor]:
     draw = np.random.default_rng(0)
     codes = np.stack([draw.choice(len(share), size=n, p=share) for share in SHARES], axis=1)
     positions = draw.uniform(-1, 1, codes.shape) * [0, 1, 0, 1]

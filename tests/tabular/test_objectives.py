@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import PRESETS, GANConfig
 from ecgsynth.tabular.models.gan import Critic
 from ecgsynth.tabular.models.objectives import (
     clip_weights,
@@ -184,7 +184,7 @@ def test_each_objective_has_its_own_losses() -> None:
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_the_slope_of_a_critic_is_what_autograd_finds(dropout: float) -> None:
-    config = TableConfig(
+    config = GANConfig(
         sizes=(3, 4),
         positioned=(True, False),
         askable=(False, True),

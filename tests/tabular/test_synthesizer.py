@@ -245,7 +245,7 @@ def test_the_comparison_asks_for_each_category_alike_and_mostly_for_none(
 
 
 def test_rare_categories_are_asked_for_one_by_one(tmp_path: Path) -> None:
-    """Those that share a code: the one asked for stands in the row, and the chain is told of the code."""
+    """Those that share a code: the one asked for stands in the row, and the model is given the code."""
     counts = {"a": 9000, "b": 8000, "c": 12, "d": 14}
     table = pd.DataFrame(
         {

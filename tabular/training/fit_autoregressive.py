@@ -1,4 +1,4 @@
-"""Training the chain: maximum likelihood of the training rows, with the columns that are shown drawn at random."""
+"""Training the autoregressive model: maximum likelihood of the training rows, with columns shown at random."""
 
 import numpy as np
 import torch
@@ -8,33 +8,37 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.training.state import Learner
 
-from ..models.chain import Chain, ChainConfig
+from ..models.autoregressive import AutoregressiveConfig, AutoregressiveModel
 
-__all__ = ["build_chain", "likelihood"]
+__all__ = ["build_autoregressive", "likelihood"]
 
 ASKED = 0.5  # share of the training rows in which something is asked for
 SCORED = 4096  # rows whose likelihood is found at a time
 
 
-def build_chain(
-    config: ChainConfig, training: TrainConfig, codes: Tensor, shares: list[NDArray[np.float64]], rng: torch.Generator
+def build_autoregressive(
+    config: AutoregressiveConfig,
+    training: TrainConfig,
+    codes: Tensor,
+    shares: list[NDArray[np.float64]],
+    rng: torch.Generator,
 ) -> Learner:
     """What the loop trains on rows as codes (n, columns), on their device; ``shares`` of the codes, by column."""
     device = codes.device
-    chain, average = Chain(config, shares).to(device), Chain(config, shares).to(device)
-    optimizer = torch.optim.Adam(chain.parameters(), lr=training.rate, fused=True)
+    model, average = AutoregressiveModel(config, shares).to(device), AutoregressiveModel(config, shares).to(device)
+    optimizer = torch.optim.Adam(model.parameters(), lr=training.rate, fused=True)
     askable = torch.tensor(config.askable, device=device)
 
     def step(number: int, fraction: float) -> dict[str, Tensor]:
         rows = codes[torch.randint(len(codes), (training.batch,), generator=rng, device=device)].long()
         shown = show(len(rows), askable, rng)
-        loss = -(chain(rows, shown) * ~shown).sum(1).mean()
+        loss = -(model(rows, shown) * ~shown).sum(1).mean()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
         return {"nats": loss.detach()}
 
-    return Learner(generator=chain, average=average, optimizers={"generator": optimizer}, step=step)
+    return Learner(generator=model, average=average, optimizers={"generator": optimizer}, step=step)
 
 
 def show(rows: int, askable: Tensor, rng: torch.Generator) -> Tensor:
@@ -45,10 +49,10 @@ def show(rows: int, askable: Tensor, rng: torch.Generator) -> Tensor:
     return (torch.rand(rows, len(askable), generator=rng, device=device) < share) & some & askable
 
 
-def likelihood(chain: Chain, codes: Tensor) -> float:
+def likelihood(model: AutoregressiveModel, codes: Tensor) -> float:
     """Mean log-likelihood, in nats a row, of rows as codes (n, columns) of which nothing is known beforehand."""
     total = 0.0
     with torch.inference_mode():
         for part in codes.split(SCORED):
-            total += float(chain(part.long(), torch.zeros_like(part, dtype=torch.bool)).sum())
+            total += float(model(part.long(), torch.zeros_like(part, dtype=torch.bool)).sum())
     return total / len(codes)

@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from ecgsynth.core.config import JsonConfig, at_least
 
-__all__ = ["Chain", "ChainConfig"]
+__all__ = ["AutoregressiveModel", "AutoregressiveConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChainConfig(JsonConfig):
+class AutoregressiveConfig(JsonConfig):
     """How many codes the columns have, and how large the networks are."""
 
     sizes: tuple[int, ...]  # codes of each column
@@ -39,7 +39,7 @@ class ChainConfig(JsonConfig):
         return len(self.sizes) + sum(self.positioned)
 
 
-class Chain(nn.Module):
+class AutoregressiveModel(nn.Module):
     """Rows as codes, one column after the other, in the order of the table.
 
     forward: codes (n, columns) int64, shown (n, columns) bool -> log-likelihood (n, columns) of each column's code
@@ -49,7 +49,7 @@ class Chain(nn.Module):
     firsts: Tensor
     logs: Tensor
 
-    def __init__(self, config: ChainConfig, shares: list[NDArray[np.float64]]) -> None:
+    def __init__(self, config: AutoregressiveConfig, shares: list[NDArray[np.float64]]) -> None:
         super().__init__()
         self.config = config
         columns, width, codes = len(config.sizes), config.hidden, sum(config.sizes)
