@@ -6,9 +6,10 @@ from typing import Any
 from ecgsynth.core.config import JsonConfig, at_least
 from ecgsynth.errors import ConfigError
 
-__all__ = ["CONDITIONS", "OBJECTIVES", "PRESETS", "Preset", "GANConfig"]
+from .objectives import OBJECTIVES
 
-OBJECTIVES = ("vanilla", "clip", "gp", "dragan", "cramer")
+__all__ = ["CONDITIONS", "PRESETS", "GANConfig", "Preset"]
+
 CONDITIONS = ("none", "label", "sampled")
 OPTIMIZERS = ("adam", "rmsprop")
 
@@ -20,9 +21,9 @@ class GANConfig(JsonConfig):
     sizes: tuple[int, ...]  # codes of each column
     positioned: tuple[bool, ...]  # whether a column's codes leave a position open
     askable: tuple[bool, ...]  # whether a column may be asked for
-    objective: str = "gp"  # one of OBJECTIVES
+    objective: str = "gp"  # an entry of objectives.OBJECTIVES
     condition: str = "none"  # none, the label's code, or the code of one column drawn anew for each row
-    label: int | None = None  # the column that is told where the condition is label
+    label: int | None = None  # the column that is the condition where that is a label
     pack: int = 1  # rows that the critic sees side by side
     unrolled: int = 0  # critic updates that the generator looks ahead
     unrolled_rate: float = 0.01  # of those updates, plain gradient steps
@@ -51,7 +52,7 @@ class GANConfig(JsonConfig):
         if not self.critic_sizes:
             raise ConfigError("a critic has one hidden layer or more, got none")
         at_least(self, 0, "unrolled", "unrolled_rate", "critic_dropout", "leak", "weight_decay")
-        for name, known in (("objective", OBJECTIVES), ("condition", CONDITIONS), ("optimizer", OPTIMIZERS)):
+        for name, known in (("objective", tuple(OBJECTIVES)), ("condition", CONDITIONS), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is one of {', '.join(known)}, got {getattr(self, name)!r}")
         for name in ("sizes", "generator_sizes", "critic_sizes"):
@@ -67,7 +68,7 @@ class GANConfig(JsonConfig):
         self.check_label()
 
     def check_label(self) -> None:
-        """Whether there is a label exactly where one is told."""
+        """Whether there is a label exactly where the condition is one."""
         if (self.condition == "label") != (self.label is not None):
             raise ConfigError(
                 f"a label is given where the condition is label, got {self.label} with {self.condition!r}"
@@ -99,7 +100,7 @@ class GANConfig(JsonConfig):
         return len(self.places) + sum(self.sizes)
 
     @property
-    def told(self) -> int:
+    def condition_width(self) -> int:
         """Numbers of the condition: the one-hots of the columns that can be asked for."""
         return sum(self.sizes[place] for place in self.answers)
 

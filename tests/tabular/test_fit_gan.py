@@ -165,16 +165,16 @@ def test_looking_ahead_by_nothing_is_the_critic_as_it_is(preset: str) -> None:
     weights = unroll(nets, game, rng(), 10.0)
     for name, parameter in nets.critic.named_parameters():
         assert torch.equal(weights[name], parameter)
-    ahead = ahead_score(nets.critic, weights, game.told, rng())
-    assert torch.equal(ahead(game.real), nets.critic(game.real, game.told))
+    ahead = ahead_score(nets.critic, weights, game.condition, rng())
+    assert torch.equal(ahead(game.real), nets.critic(game.real, game.condition))
 
 
 def test_looking_ahead_moves_the_critic_down_its_own_loss() -> None:
     nets, batches = nets_of(small("gan", unrolled=1, unrolled_rate=0.1))
     game = play(nets, batches, 60, rng(), last=True)
     weights = unroll(nets, game, rng(), 0.0)
-    losses = torch.nn.functional.softplus(-nets.critic(game.real, game.told)).mean()
-    losses = losses + torch.nn.functional.softplus(nets.critic(game.made.detach(), game.told)).mean()
+    losses = torch.nn.functional.softplus(-nets.critic(game.real, game.condition)).mean()
+    losses = losses + torch.nn.functional.softplus(nets.critic(game.made.detach(), game.condition)).mean()
     slopes = torch.autograd.grad(losses, list(nets.critic.parameters()))
     for (name, old), slope in zip(nets.critic.named_parameters(), slopes, strict=True):
         assert torch.allclose(weights[name], old - 0.1 * slope, atol=1e-6), name
@@ -222,14 +222,14 @@ def test_packs_are_rows_side_by_side_with_what_is_told_of_them() -> None:
     width = 1 + sum(SIZES)
     assert game.real.shape == game.made.shape == (20, 3 * width)
     assert torch.equal(game.real[1, width : 2 * width], batches.matrix(game.asked.rows)[4])
-    assert game.told[1].tolist() == (game.asked.told[3:6] + torch.tensor([0, 5, 10])).tolist()
-    assert nets.critic(game.real, game.told).shape == (20,)
+    assert game.condition[1].tolist() == (game.asked.condition[3:6] + torch.tensor([0, 5, 10])).tolist()
+    assert nets.critic(game.real, game.condition).shape == (20,)
 
 
 def test_a_penalty_has_one_norm_a_pack() -> None:
     nets, batches = nets_of(small("ctgan", pack=3, critic_dropout=0.0))
     game = play(nets, batches, 60, rng(), last=False)
-    assert nets.critic.slope(game.real, game.told).norm(dim=1).shape == (20,)
+    assert nets.critic.slope(game.real, game.condition).norm(dim=1).shape == (20,)
 
 
 def test_settled_statistics_are_those_of_the_generator_s_own_rows() -> None:

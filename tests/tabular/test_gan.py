@@ -294,7 +294,7 @@ def test_a_critic_s_first_layer_reads_rows_and_what_is_told_side_by_side() -> No
     weight = torch.cat([critic.first.weights[0], critic.first.telling.T], dim=1)
     h = torch.cat([critic.packed(rows), torch.cat([told, told])], dim=1) @ weight.T + critic.first.bias
     expected = critic.head(torch.nn.functional.leaky_relu(h, 0.2)).squeeze(1)
-    assert torch.allclose(critic(critic.packed(rows), critic.told(places)), expected, atol=1e-6)
+    assert torch.allclose(critic(critic.packed(rows), critic.packed_condition(places)), expected, atol=1e-6)
 
 
 def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
@@ -303,7 +303,7 @@ def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
     assert torch.equal(critic(rows, told), critic(rows, told))
     assert not torch.equal(critic(rows, told, rng()), critic(rows, told))
     assert torch.equal(critic(rows, told, rng(1)), critic(rows, told, rng(1)))
-    kept = critic.kept(torch.Size((1000, 20)), rng())
+    kept = critic.dropout_mask(torch.Size((1000, 20)), rng())
     assert set(kept.unique().tolist()) == {0.0, 2.0}
     assert kept.mean().item() == pytest.approx(1, abs=0.03)
 
@@ -340,7 +340,7 @@ def test_training_by_sampling_draws_rows_that_have_what_is_told() -> None:
     assert asked.code is not None
     places = torch.tensor(config.answers)[asked.column]
     assert torch.equal(codes[asked.rows].long().gather(1, places[:, None]).squeeze(1), asked.code)
-    assert torch.equal(asked.told, torch.tensor([0, 3])[asked.column] + asked.code)
+    assert torch.equal(asked.condition, torch.tensor([0, 3])[asked.column] + asked.code)
     own = asked.code[asked.column == 1]
     weights = torch.log1p(torch.bincount(codes[:, 2].long(), minlength=2).double())
     assert (own == 1).double().mean().item() == pytest.approx((weights[1] / weights.sum()).item(), abs=0.02)
@@ -363,7 +363,7 @@ def test_a_code_that_never_occurs_is_never_told() -> None:
 def test_a_label_is_told_as_it_stands_in_the_row() -> None:
     batches, codes, _ = batches_of(with_condition("label"))
     asked = batches.draw(300, rng())
-    assert torch.equal(asked.told, codes[asked.rows, 2].long())
+    assert torch.equal(asked.condition, codes[asked.rows, 2].long())
 
 
 def test_the_cross_entropy_is_of_the_asked_column_only() -> None:

@@ -9,7 +9,8 @@ from torch import Tensor
 from ecgsynth.tabular.models.config import PRESETS, GANConfig
 from ecgsynth.tabular.models.gan import Critic
 from ecgsynth.tabular.models.objectives import (
-    clip_weights,
+    OBJECTIVES,
+    confine,
     cramer_critic,
     cramer_critic_loss,
     cramer_generator_loss,
@@ -73,7 +74,7 @@ def test_wasserstein_losses_of_shifted_points() -> None:
 def test_clipping_leaves_no_weight_outside_and_the_others_alone() -> None:
     layer = torch.nn.Linear(5, 4)
     before = [parameter.detach().clone() for parameter in layer.parameters()]
-    clip_weights(layer, 0.1)
+    confine(OBJECTIVES["clip"], layer, 0.1)
     for old, new in zip(before, layer.parameters(), strict=True):
         assert torch.equal(new, old.clamp(-0.1, 0.1))
 
@@ -154,11 +155,17 @@ def test_cramer_losses_have_a_slope_where_points_meet() -> None:
 def test_critic_loss_is_the_sum_of_its_parts() -> None:
     real, made = normal(20, 3), normal(20, 3, seed=1)
     for objective in ("gp", "dragan"):
-        found = critic_loss(objective, linear, slope_of(linear), real, made, rng(), 10.0)
+        found = critic_loss(OBJECTIVES[objective], linear, slope_of(linear), real, made, rng(), 10.0)
         assert found["loss"].item() == pytest.approx((found["critic"] + 10 * found["penalty"]).item(), rel=1e-6)
-        assert set(critic_loss(objective, linear, slope_of(linear), real, made, rng(), 0.0)) == {"loss", "critic"}
+        assert set(critic_loss(OBJECTIVES[objective], linear, slope_of(linear), real, made, rng(), 0.0)) == {
+            "loss",
+            "critic",
+        }
     for objective in ("vanilla", "clip"):
-        assert set(critic_loss(objective, linear, slope_of(linear), real, made, rng(), 10.0)) == {"loss", "critic"}
+        assert set(critic_loss(OBJECTIVES[objective], linear, slope_of(linear), real, made, rng(), 10.0)) == {
+            "loss",
+            "critic",
+        }
 
 
 def test_each_objective_has_its_own_losses() -> None:
@@ -172,14 +179,14 @@ def test_each_objective_has_its_own_losses() -> None:
         ("gp", distance, wasserstein_generator_loss(on_fake)),
         ("clip", distance, wasserstein_generator_loss(on_fake)),
     ):
-        found = critic_loss(objective, linear, slope_of(linear), real, made, rng(), 1.0)
+        found = critic_loss(OBJECTIVES[objective], linear, slope_of(linear), real, made, rng(), 1.0)
         assert found["critic"].item() == pytest.approx(expected)
-        assert generator_loss(objective, linear, real, made).item() == pytest.approx(wanted.item())
+        assert generator_loss(OBJECTIVES[objective], linear, real, made).item() == pytest.approx(wanted.item())
     twice = torch.cat([made, normal(20, 3, seed=2)])
-    found = critic_loss("cramer", lambda x: x, slope_of(lambda x: x), real, twice, rng(), 0.0)
+    found = critic_loss(OBJECTIVES["cramer"], lambda x: x, slope_of(lambda x: x), real, twice, rng(), 0.0)
     assert found["critic"].item() == pytest.approx(cramer_critic_loss(real, made, twice[20:]).item())
     wanted = cramer_generator_loss(real, made, twice[20:])
-    assert generator_loss("cramer", lambda x: x, real, twice).item() == pytest.approx(wanted.item())
+    assert generator_loss(OBJECTIVES["cramer"], lambda x: x, real, twice).item() == pytest.approx(wanted.item())
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
