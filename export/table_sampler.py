@@ -15,7 +15,7 @@ from ecgsynth.errors import ArtifactError, ConfigError, require
 from .manifest import TableManifest
 from .onnx_file import OnnxFile, in_order
 
-__all__ = ["MISSING_WHOLE", "Rows", "TableSampler", "check_rows", "restore"]
+__all__ = ["MISSING_WHOLE", "Rows", "TableSampler", "asked_codes", "check_rows", "restore"]
 
 BLOCK = 1024  # rows that go through the graph at a time, always as many: so each is computed in the same way
 MISSING_WHOLE = np.iinfo(np.int64).min  # stands for a missing whole number, as NumPy's NaT does; -1 may be a value
@@ -41,7 +41,6 @@ class TableSampler:
         self.path, self.manifest, self._session = opened.path, opened.manifest, opened.session
         self._threads = threads
         self._made = [column for column in self.manifest.columns if column.get("output")]
-        self._asked = [column for column in self.manifest.columns if column.get("asked")]
 
     @property
     def column_names(self) -> list[str]:
@@ -65,22 +64,9 @@ class TableSampler:
     def stream(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Iterator[Rows]:
         """The same rows, a block at a time, at constant memory."""
         check_rows(self.manifest.columns, n)
-        codes = self._codes(where or {})
+        codes = asked_codes(self.manifest.columns, where or {})
         blocks = (range(start, min(start + BLOCK, n)) for start in range(0, n, BLOCK))
         return in_order(lambda rows: self._draw(rows, codes, seed), blocks, self._threads if n > BLOCK else 1)
-
-    def _codes(self, where: Mapping[str, Any]) -> dict[str, int]:
-        """The index of the category asked for, by the graph's input."""
-        found = {column["asked"]: -1 for column in self._asked}
-        may = {column["name"]: column for column in self._asked}
-        for name, value in where.items():
-            if name not in self.column_names:
-                raise ConfigError(f"this generator has no column {name!r}; it has {', '.join(self.column_names)}")
-            if name not in may:
-                advice = f"rows can be asked for by {', '.join(may)}" if may else "train with --model default or ctgan"
-                raise ConfigError(f"this generator cannot be asked for rows by {name!r}; {advice}")
-            found[may[name]["asked"]] = category_index(may[name], value)
-        return found
 
     def _draw(self, rows: range, codes: dict[str, int], seed: int) -> Rows:
         noise = row_noise(seed, range(rows.start, rows.start + BLOCK), self.manifest.noise_dim)
@@ -88,6 +74,24 @@ class TableSampler:
         made = self._session.run([column["output"] for column in self._made], {"uniform": noise.uniform, **asked})
         values = {column["name"]: row[: len(rows)] for column, row in zip(self._made, made, strict=True)}
         return restore(self.manifest.columns, values, rows, seed)
+
+
+def asked_codes(columns: tuple[dict[str, Any], ...], where: Mapping[str, Any]) -> dict[str, int]:
+    """The index of the category asked for, by the graph's input, -1 of what is not asked for.
+
+    Raises ConfigError for a column that rows cannot be asked for by, or a category that was never seen.
+    """
+    may = {column["name"]: column for column in columns if column.get("asked")}
+    found = {column["asked"]: -1 for column in may.values()}
+    names = [column["name"] for column in columns]
+    for name, value in where.items():
+        if name not in names:
+            raise ConfigError(f"this generator has no column {name!r}; it has {', '.join(names)}")
+        if name not in may:
+            advice = f"rows can be asked for by {', '.join(may)}" if may else "train with --model default or ctgan"
+            raise ConfigError(f"this generator cannot be asked for rows by {name!r}; {advice}")
+        found[may[name]["asked"]] = category_index(may[name], value)
+    return found
 
 
 def category_index(column: dict[str, Any], value: Any) -> int:

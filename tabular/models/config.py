@@ -1,14 +1,13 @@
-"""The settings of adversarial models of tables, and the usual ones by their usual names."""
+"""The settings of adversarial models of tables; models.registry has the usual ones by their usual names."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ecgsynth.core.config import JsonConfig, at_least
 from ecgsynth.errors import ConfigError
 
 from .objectives import OBJECTIVES
 
-__all__ = ["CONDITIONS", "PRESETS", "GANConfig", "Preset"]
+__all__ = ["CONDITIONS", "GANConfig"]
 
 CONDITIONS = ("none", "label", "sampled")
 OPTIMIZERS = ("adam", "rmsprop")
@@ -108,52 +107,3 @@ class GANConfig(JsonConfig):
     def noise_dim(self) -> int:
         """Uniform numbers of a row: normals in pairs, one for each column's code, two for what is not asked for."""
         return self.normals + self.normals % 2 + len(self.sizes) + 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """A model by its usual name: settings of GANConfig, and of TrainConfig."""
-
-    networks: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-
-
-VANILLA = {"objective": "vanilla", "betas": (0.5, 0.999)}
-PENALISED = {"gp_weight": 10.0, "gp_every": 1}
-WASSERSTEIN = {"batch": 500, "rate": 1e-4, "critic_steps": 5, **PENALISED}
-
-PRESETS = {
-    # Goodfellow et al. 2014, the rates of Radford, Metz and Chintala 2016.
-    "gan": Preset(networks=VANILLA, training={"batch": 500, "rate": 2e-4, "critic_steps": 1}),
-    # Mirza and Osindero 2014.
-    "cgan": Preset(
-        networks={**VANILLA, "condition": "label"}, training={"batch": 500, "rate": 2e-4, "critic_steps": 1}
-    ),
-    # Arjovsky, Chintala and Bottou 2017, algorithm 1.
-    "wgan": Preset(
-        networks={"objective": "clip", "optimizer": "rmsprop"},
-        training={"batch": 500, "rate": 5e-5, "critic_steps": 5},
-    ),
-    # Gulrajani et al. 2017, algorithm 1.
-    "wgan-gp": Preset(networks={"objective": "gp", "betas": (0.0, 0.9)}, training=WASSERSTEIN),
-    "cwgan-gp": Preset(networks={"objective": "gp", "betas": (0.0, 0.9), "condition": "label"}, training=WASSERSTEIN),
-    # Kodali et al. 2017. Differs from the paper: the penalty has the weight 1, as with 10 it did not learn one-hots.
-    "dragan": Preset(
-        networks={"objective": "dragan", "betas": (0.5, 0.999)},
-        training={"batch": 500, "rate": 2e-4, "critic_steps": 1, "gp_weight": 1.0, "gp_every": 1},
-    ),
-    # Bellemare et al. 2017, algorithm 1.
-    "cramergan": Preset(networks={"objective": "cramer", "betas": (0.5, 0.9)}, training=WASSERSTEIN),
-    # Xu et al. 2019, sections 4.3 and 4.4, and the decay and dropout of the authors' code.
-    "ctgan": Preset(
-        networks={
-            "objective": "gp",
-            "condition": "sampled",
-            "pack": 10,
-            "critic_dropout": 0.5,
-            "betas": (0.5, 0.9),
-            "weight_decay": 1e-6,
-        },
-        training={"batch": 500, "rate": 2e-4, "critic_steps": 1, **PENALISED},
-    ),
-}

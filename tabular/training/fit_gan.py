@@ -1,7 +1,8 @@
 """Training adversarial models of tables: their networks, their optimisers and their step, handed to the loop."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,14 +14,17 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
 from ecgsynth.training.state import Learner
 
+from ..encoding.encoding import Encoding
 from ..models.config import GANConfig
 from ..models.gan import Critic, JointGenerator
+from ..models.model import Model, coded_in, sizes_of
 from ..models.objectives import OBJECTIVES, Objective, confine, critic_loss, generator_loss, slope_of
 from .batches import Asked, RowBatches
+from .selection import pair_score
 
-__all__ = ["Nets", "build_gan", "critic_step", "generator_step", "networks", "play", "unroll"]
+__all__ = ["MODEL", "Nets", "build_gan", "critic_step", "generator_step", "networks", "play", "unroll"]
 
-SETTLING = 20  # batches from which the average generator's statistics are found before it is scored
+SETTLING_BATCHES = 20  # from which the average generator's statistics are found before it is scored
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +220,48 @@ def settle(generator: JointGenerator, batches: RowBatches, training: TrainConfig
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
     generator.train()
-    for _ in range(SETTLING):
+    for _ in range(SETTLING_BATCHES):
         condition = batches.draw(training.batch, rng).condition
         noise = torch.randn(len(condition), generator.config.normals, generator=rng, device=condition.device)
         generator(noise, condition)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     generator.eval()
+
+
+def configured(encoding: Encoding, settings: dict[str, Any], label: str | None) -> GANConfig:
+    """The networks' settings; ``hidden`` sets the layers of both networks."""
+    settings = dict(settings)
+    wide = settings.pop("hidden", None)
+    both = {} if wide is None else {"generator_sizes": wide, "critic_sizes": wide}
+    place = label_of(encoding, label) if with_label(settings) else None
+    return GANConfig.from_json({**sizes_of(encoding), "label": place, **both, **settings})
+
+
+def with_label(settings: Mapping[str, Any]) -> bool:
+    """Whether the condition is a label."""
+    return settings.get("condition") == "label"
+
+
+def label_of(encoding: Encoding, label: str | None) -> int:
+    """The place of the column that is the condition: the one named, or the last that is categorical."""
+    may = {column.name: place for place, column in enumerate(encoding.columns) if encoding.askable[place]}
+    if not may:
+        raise ConfigError("the condition of a conditional GAN is a categorical column, and this table has none")
+    if label is not None and label not in may:
+        raise ConfigError(f"the label is a categorical column, one of {', '.join(may)}, got {label!r}")
+    return may[label] if label is not None else list(may.values())[-1]
+
+
+MODEL: Model[GANConfig, Encoding] = Model(
+    space=coded_in("modes"),
+    config=GANConfig,
+    settings=("hidden", *sorted({entry.name for entry in fields(GANConfig)} - {"sizes", "positioned", "askable"})),
+    configure=configured,
+    generator=lambda config, encoding: JointGenerator(config, encoding.shares),
+    build=lambda config, training, encoding, rows, rng: build_gan(config, training, *rows, encoding.shares, rng),
+    score=lambda config, encoding, arrays, device, seed: pair_score(encoding, arrays),
+    losses=("critic", "generator"),
+    takes_label=with_label,
+    pack=lambda config: config.pack,
+)
