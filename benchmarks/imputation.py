@@ -23,7 +23,7 @@ import pandas as pd
 from sklearn.impute import KNNImputer
 
 from ecgsynth.core.tables import read_table
-from ecgsynth.tabular.encoding.canonical import numbers_of, plain
+from ecgsynth.tabular.encoding.canonical import canonical
 from ecgsynth.tabular.schema.schema import Schema
 
 HERE = Path(__file__).resolve().parents[1]
@@ -86,15 +86,15 @@ def compare(path: Path, epochs: int | None) -> dict[str, tuple[float, float, flo
     frame = read_table(path)[0].dropna()
     frame = frame.iloc[rng.permutation(len(frame))[:ROWS]].reset_index(drop=True)
     schema = Schema.infer(frame)
-    numbers = list(numbers_of(schema))
-    whole = plain(frame, schema)
+    numbers = list(schema.numbers)
+    whole = canonical(frame, schema)
     lows, spans = whole[numbers].min(), whole[numbers].max() - whole[numbers].min()
     holes = pd.DataFrame(rng.random(whole.shape) < HOLES, columns=whole.columns)
     whole[numbers] = (whole[numbers] - lows) / spans
     holed = whole.mask(holes)
 
     def gain() -> pd.DataFrame:
-        made = plain(by_gain(frame.mask(holes), epochs), schema)
+        made = canonical(by_gain(frame.mask(holes), epochs), schema)
         made[numbers] = (made[numbers] - lows) / spans
         return made
 

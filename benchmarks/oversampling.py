@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError, DataError, require
-from ecgsynth.tabular.encoding.canonical import codes, numbers_of, plain, value_text
+from ecgsynth.tabular.encoding.canonical import canonical, codes, value_text
 from ecgsynth.tabular.metrics.utility import checked_target, summary
 from ecgsynth.tabular.schema.schema import Schema
 
@@ -47,8 +47,8 @@ def augmentation(
     """
     if learner not in LEARNERS or repeats < 1:
         raise ConfigError(f"expected a learner of {', '.join(LEARNERS)} and repeats from 1, got {learner!r}, {repeats}")
-    numbers = tuple(name for name in numbers_of(schema) if name != target)
-    frames = [with_classes(plain(frame, schema), target) for frame in (learn, test)]
+    numbers = tuple(name for name in schema.numbers if name != target)
+    frames = [with_classes(canonical(frame, schema), target) for frame in (learn, test)]
     real, unseen = checked_target(frames[0], frames[1], target, numbers)
     chosen = value_text(positive)
     made = extra_rows(extra, schema, target, chosen)
@@ -91,11 +91,11 @@ def with_classes(frame: pd.DataFrame, target: str) -> pd.DataFrame:
 def extra_rows(extra: pd.DataFrame, schema: Schema, target: str, positive: str) -> pd.DataFrame:
     """The synthetic rows of the class, plain. DataError where there are none."""
     if target in extra.columns:
-        made = with_classes(plain(extra, schema), target)
+        made = with_classes(canonical(extra, schema), target)
         made = made[made[target] == positive].reset_index(drop=True)
     else:
         without = Schema(columns=tuple(column for column in schema.columns if column.name != target))
-        made = plain(extra, without).assign(**{target: positive})
+        made = canonical(extra, without).assign(**{target: positive})
     if not len(made):
         raise DataError(f"expected synthetic rows with {target} = {positive}, got none")
     return made

@@ -1,4 +1,4 @@
-"""The contract between an exported file and whoever samples it; standard library only.
+"""The contract between an exported file and whoever samples it.
 
 The manifest is JSON in the file's metadata under KEY. It says what the inputs and outputs are, what the
 generator learnt from, how, and what was measured, so that one file is all that has to be handed over.
@@ -8,9 +8,10 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from ecgsynth.core.records import from_json, keys_of, to_json
 from ecgsynth.errors import ArtifactError
 
-__all__ = ["CONTRACT", "KEY", "ClassEntry", "Manifest", "TableManifest", "read_manifest"]
+__all__ = ["CONTRACT", "KEY", "ClassEntry", "Manifest", "TableColumn", "TableManifest", "read_manifest"]
 
 KEY = "ecgsynth.manifest"
 CONTRACT = 1
@@ -72,18 +73,67 @@ class Manifest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableManifest:
-    """What an exported generator of table rows says of itself.
+class TableColumn:
+    """What a manifest says of one column of a table, and nothing of it is one person's own.
 
-    columns: in the table's order, each with its name, kind (continuous, integer, datetime, categorical, boolean,
-    identifier), dtype, and what of these it has: missing, minimum, maximum, decimals, unit, format, first_year (of the
-    hundred that a year of two digits may be), categories (by their index), output (the graph's, none of an identifier,
-    which is made from the row's number), asked (the graph's input by which rows are asked for: an index into
-    categories, -1 where it is not)
+    Attributes
+    ----------
+    name, kind, dtype
+        As in the table's schema; see ecgsynth.export.kinds for the kinds.
+    output
+        The graph's output with its values; None for an identifier, which is made from the row's number.
+    asked
+        The graph's input by which rows are asked for: an index into ``categories``, -1 where nothing is asked.
+    missing
+        Whether values may be missing.
+    minimum, maximum, decimals
+        Of numbers and times: the bounds of what is made, and the digits behind the point.
+    unit, format, first_year
+        Of times: "D" or "s" since 1970, the format of their texts, the first of the hundred years that a year of two
+        digits may be. An identifier has a format too, see ecgsynth.core.identifiers.
+    categories
+        By their index.
+    pandas
+        The dtype that pandas held the column in, see ecgsynth.export.frames; None for what it reads from CSV.
+    order
+        Of an ordered categorical, the indices of its categories from the lowest to the highest.
+
     """
 
+    name: str
+    kind: str
+    dtype: str
+    output: str | None = None
+    asked: str | None = None
+    missing: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    decimals: int | None = None
+    unit: str | None = None
+    format: str | None = None
+    first_year: int | None = None
+    categories: tuple[str | float | int | bool, ...] = ()
+    pandas: str | None = None
+    order: tuple[int, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The column as plain values, without what it does not have."""
+        content = to_json(self)
+        had = {name for name, value in content.items() if not (value is None or value is False or value == [])}
+        had |= {name for name, other in BESIDE.items() if other in had}
+        return {name: value for name, value in content.items() if name in had}
+
+
+# Keys that a column has, whether there is a value or not, where it has another one.
+BESIDE = {"missing": "output", "asked": "categories", "decimals": "minimum", "format": "unit"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableManifest:
+    """What an exported generator of table rows says of itself; ``columns`` are in the table's order."""
+
     noise_dim: int
-    columns: tuple[dict[str, Any], ...]
+    columns: tuple[TableColumn, ...]
     data: dict[str, Any]  # what it was trained on: source, rows, split, hash
     training: dict[str, Any]  # how: model, settings, seed, versions
     metrics: dict[str, Any]  # what was measured
@@ -93,15 +143,17 @@ class TableManifest:
 
     def to_text(self) -> str:
         """The manifest as JSON."""
-        return json.dumps(asdict(self), allow_nan=False, sort_keys=True)
+        content = {name: getattr(self, name) for name in keys_of(type(self))}
+        columns = [column.to_json() for column in self.columns]
+        return json.dumps(content | {"columns": columns}, allow_nan=False, sort_keys=True)
 
     @classmethod
     def from_text(cls, text: str | None, where: str) -> Self:
         """The manifest in a file's metadata; ArtifactError as for Manifest."""
         content = content_of(text, where)
         try:
-            known = {field.name: content[field.name] for field in fields(cls)}
-            known["columns"] = tuple({"name": str(column["name"]), **column} for column in known["columns"])
+            known = {name: content[name] for name in keys_of(cls)}
+            known["columns"] = tuple(from_json(TableColumn, column, lenient=True) for column in known["columns"])
             return cls(**known)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{where} has an incomplete manifest ({error}); export it again") from error

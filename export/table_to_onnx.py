@@ -19,9 +19,9 @@ from .windows_to_onnx import PARITY_BATCHES, TOLERANCE, sealed, trace
 
 __all__ = ["differing_rows", "export_table"]
 
-FEW = 0.01  # share of rows that may differ: where a uniform number falls between two codes to the last bit
-ASKED = 0.3  # share of the rows that ask for a category, of each column
-FLIPS = 2  # and so many, whatever their share
+FLIPPED_SHARE = 0.01  # of the rows, that may differ: where a uniform number falls between two codes to the last bit
+FLIPPED_ROWS = 2  # and so many, whatever their share
+ASKED_SHARE = 0.3  # of the rows, that ask for a category, of each column
 
 
 class Rows(Protocol):
@@ -40,11 +40,11 @@ def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, for
     """
     check_free(path, force=force)
     sampler = sampler.cpu().eval()
-    outputs = [column["output"] for column in manifest.columns if column.get("output")]
-    asked = [column for column in manifest.columns if column.get("asked")]
+    outputs = [column.output for column in manifest.columns if column.output]
+    asked = {column.asked: len(column.categories) for column in manifest.columns if column.asked}
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
-        nothing = {column["asked"]: torch.full((2,), -1, dtype=torch.int64) for column in asked}
+        nothing = {name: torch.full((2,), -1, dtype=torch.int64) for name in asked}
         trace(sampler, manifest.noise_dim, nothing, outputs, draft)
         content = sealed(draft, manifest.to_text())
     different = differing_rows(sampler, manifest.noise_dim, asked, outputs, content)
@@ -57,19 +57,29 @@ def export_table(sampler: nn.Module, manifest: TableManifest, path: Path, *, for
         temporary.write_bytes(content)
 
 
-def differing_rows(
-    sampler: Any, noise_dim: int, asked: list[dict[str, Any]], outputs: list[str], content: bytes
-) -> int:
+def differing_rows(sampler: Any, noise_dim: int, asked: dict[str, int], outputs: list[str], content: bytes) -> int:
     """How many rows onnxruntime makes in another way than torch, over several batch sizes, with and without asking.
 
     A few that fall to the other side of a boundary between two codes are not counted.
+
+    Parameters
+    ----------
+    sampler, noise_dim
+        The module, and how many uniform numbers it takes a row.
+    asked
+        How many categories may be asked for, by the graph's input.
+    outputs
+        The graph's outputs, in the order of what ``sampler`` gives.
+    content
+        The ONNX file.
+
     """
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0
     for rows in PARITY_BATCHES:
         uniform = row_noise(rows, range(rows), noise_dim).uniform
         rng = np.random.default_rng(rows)
-        wanted = {column["asked"]: asked_codes(len(column["categories"]), rows, rng) for column in asked}
+        wanted = {name: asked_codes(categories, rows, rng) for name, categories in asked.items()}
         with torch.inference_mode():
             tensors = [torch.from_numpy(uniform), *(torch.from_numpy(codes) for codes in wanted.values())]
             expected = [made.numpy() for made in sampler(*tensors)]
@@ -79,14 +89,14 @@ def differing_rows(
             if mine.shape != its.shape:
                 return rows
             other |= ~alike(mine, its)
-        if other.sum() > max(FLIPS, FEW * rows):
+        if other.sum() > max(FLIPPED_ROWS, FLIPPED_SHARE * rows):
             worst = max(worst, int(other.sum()))
     return worst
 
 
 def asked_codes(categories: int, rows: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(rows,) in about ASKED of the rows a category, each as likely as another, and elsewhere -1: nothing."""
-    return np.where(rng.random(rows) < ASKED, rng.integers(0, categories, rows), -1)
+    """(rows,) in about ASKED_SHARE of the rows a category, each as likely as another, and elsewhere -1: nothing."""
+    return np.where(rng.random(rows) < ASKED_SHARE, rng.integers(0, categories, rows), -1)
 
 
 def alike(got: NDArray[Any], wanted: NDArray[Any]) -> NDArray[np.bool_]:

@@ -15,11 +15,12 @@ from ecgsynth.core.text_rows import TEXT_FORMATS, write_rows
 from ecgsynth.errors import ConfigError, require
 
 from .disk import LARGE, check_room
+from .manifest import TableColumn
 from .table_sampler import BLOCK, Rows, TableSampler, check_rows
 
 __all__ = ["rows_to_file"]
 
-GROUP = 64  # blocks in a row group of Parquet
+GROUP_BLOCKS = 64  # in a row group of Parquet
 
 
 def rows_to_file(
@@ -51,7 +52,7 @@ def rows_to_file(
         raise ConfigError(
             f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(sampler.column_names)}"
         )
-    kept = [column for column in sampler.manifest.columns if columns is None or column["name"] in columns]
+    kept = [column for column in sampler.manifest.columns if columns is None or column.name in columns]
 
     def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
         blocks = watched(sampler.stream(count, where, seed), told)
@@ -78,22 +79,22 @@ def watched(blocks: Iterator[Rows], on_progress: Callable[[int], None] | None) -
             on_progress(len(next(iter(block.values()))))
 
 
-def write_text(path: Path | str, columns: list[dict[str, Any]], blocks: Iterator[Rows], file_format: str) -> None:
-    rows = (zip(*(listed(block[column["name"]], column) for column in columns), strict=True) for block in blocks)
-    write_rows(path, file_format, [column["name"] for column in columns], chain.from_iterable(rows))
+def write_text(path: Path | str, columns: list[TableColumn], blocks: Iterator[Rows], file_format: str) -> None:
+    rows = (zip(*(listed(block[column.name], column) for column in columns), strict=True) for block in blocks)
+    write_rows(path, file_format, [column.name for column in columns], chain.from_iterable(rows))
 
 
-def listed(values: NDArray[Any], column: dict[str, Any]) -> list[Any]:
+def listed(values: NDArray[Any], column: TableColumn) -> list[Any]:
     """A column as plain values, None where missing; whole numbers stay so beside a missing one."""
     if values.dtype.kind == "M":
         return [None if text == "NaT" else text for text in np.datetime_as_string(values)]
-    whole = column["dtype"] == "int64"
+    whole = column.dtype == "int64"
     if values.dtype.kind != "f" or not (whole or np.isnan(values).any()):
         return values.tolist()  # type: ignore[no-any-return]
     return [None if value != value else int(value) if whole else value for value in values.tolist()]
 
 
-def write_parquet(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Rows]) -> None:
+def write_parquet(path: Path, columns: list[TableColumn], blocks: Iterator[Rows]) -> None:
     arrow, parquet = require("pyarrow", "writing Parquet"), require("pyarrow.parquet", "writing Parquet")
     types = {
         "int64": arrow.int64(),
@@ -102,7 +103,7 @@ def write_parquet(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Ro
         "string": arrow.string(),
         "datetime64": arrow.timestamp("s"),
     }
-    fields = [(column["name"], types[column["dtype"]]) for column in columns]
+    fields = [(column.name, types[column.dtype]) for column in columns]
     schema = arrow.schema(fields, metadata={"synthetic": "true"})
 
     def batch(block: Rows) -> Any:
@@ -116,21 +117,21 @@ def write_parquet(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Ro
         return arrow.record_batch(made, schema=schema)
 
     with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        while group := [batch(block) for block in islice(blocks, GROUP)]:
+        while group := [batch(block) for block in islice(blocks, GROUP_BLOCKS)]:
             writer.write_table(arrow.Table.from_batches(group))
 
 
-def write_arrays(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Rows]) -> None:
+def write_arrays(path: Path, columns: list[TableColumn], blocks: Iterator[Rows]) -> None:
     """An .npz with an array for each column, the same bytes for the same rows."""
     pieces = list(blocks)
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for column in columns:
-            array = plain(np.concatenate([block.pop(column["name"]) for block in pieces]), column["dtype"])
-            with archive.open(f"{column['name']}.npy", "w", force_zip64=True) as file:
+            array = without_objects(np.concatenate([block.pop(column.name) for block in pieces]), column.dtype)
+            with archive.open(f"{column.name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def plain(values: NDArray[Any], dtype: str) -> NDArray[Any]:
+def without_objects(values: NDArray[Any], dtype: str) -> NDArray[Any]:
     """A column as an array that needs no pickle: "" stands for a missing text, NaN for what else is missing."""
     if values.dtype.kind != "O":
         return values

@@ -1,6 +1,6 @@
 """Everything that is measured of a generator of tables, in one folder: metrics.json, pictures, a report."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.tables import read_table
 from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.export.manifest import TableColumn
 from ecgsynth.training.run_folder import RunFolder
 
-from .encoding.canonical import fingerprint, some
+from .encoding.canonical import fingerprint, subsample
 from .metrics.attacks import MOST as NEAR
 from .metrics.attacks import privacy
 from .metrics.likeness import DETECTORS, FOLDS, correlation_difference, detection, impossible, statistics
@@ -50,14 +51,14 @@ Tell = Callable[[str, float], None]
 class Sampler(Protocol):
     """What a generator of tables offers: rows, and what it says of itself.
 
-    manifest: columns (each a mapping of what its schema.Column has, and more), data (validation_share, person),
+    manifest: columns (each an export.manifest.TableColumn), data (validation_share, person),
     training, metrics.
     """
 
     @property
     def manifest(self) -> Any: ...
 
-    def frame(self, n: int, *, seed: int) -> Any: ...
+    def sample(self, n: int, where: Any = None, seed: int = 0) -> Any: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def evaluate_table(
     schema = schema_of(sampler.manifest.columns)
     rows = real_rows(sampler, schema, real, test, split or split_rows, run, seed)
     tell("likeness", 0.02)
-    synthetic = sampler.frame(min(len(rows.whole), MOST), seed=seed)
+    synthetic = sampler.sample(min(len(rows.whole), MOST), seed=seed)
     measured: dict[str, Any] = {
         "model": Path(getattr(sampler, "path", "model")).name,
         "kind": "table",
@@ -122,7 +123,7 @@ def evaluate_table(
         measured["utility"] = utility(
             rows.learn,
             rows.unseen if rows.test is None else rows.test,
-            lambda n, number: sampler.frame(n, seed=number),
+            lambda n, number: sampler.sample(n, seed=number),
             schema,
             target,
             repeats=repeats,
@@ -130,9 +131,11 @@ def evaluate_table(
             on_step=lambda arm, done, total: tell(arm, 0.45 + 0.3 * done / total),
         ) | {"test": "held-out rows" if rows.test is None else "test table"}
     tell("distances", 0.75)
-    measured["privacy"] = privacy(some(synthetic, NEAR, generator(seed)), rows.learn, rows.unseen, schema, seed=seed)
+    measured["privacy"] = privacy(
+        subsample(synthetic, NEAR, generator(seed)), rows.learn, rows.unseen, schema, seed=seed
+    )
     tell("pictures", 0.88)
-    pictures = draw(output, some(rows.whole, MOST, generator(seed)), synthetic, schema, seed)
+    pictures = draw(output, subsample(rows.whole, MOST, generator(seed)), synthetic, schema, seed)
     write_json(output / "metrics.json", measured)
     write_report(output / "report.html", measured, sampler.manifest, pictures)
     tell("done", 1.0)
@@ -148,14 +151,10 @@ def within(tell: Tell, low: float, high: float) -> Tell:
     return lambda stage, done: tell(stage, low + (high - low) * done)
 
 
-def schema_of(columns: Sequence[Mapping[str, Any]]) -> Schema:
-    """The schema that a manifest's columns tell; its bounds and categories are those that were told."""
-    known = [field.name for field in fields(Column)]
-    told: list[dict[str, Any]] = [
-        {name: tuple(value) if isinstance(value, list) else value for name, value in column.items() if name in known}
-        for column in columns
-    ]
-    return Schema(columns=tuple(Column(**column) for column in told))
+def schema_of(columns: Sequence[TableColumn]) -> Schema:
+    """The schema that a manifest's columns tell; its bounds and categories are those that were published."""
+    both = {field.name for field in fields(Column)} & {field.name for field in fields(TableColumn)}
+    return Schema(tuple(Column(**{name: getattr(column, name) for name in both}) for column in columns))
 
 
 def real_rows(
@@ -214,12 +213,12 @@ def fidelity(
     rng = generator(seed)
     order = rng.permutation(len(real))
     halves = [real.iloc[np.sort(order[start::2][:MOST])].reset_index(drop=True) for start in (0, 1)]
-    sides = [(some(real, MOST, rng), some(synthetic, MOST, rng)), (halves[0], halves[1])]
+    sides = [(subsample(real, MOST, rng), subsample(synthetic, MOST, rng)), (halves[0], halves[1])]
     reports, figures = [], []
     for number, (a, b) in enumerate(sides):
         tell("likeness", number / 2)
         reports.append(quality(a, b, schema))
-        seen = [some(frame, TOLD, rng) for frame in (a, b)]
+        seen = [subsample(frame, TOLD, rng) for frame in (a, b)]
         figures.append(
             {name: reports[-1][name] for name in RANGES if name in reports[-1]}
             | {"correlation_difference": correlation_difference(a, b, schema)}
@@ -261,7 +260,7 @@ def draw(
     """The pictures, each with what it shows."""
     found = []
     drawn = save_columns(output / "columns.png", real, synthetic, schema)
-    total = sum(column.kind != "identifier" for column in schema.columns)
+    total = len(schema.learnt)
     of_all = "" if drawn == total else f", the first {drawn} of {total}"
     found.append((f"Columns: share of rows{of_all}", output / "columns.png"))
     save_correlations(output / "correlations.png", real, synthetic, schema)

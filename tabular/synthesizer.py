@@ -11,13 +11,13 @@ from torch import nn
 
 from ecgsynth.core.disclosure import published_data, published_metrics, published_training
 from ecgsynth.core.noise import row_noise
-from ecgsynth.errors import ConfigError, require
+from ecgsynth.errors import ConfigError
 from ecgsynth.export.manifest import TableManifest
-from ecgsynth.export.table_sampler import Rows, asked_codes, check_rows, restore
+from ecgsynth.export.table_sampler import Rows, as_frame, asked_codes, check_rows, restore
 
-from .encoding.encoding import CategoryCodes, Encoding
+from .encoding.encoding import Encoding
 from .models import registry
-from .models.row_sampler import RowSampler
+from .models.row_sampler import RowSampler, table_columns
 from .schema.schema import Schema
 from .training.info import About
 from .training.table_model import TableModel
@@ -67,7 +67,7 @@ class TableSynthesizer(TableModel):
         Returns
         -------
         pandas.DataFrame
-            With the columns and types of the table learnt from.
+            With the columns and dtypes of the table learnt from, see export.frames.
 
         Raises
         ------
@@ -76,14 +76,14 @@ class TableSynthesizer(TableModel):
             or a category that was never seen.
 
         """
-        return require("pandas", "a data frame").DataFrame(self.rows(n, where, seed))
+        return as_frame(self.rows(n, where, seed), self.manifest().columns)
 
     def rows(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Rows:
         """The same rows as arrays, (n,) each, by the column's name."""
         columns = self.manifest().columns
         check_rows(columns, n)
         codes = asked_codes(columns, where or {}).values()
-        names = [column["name"] for column in columns if column.get("output")]
+        names = [column.name for column in columns if column.output]
         pieces = []
         with torch.inference_mode():
             for start in range(0, n, ROWS_AT_ONCE):
@@ -98,7 +98,7 @@ class TableSynthesizer(TableModel):
         """What an exported file says of itself: no identifier, no category and no bound that is one person's own."""
         return TableManifest(
             noise_dim=self.sampler.noise_dim,
-            columns=tuple(described(self.schema, self.sampler)),
+            columns=table_columns(self.schema, self.sampler),
             data=published_data(self.about.data.to_json()),
             training={**published_training(self.about.training.to_json()), "sizes": self.generator.config.to_json()},  # type: ignore[union-attr,operator]
             metrics=published_metrics(self.about.metrics),
@@ -136,30 +136,5 @@ class TableSynthesizer(TableModel):
 
     def publishes(self, name: str, category: Any) -> bool:
         """Whether a category stands in the manifest: one that too few rows have does not."""
-        published = [column.get("categories", ()) for column in self.manifest().columns if column["name"] == name]
+        published = [column.categories for column in self.manifest().columns if column.name == name]
         return any(category in {str(value) for value in categories} for categories in published)
-
-
-def described(schema: Schema, sampler: RowSampler) -> list[dict[str, Any]]:
-    """The columns as a manifest has them."""
-    places = {column.name: place for place, column in enumerate(sampler.encoding.columns)}
-    entries = []
-    for column in schema.columns:
-        entry: dict[str, Any] = {"name": column.name, "kind": column.kind, "dtype": column.dtype}
-        if column.kind in ("identifier", "datetime"):
-            entry["format"] = column.format
-        if column.kind == "datetime":
-            entry["unit"] = column.unit
-            if column.first_year is not None:
-                entry["first_year"] = column.first_year
-        if column.name in places:
-            place = places[column.name]
-            known = sampler.encoding.columns[place]
-            entry |= {"output": f"column_{place}", "missing": known.gaps}
-            if isinstance(known, CategoryCodes):
-                entry["categories"] = list(known.categories)
-                entry["asked"] = f"asked_{place}" if place in sampler.answers else None
-            else:
-                entry |= {"minimum": known.low, "maximum": known.high, "decimals": known.decimals}
-        entries.append(entry)
-    return entries

@@ -9,7 +9,7 @@ import pytest
 
 from ecgsynth.core.tables import read_table
 from ecgsynth.errors import EcgSynthError
-from ecgsynth.tabular.encoding.canonical import plain
+from ecgsynth.tabular.encoding.canonical import canonical
 from ecgsynth.tabular.metrics.utility import utility
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.windows.series import SeriesOptions, read_series
@@ -136,9 +136,9 @@ def test_of_an_inferred_schema_that_was_edited_wrongly(change):
 
 def test_of_a_table_that_is_measured():
     schema = Schema((COLUMNS["integer"],))
-    assert silent(told(lambda: plain(pd.DataFrame({"x": ["1", WORD]}), schema)))
+    assert silent(told(lambda: canonical(pd.DataFrame({"x": ["1", WORD]}), schema)))
     schema = Schema((COLUMNS["days"],))
-    assert silent(told(lambda: plain(pd.DataFrame({"x": ["1/1/1970", WORD]}), schema)))
+    assert silent(told(lambda: canonical(pd.DataFrame({"x": ["1/1/1970", WORD]}), schema)))
     both = Schema((COLUMNS["texts"],))
     learn = pd.DataFrame({"x": ["SECRET one", "SECRET two"] * 9})
     test = pd.DataFrame({"x": ["SECRET three", "SECRET one"]})

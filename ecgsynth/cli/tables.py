@@ -50,7 +50,7 @@ def schema(file: str, output: Path, storage_options: dict[str, Any] | None, *, f
 
     check_named(output, ".json")
     check_free(output, force=force)
-    found = Schema.infer(read_table(file, storage_options=storage_options)[0])
+    found = Schema.infer(read_table(file, storage_options=storage_options)[0], from_file=True)
     found.save(output, force=force)
     click.echo(found.text())
     click.echo(f"wrote {output}")
@@ -119,7 +119,11 @@ def train_table(
     with training_bar(SHOWN, RunFolder(output), resume=resume, force=force) as (on_progress, say):
         whole = read_table(file, storage_options=storage_options)[0]
         frame = asked_rows(whole, conditions(where))
-        known = Schema.infer(frame, whole, options["person"]) if schema_path is None else Schema.load(schema_path)
+        known = (
+            Schema.infer(frame, whole, options["person"], from_file=True)
+            if schema_path is None
+            else Schema.load(schema_path)
+        )
         for note in known.notes:
             say(f"note: {note}")
         made = fit(

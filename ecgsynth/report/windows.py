@@ -9,6 +9,7 @@ from typing import Any
 from ecgsynth.core.disclosure import PERSONS, persons_behind
 from ecgsynth.core.files import atomic
 from ecgsynth.core.spread import with_spread
+from ecgsynth.export.kinds import row_kind
 from ecgsynth.export.manifest import Manifest, TableManifest
 from ecgsynth.windows.windows import Windows
 
@@ -285,7 +286,7 @@ def manifest_text(manifest: Manifest, name: str, size: int) -> str:
 def rows_text(manifest: TableManifest, name: str, size: int) -> str:
     """The manifest of a generator of rows as a person wants to read it."""
     data, training = manifest.data, manifest.training
-    asked = [column["name"] for column in manifest.columns if column.get("asked")]
+    asked = [column.name for column in manifest.columns if column.asked]
     rows = [
         ("makes", f"synthetic rows of {len(manifest.columns)} columns"),
         ("asked for by", listed(asked) if asked else "nothing: this model makes rows as they come"),
@@ -295,9 +296,9 @@ def rows_text(manifest: TableManifest, name: str, size: int) -> str:
         ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a row"),
     ]
     lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows), "  columns"]
-    width = max(len(column["name"]) for column in manifest.columns)
+    width = max(len(column.name) for column in manifest.columns)
     lines += [
-        f"    {column['name'].ljust(width)} {column['kind'].ljust(11)} {range_of(column)}"
+        f"    {column.name.ljust(width)} {column.kind.ljust(11)} {row_kind(column).said(column)}"
         for column in manifest.columns
     ]
     return "\n".join(line.rstrip() for line in lines)
@@ -307,17 +308,6 @@ def count(data: dict[str, Any], name: str) -> str:
     """A count as a manifest tells it, rounded; a small one it does not tell."""
     told = data.get(name, "unknown")
     return f"fewer than {PERSONS}" if told is None else f"{told:,}" if isinstance(told, int) else str(told)
-
-
-def range_of(column: dict[str, Any]) -> str:
-    """What a column's values are, in few words."""
-    if column["kind"] == "identifier":
-        return f"made anew as {column['format']}"
-    if "categories" in column:
-        return listed([str(category) for category in column["categories"]])
-    if column["kind"] == "datetime":
-        return f"as {column.get('format') or 'times'}"
-    return f"{column['minimum']:g} to {column['maximum']:g}"
 
 
 def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:

@@ -7,7 +7,6 @@ can be Int64 in the first, int64 in the second and float64 in the third; here it
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -16,50 +15,63 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
 
-from ..schema.columns import UNITS
-from ..schema.schema import Column, Schema
+from ..schema.categories import with_zeros
+from ..schema.columns import Column
+from ..schema.kinds import kind_of
+from ..schema.schema import Schema
 
-__all__ = ["codes", "date_text", "fingerprint", "numbers_of", "plain", "points", "some", "value_text"]
+__all__ = ["canonical", "codes", "fingerprint", "points", "subsample", "top_categories", "value_text"]
 
-NUMBERS = ("continuous", "integer", "datetime")
 MOST_CODES = 250  # categories that gradient boosting is told apart; scikit-learn's takes at most 255
 MOST_COLUMNS = 100  # categories of one column that are columns of their own among points
 
 Floats = NDArray[np.float64]
 
 
-def plain(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The columns of ``schema`` but the identifiers: numbers and times float64, NaN where missing; all else str, None.
+def canonical(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A table in canonical form: the columns that are learnt.
 
-    Times are in the column's unit since 1970. DataError for a column that is missing, or holds no such values.
+    Parameters
+    ----------
+    frame
+        The table, with other columns beside or without.
+    schema
+        Of its columns.
+
+    Returns
+    -------
+    pd.DataFrame
+        Numbers and times float64, NaN where missing, times in the column's unit since 1970; all else str or None.
+
+    Raises
+    ------
+    DataError
+        For a column that is missing, or holds no such values.
+
     """
-    wanted = [column for column in schema.columns if column.kind != "identifier"]
-    absent = [column.name for column in wanted if column.name not in frame.columns]
+    absent = [column.name for column in schema.learnt if column.name not in frame.columns]
     if absent:
         raise DataError(f"expected the columns of the schema, but {', '.join(absent)} is missing; bring the same table")
-    found = {column.name: values_of(frame[column.name], column) for column in wanted}
+    found = {column.name: canonical_values(frame[column.name], column) for column in schema.learnt}
     return pd.DataFrame(found, index=pd.RangeIndex(len(frame)), copy=False)
 
 
 def fingerprint(frame: pd.DataFrame, schema: Schema) -> str:
-    """SHA-256 of the plain table in hexadecimal: the same however a table is stored, and whatever its bounds are."""
-    table = plain(frame, schema)
+    """SHA-256 of the canonical table in hexadecimal: the same however it is stored, and whatever its bounds are."""
+    table = canonical(frame, schema)
     found = hashlib.sha256("\n".join(map(str, table.columns)).encode())
     found.update(np.ascontiguousarray(pd.util.hash_pandas_object(table, index=False).to_numpy()).tobytes())
     return found.hexdigest()
 
 
-def numbers_of(schema: Schema) -> tuple[str, ...]:
-    """The names of the columns that ``plain`` holds as float64."""
-    return tuple(column.name for column in schema.columns if column.kind in NUMBERS)
-
-
-def values_of(series: pd.Series, column: Column) -> pd.Series:
-    """One column as ``plain`` has it."""
-    if column.kind == "datetime":
-        alone = Schema(columns=(column,))
-        return pd.Series(alone.arrays(series.to_frame(column.name), strict=False)[column.name])
-    if column.kind in NUMBERS:
+def canonical_values(series: pd.Series, column: Column) -> pd.Series:
+    """One column as ``canonical`` has it."""
+    if isinstance(series.dtype, pd.CategoricalDtype):
+        series = series.astype(object)
+    if kind_of(column).form == "number":
+        if "string" in kind_of(column).dtypes:  # texts that stand for numbers
+            alone = Schema(columns=(column,))
+            return pd.Series(alone.arrays(series.to_frame(column.name), strict=False)[column.name])
         try:
             values = pd.to_numeric(series).to_numpy(dtype=np.float64, na_value=np.nan)
         except (ValueError, TypeError):
@@ -68,7 +80,7 @@ def values_of(series: pd.Series, column: Column) -> pd.Series:
     places, uniques = pd.factorize(series)  # -1 where missing
     texts = np.array([value_text(value) for value in uniques], dtype=object)
     if column.dtype == "string" and pd.api.types.is_numeric_dtype(series.dtype):
-        texts = column.as_written(texts)  # 32 where the schema has 00032
+        texts = with_zeros(column, texts)  # 32 where the schema has 00032
     return pd.Series(np.append(texts, np.array([None], dtype=object))[places], dtype=object)
 
 
@@ -81,34 +93,32 @@ def value_text(value: Any) -> str:
     return str(value)
 
 
-def date_text(value: float, unit: str) -> str:
-    """A time in its unit since 1970 as text: the day, and the time of the day where the unit is a second."""
-    told = datetime(1970, 1, 1) + timedelta(seconds=value * UNITS[unit])
-    return f"{told:%Y-%m-%d}" if unit == "D" else f"{told:%Y-%m-%d %H:%M:%S}"
-
-
-def some(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
+def subsample(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
     """At most ``most`` rows, drawn without repetition, in their order."""
     if len(frame) <= most:
         return frame
     return frame.iloc[np.sort(rng.permutation(len(frame))[:most])].reset_index(drop=True)
 
 
-def kept(frames: Sequence[pd.DataFrame], name: str, most: int) -> list[str]:
+def top_categories(frames: Sequence[pd.DataFrame], name: str, most: int) -> list[str]:
     """The categories of a column in all tables together, the commonest first, at most ``most``; None is none."""
     counts = pd.concat([frame[name] for frame in frames]).value_counts()
     return sorted(map(str, counts.index), key=lambda text: (-int(counts[text]), text))[:most]
 
 
 def codes(frames: Sequence[pd.DataFrame], numbers: Sequence[str]) -> tuple[list[Floats], NDArray[np.bool_]]:
-    """Plain tables as matrices for trees, (n, columns) each, and which of the columns are codes of categories.
+    """Canonical tables as matrices for trees, (n, columns) each, and which of the columns are codes of categories.
 
     Missing is NaN. A column of more than MOST_CODES categories keeps the commonest; the others have one code.
     """
     found: list[list[Floats]] = [[] for _ in frames]
     names = list(frames[0].columns)
     for name in names:
-        known = None if name in numbers else {text: code for code, text in enumerate(kept(frames, name, MOST_CODES))}
+        known = (
+            None
+            if name in numbers
+            else {text: code for code, text in enumerate(top_categories(frames, name, MOST_CODES))}
+        )
         for columns, frame in zip(found, frames, strict=True):
             if known is None:
                 columns.append(frame[name].to_numpy(dtype=np.float64))
@@ -120,7 +130,7 @@ def codes(frames: Sequence[pd.DataFrame], numbers: Sequence[str]) -> tuple[list[
 
 
 def points(frames: Sequence[pd.DataFrame], numbers: Sequence[str], scale: str) -> list[NDArray[np.float32]]:
-    """Plain tables as points, (n, d) each, in which distances are taken.
+    """Canonical tables as points, (n, d) each, in which distances are taken.
 
     Numbers are their ranks among the rows of the first table, 0 to 1 (``scale`` "ranks"), or in its standard
     deviations from its mean ("deviations"). Categories are one-hot over the square root of 2, so that two different
@@ -164,7 +174,7 @@ def deviations(values: list[Floats]) -> list[Floats]:
 
 def one_hot(frames: Sequence[pd.DataFrame], name: str) -> list[Floats]:
     """(n, categories) each; missing is a category, and so are all beyond the MOST_COLUMNS commonest together."""
-    texts = kept(frames, name, MOST_COLUMNS)
+    texts = top_categories(frames, name, MOST_COLUMNS)
     place = {text: at for at, text in enumerate(texts)}
     rows = np.eye(len(texts) + 2) / np.sqrt(2)
     found = []

@@ -1,4 +1,4 @@
-"""The stretches and single values in which the numbers of a column are coded."""
+"""The intervals and single values in which the numbers of a column are coded."""
 
 import warnings
 
@@ -16,26 +16,27 @@ from ecgsynth.core.disclosure import (
 )
 from ecgsynth.errors import require
 
-from ..schema.schema import Column
+from ..schema.columns import Column
+from ..schema.kinds import kind_of
 
-__all__ = ["find_cells", "find_modes"]
+__all__ = ["find_cells", "find_mixture_intervals"]
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 SPIKE_SHARE = 1 / 2000  # of the rows: a value that as many have is a cell of its own
-CELLS = 64  # of equal mass, at most
+MOST_CELLS = 64  # of equal mass
 TAIL_HALVINGS = 5  # the outermost cells are halved so often, where enough rows remain: tails are long
-MODES = 10  # components of the mixture, at most
-MODE_WEIGHT = 0.005  # components that weigh less are left out
-MODE_SPREADS = 4.0  # standard deviations from the middle of a mode to its end
-MIXTURE_ROWS = 10_000  # rows that the mixture is found in
+MOST_COMPONENTS = 10  # of the mixture
+LEAST_WEIGHT = 0.005  # components that weigh less are left out
+HALF_WIDTH_SDS = 4.0  # standard deviations from the middle of a component's interval to its end
+MIXTURE_ROWS = 10_000  # that the mixture is found in
 
 
 def find_cells(
     values: Floats, column: Column, rng: np.random.Generator, owners: Codes | None = None
 ) -> tuple[Floats, Floats]:
-    """Centers and half widths (codes,) of spikes and of cells of equal mass between the smallest and the largest.
+    """Centres and half widths (codes,) of spikes and of cells of equal mass between the smallest and the largest.
 
     owners: (n,) the person of each value, or None where every row is one (see core.disclosure)
     """
@@ -43,7 +44,7 @@ def find_cells(
     inside = ~np.isin(values, spikes)
     order = np.argsort(values[inside], kind="stable")
     rest, whose = values[inside][order], None if owners is None else owners[inside][order]
-    decimals = column.rounding
+    decimals = kind_of(column).rounding(column)
     bounds = shared_range(rest, whose)
     if bounds is None and len(spikes):
         return spikes, np.zeros(len(spikes))
@@ -54,14 +55,14 @@ def find_cells(
     if len(edges) < 2:
         return np.append(spikes, edges), np.zeros(len(spikes) + 1)
     low_edges, high_edges = edges[:-1], edges[1:]
-    centers, widths = (low_edges + high_edges) / 2, (high_edges - low_edges) / 2
-    return np.append(spikes, centers), np.append(np.zeros(len(spikes)), widths)
+    centres, widths = (low_edges + high_edges) / 2, (high_edges - low_edges) / 2
+    return np.append(spikes, centres), np.append(np.zeros(len(spikes)), widths)
 
 
 def cell_edges(rest: Floats, owners: Codes | None, decimals: int | None) -> Floats:
-    """The edges, rising, of cells of equal mass of ranked values (n,) whose ends may be told."""
+    """The edges, rising, of cells of equal mass of ranked values (n,) whose ends may be published."""
     people = len(rest) if owners is None else len(np.unique(owners))
-    grid = np.linspace(0, 1, max(1, min(CELLS, people // PERSONS)) + 1)
+    grid = np.linspace(0, 1, max(1, min(MOST_CELLS, people // PERSONS)) + 1)
     for _ in range(TAIL_HALVINGS):
         if grid[1] * people >= 2 * PERSONS:
             grid = np.concatenate([[0, grid[1] / 2], grid[1:-1], [1 - grid[1] / 2, 1]])
@@ -100,16 +101,17 @@ def spikes_in(values: Floats, owners: Codes | None, least: float) -> Floats:
     return np.asarray(common[counts[np.searchsorted(numbers, common)] >= least])
 
 
-def find_modes(
+def find_mixture_intervals(
     values: Floats, column: Column, rng: np.random.Generator, owners: Codes | None = None
 ) -> tuple[Floats, Floats]:
-    """Centers and half widths (codes,) of the schema's spikes and of a variational Gaussian mixture of what is left.
+    """Centres and half widths (codes,) of the schema's spikes and of a variational Gaussian mixture of what is left.
 
-    Spikes are those of the schema, or all there is where there are no more values than modes. A mode has PERSONS
-    persons or more. Where values lie beyond every mode, the nearest is widened to them, as far as may be told.
+    Spikes are those of the schema, or all there is where there are no more values than components. An interval has
+    PERSONS persons or more. Where values lie beyond every one, the nearest is widened to them, as far as may be
+    published.
     """
     numbers, common = np.unique(values), common_values(values, owners)
-    few = len(numbers) <= MODES and len(common) == len(numbers)
+    few = len(numbers) <= MOST_COMPONENTS and len(common) == len(numbers)
     spikes = numbers if few else common[np.isin(common, column.spikes)]
     inside = ~np.isin(values, spikes)
     rest, whose = values[inside], None if owners is None else owners[inside]
@@ -119,31 +121,31 @@ def find_modes(
         return spikes, np.zeros(len(spikes))
     if ends is not None:  # beside a spike at the end, the next value may be one person's own
         rest = np.clip(rest, *ends)
-    centers, widths = fit_mixture(rest, people, rng)
-    for _ in range(len(centers)):  # the smallest mode that may not be told goes, until none is
-        owner = (np.abs(rest[:, None] - centers) / widths).argmin(axis=1)
-        behind, _ = persons_behind(owner, whose, len(centers))
-        shared = shared_codes(owner, whose, len(centers))
-        if len(centers) == 1 or shared.all():
+    centres, widths = fit_mixture(rest, people, rng)
+    for _ in range(len(centres)):  # the smallest that may not be published goes, until none is
+        owner = (np.abs(rest[:, None] - centres) / widths).argmin(axis=1)
+        behind, _ = persons_behind(owner, whose, len(centres))
+        shared = shared_codes(owner, whose, len(centres))
+        if len(centres) == 1 or shared.all():
             break
-        kept = np.arange(len(centers)) != np.where(shared, np.inf, behind).argmin()
-        centers, widths = centers[kept], widths[kept]
-    for code in range(len(centers)):
+        kept = np.arange(len(centres)) != np.where(shared, np.inf, behind).argmin()
+        centres, widths = centres[kept], widths[kept]
+    for code in range(len(centres)):
         own = owner == code
-        away = shared_range(np.abs(rest[own] - centers[code]), None if whose is None else whose[own])
+        away = shared_range(np.abs(rest[own] - centres[code]), None if whose is None else whose[own])
         if away is not None:
             widths[code] = max(widths[code], away[1])
-    return np.append(spikes, centers), np.append(np.zeros(len(spikes)), widths)
+    return np.append(spikes, centres), np.append(np.zeros(len(spikes)), widths)
 
 
 def fit_mixture(rest: Floats, people: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Centers and half widths of the components of a variational Gaussian mixture, without those that weigh little."""
+    """Centres and half widths of the components of a variational Gaussian mixture, without those that weigh little."""
     mixture = require("sklearn.mixture", "training on a table")
     errors = require("sklearn.exceptions", "training on a table")
     picked = rest if len(rest) <= MIXTURE_ROWS else rng.choice(rest, MIXTURE_ROWS, replace=False)
     middle, spread = picked.mean(), max(picked.std(), 1e-12)
     found = mixture.BayesianGaussianMixture(
-        n_components=max(1, min(MODES, people // PERSONS)),
+        n_components=max(1, min(MOST_COMPONENTS, people // PERSONS)),
         weight_concentration_prior_type="dirichlet_process",
         weight_concentration_prior=0.001,
         random_state=int(rng.integers(2**31)),
@@ -151,6 +153,6 @@ def fit_mixture(rest: Floats, people: int, rng: np.random.Generator) -> tuple[Fl
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", errors.ConvergenceWarning)  # a mixture that is nearly there will do
         found.fit((picked[:, None] - middle) / spread)
-    kept = found.weights_ > MODE_WEIGHT
-    centers = found.means_[kept, 0] * spread + middle
-    return centers, MODE_SPREADS * np.sqrt(found.covariances_[kept, 0, 0]) * spread
+    kept = found.weights_ > LEAST_WEIGHT
+    centres = found.means_[kept, 0] * spread + middle
+    return centres, HALF_WIDTH_SDS * np.sqrt(found.covariances_[kept, 0, 0]) * spread

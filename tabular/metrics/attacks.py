@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ecgsynth.errors import DataError, require
 from ecgsynth.metrics.attacks import MEMBERS, auc, auc_error
 
-from ..encoding.canonical import numbers_of, plain, points, some
+from ..encoding.canonical import canonical, points, subsample
+from ..schema.kinds import kind_of
 from ..schema.schema import Schema
 
 __all__ = ["MOST", "copies", "nearest_share", "nearest_two", "privacy"]
@@ -50,11 +51,11 @@ def privacy(
         counts = ", ".join(str(len(frame)) for frame in (synthetic, learnt, unseen))
         raise DataError(f"at least two synthetic rows, rows learnt from and held-out rows are needed, got {counts}")
     rng = np.random.default_rng(seed)
-    tables = [plain(frame, schema) for frame in (learnt, unseen, synthetic)]
-    singles = tuple(column.name for column in schema.columns if column.kind == "continuous")
+    tables = [canonical(frame, schema) for frame in (learnt, unseen, synthetic)]
+    singles = tuple(name for name in schema.numbers if not kind_of(schema[name]).whole)
     copied = [copies(table, tables[0], singles) for table in (tables[2], tables[1])]
-    tables = [some(table, MOST, rng) for table in tables]
-    old, new, made = points(tables, numbers_of(schema), "ranks")
+    tables = [subsample(table, MOST, rng) for table in tables]
+    old, new, made = points(tables, schema.numbers, "ranks")
     near = {"synthetic": nearest_two(made, old), "unseen": nearest_two(new, old)}
     found: dict[str, Any] = {"rows_synthetic": len(made), "rows_learnt": len(old), "rows_unseen": len(new)}
     for kind, pair in near.items():

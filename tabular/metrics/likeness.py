@@ -15,8 +15,10 @@ from ecgsynth.core.disclosure import PERSONS
 from ecgsynth.core.spread import mean_and_spread
 from ecgsynth.errors import ConfigError, DataError, require
 
-from ..encoding.canonical import NUMBERS, codes, numbers_of, plain, points, value_text
-from ..schema.schema import Column, Schema
+from ..encoding.canonical import canonical, codes, points, value_text
+from ..schema.columns import Column
+from ..schema.kinds import kind_of
+from ..schema.schema import Schema
 
 __all__ = ["DETECTORS", "associations", "correlation_difference", "detection", "impossible", "statistics"]
 
@@ -41,12 +43,10 @@ def statistics(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> l
     Numbers and times (in the column's unit since 1970): share missing, mean, sd, quantiles, the share of each spike.
     Categories: share missing, how many there are, and the shares of the commonest in the real table.
     """
-    a, b = plain(real, schema), plain(synthetic, schema)
+    a, b = canonical(real, schema), canonical(synthetic, schema)
     found = []
-    for column in schema.columns:
-        if column.kind == "identifier":
-            continue
-        if column.kind in NUMBERS:
+    for column in schema.learnt:
+        if kind_of(column).form == "number":
             spikes = spikes_of(a[column.name], column)
             pair = [of_number(frame[column.name].to_numpy(dtype=np.float64), spikes) for frame in (a, b)]
         else:
@@ -100,12 +100,10 @@ def impossible(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
     A number beyond the bounds, with a fraction where there is none, or with more decimals; a category that is not in
     the schema; a missing value where there is none.
     """
-    table, found = plain(frame, schema), {}
-    for column in schema.columns:
-        if column.kind == "identifier":
-            continue
+    table, found = canonical(frame, schema), {}
+    for column in schema.learnt:
         missing = table[column.name].isna().to_numpy()
-        if column.kind in NUMBERS:
+        if kind_of(column).form == "number":
             wrong = wrong_numbers(table[column.name].to_numpy(dtype=np.float64), column)
         else:
             allowed = {value_text(value) for value in column.categories}
@@ -122,7 +120,7 @@ def wrong_numbers(values: Floats, column: Column) -> NDArray[np.bool_]:
         wrong |= values < column.minimum - slack
     if column.maximum is not None:
         wrong |= values > column.maximum + slack
-    places = 0 if column.kind == "integer" else column.decimals if column.kind == "continuous" else None
+    places = kind_of(column).rounding(column)
     if places is not None:
         wrong |= np.abs(np.round(values, places) - values) > slack
     return wrong
@@ -138,7 +136,7 @@ def associations(frame: pd.DataFrame, schema: Schema) -> tuple[tuple[str, ...], 
     Two categories: Cramer's V, 0 to 1 (Cramer, 1946). Missing numbers are left out, pair by pair; a missing category
     is a category.
     """
-    table, numbers = plain(frame, schema), numbers_of(schema)
+    table, numbers = canonical(frame, schema), schema.numbers
     names = tuple(map(str, table.columns))
     found = np.eye(len(names))
     numeric = [name for name in names if name in numbers]
@@ -202,13 +200,13 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model
     if min(len(real), len(synthetic)) < FOLDS:
         raise DataError(f"at least {FOLDS} rows of each kind are needed, got {len(real)} and {len(synthetic)}")
     rng, n = np.random.default_rng(seed), min(len(real), len(synthetic))
-    frames = [plain(frame.iloc[rng.permutation(len(frame))[:n]], schema) for frame in (real, synthetic)]
+    frames = [canonical(frame.iloc[rng.permutation(len(frame))[:n]], schema) for frame in (real, synthetic)]
     selection = require("sklearn.model_selection", "measuring tables")
     if model == "logistic":
-        matrix: NDArray[Any] = np.concatenate(points(frames, numbers_of(schema), "deviations"))
+        matrix: NDArray[Any] = np.concatenate(points(frames, schema.numbers, "deviations"))
         classifier = require("sklearn.linear_model", "measuring tables").LogisticRegression(max_iter=STEPS)
     else:
-        parts, categorical = codes(frames, numbers_of(schema))
+        parts, categorical = codes(frames, schema.numbers)
         matrix = np.concatenate(parts)
         classifier = require("sklearn.ensemble", "measuring tables").HistGradientBoostingClassifier(
             categorical_features=categorical, random_state=seed % 2**32

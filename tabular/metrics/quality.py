@@ -13,7 +13,8 @@ import pandas as pd
 
 from ecgsynth.errors import DataError, require
 
-from ..encoding.canonical import numbers_of, plain
+from ..encoding.canonical import canonical
+from ..schema.kinds import kind_of
 from ..schema.schema import Schema
 
 __all__ = ["MOST", "quality"]
@@ -78,32 +79,27 @@ def generated(report: Any, pair: tuple[dict[str, pd.DataFrame], dict[str, pd.Dat
 
 def told(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The table as SDMetrics takes it: times as datetime64, identifiers as they are in the user's table."""
-    found = plain(frame, schema)
+    found = canonical(frame, schema)
     for column in schema.columns:
-        if column.kind == "datetime":
+        sdtype = kind_of(column).sdtype
+        if sdtype == "datetime":
             unit = column.unit or "s"
             found[column.name] = pd.to_datetime(found[column.name], unit=unit).astype("datetime64[ns]")
-        elif column.kind == "identifier" and column.name in frame:
+        elif sdtype == "id" and column.name in frame:
             found[column.name] = frame[column.name].astype(object).to_numpy()
     return found
 
 
 def metadata_of(real: pd.DataFrame, schema: Schema) -> dict[str, Any]:
     """SDMetrics' description of the table; identifiers that are unique among the real rows are keys."""
-    numbers = numbers_of(schema)
     columns, keys = {}, []
     for column in schema.columns:
-        if column.kind == "identifier":
+        sdtype = kind_of(column).sdtype
+        if sdtype == "id":
             if column.name not in real:
                 continue
-            kind = "id"
             keys += [column.name] if real[column.name].is_unique else []
-        elif column.kind == "datetime":
-            kind = "datetime"
-        else:
-            kind = "numerical" if column.name in numbers else "categorical"
-            kind = "boolean" if column.kind == "boolean" else kind
-        columns[column.name] = {"sdtype": kind}
+        columns[column.name] = {"sdtype": sdtype}
     table: dict[str, Any] = {"columns": columns}
     if keys:
         table |= {"primary_key": keys[0], "alternate_keys": keys[1:]}

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ecgsynth.core.spread import mean_and_spread
 from ecgsynth.errors import ConfigError, DataError, require
 
-from ..encoding.canonical import codes, numbers_of, plain
+from ..encoding.canonical import canonical, codes
 from ..schema.schema import Schema
 
 __all__ = ["ARMS", "checked_target", "class_scores", "summary", "utility"]
@@ -48,8 +48,8 @@ def utility(
     if repeats < 1:
         raise ConfigError(f"the test must be repeated at least once, got {repeats}")
     tell = on_step or (lambda arm, done, total: None)
-    numbers = numbers_of(schema)
-    real, unseen = checked_target(plain(learn, schema), plain(test, schema), target, numbers)
+    numbers = schema.numbers
+    real, unseen = checked_target(canonical(learn, schema), canonical(test, schema), target, numbers)
     classes = None if target in numbers else sorted(set(real[target]))
     positive = rarer(real[target], classes) if classes is not None and len(classes) == 2 else None
     found: dict[str, list[dict[str, float]]] = {arm: [] for arm in ARMS}
@@ -58,7 +58,7 @@ def utility(
     for done, (repeat, arm) in enumerate(jobs):
         tell(arm, done, len(jobs))
         if arm == ARMS[0]:
-            made = plain(draw(len(real), seed + repeat), schema)
+            made = canonical(draw(len(real), seed + repeat), schema)
             made = made[made[target].notna()]
         rows = {"TRTR": real, "TSTR": made, "both": pd.concat([real, made], ignore_index=True)}[arm]
         found[arm].append(tested(rows, unseen, numbers, target, classes, positive, seed + repeat))

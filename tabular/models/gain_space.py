@@ -1,13 +1,15 @@
 """Canonical columns <-> the rows that GAIN reads: numbers standardised, then the one-hots of categories."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.records import from_json, to_json
 from ecgsynth.errors import ArtifactError, DataError
 
+from ..schema.kinds import kind_of
 from ..schema.schema import Schema
 from .gain import GainConfig
 
@@ -18,7 +20,7 @@ Arrays = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberScale:
-    """Of a continuous, integer or datetime column: its mean, its standard deviation and what its values are."""
+    """Of a column of numbers: its mean, its standard deviation and what its values are."""
 
     name: str
     mean: float
@@ -32,7 +34,13 @@ class NumberScale:
 class GainSpace:
     """How the columns of a table stand in a row of numbers.
 
-    categories: of each of the other columns its name and how many there are
+    Attributes
+    ----------
+    numbers
+        The columns of numbers.
+    categories
+        Of each of the other columns its name and how many categories there are.
+
     """
 
     numbers: tuple[NumberScale, ...]
@@ -42,14 +50,13 @@ class GainSpace:
     def fit(cls, schema: Schema, arrays: Arrays) -> Self:
         """Find the scales in canonical columns; DataError for one that has no value at all."""
         numbers, categories = [], []
-        for column in schema.columns:
-            if column.name not in arrays:
-                continue  # an identifier is no number and no category
+        for column in schema.learnt:
             values = arrays[column.name]
-            missing = values < 0 if column.categories else np.isnan(values)
+            coded = kind_of(column).form == "code"
+            missing = values < 0 if coded else np.isnan(values)
             if missing.all():
                 raise DataError(f"column {column.name!r} has no value to learn from; take it out of the table")
-            if column.categories:
+            if coded:
                 categories.append((column.name, len(column.categories)))
                 continue
             known = values[~missing]
@@ -59,7 +66,7 @@ class GainSpace:
                 spread=float(known.std()) or 1.0,
                 low=float(known.min()),
                 high=float(known.max()),
-                decimals=column.rounding,
+                decimals=kind_of(column).rounding(column),
             )
             numbers.append(scale)
         return cls(numbers=tuple(numbers), categories=tuple(categories))
@@ -106,16 +113,13 @@ class GainSpace:
 
     def to_json(self) -> dict[str, Any]:
         """The space as plain values."""
-        return {"numbers": [asdict(scale) for scale in self.numbers], "categories": [list(c) for c in self.categories]}
+        return to_json(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
         """What ``to_json`` gave; ArtifactError if it is not that."""
         try:
-            return cls(
-                numbers=tuple(NumberScale(**scale) for scale in content["numbers"]),
-                categories=tuple((name, size) for name, size in content["categories"]),
-            )
+            return from_json(cls, content)
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"the scales of the table's columns cannot be read ({type(error).__name__}); train again"

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from ecgsynth.errors import require
 from ecgsynth.report.figures import REAL, SYNTHETIC, new_figure, save_figure
 
-from ..encoding.canonical import NUMBERS, date_text, numbers_of, plain, points, some
+from ..encoding.canonical import canonical, points, subsample
 from ..metrics.likeness import associations
-from ..schema.schema import Column, Schema
+from ..schema.columns import Column
+from ..schema.kinds import kind_of
+from ..schema.schema import Schema
 
 __all__ = ["MAPPED", "PANELS", "maps", "save_columns", "save_correlations", "save_maps", "save_pairs"]
 
@@ -35,12 +37,12 @@ def save_columns(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema
 
     Columns from PANELS on are left out; so are categories beyond the BARS commonest of the real table.
     """
-    a, b = plain(real, schema), plain(synthetic, schema)
-    columns = [column for column in schema.columns if column.kind != "identifier"][:PANELS]
+    a, b = canonical(real, schema), canonical(synthetic, schema)
+    columns = schema.learnt[:PANELS]
     down = max(1, -(-len(columns) // ACROSS))
     figure, axes = panels(down, ACROSS, 3.2, 2.4)
     for axis, column in zip(axes.flat, columns, strict=False):
-        (numbers if column.kind in NUMBERS else bars)(axis, a[column.name], b[column.name], column)
+        (numbers if kind_of(column).form == "number" else bars)(axis, a[column.name], b[column.name], column)
         axis.set_title(clipped(column.name), fontsize=9)
         axis.tick_params(labelsize=7)
         axis.spines[["top", "right"]].set_visible(False)
@@ -71,12 +73,12 @@ def save_correlations(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, s
 
 def save_pairs(path: Path, real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, *, seed: int = 0) -> bool:
     """Each two of the first PAIRED numbers against each other. False, and no picture, with fewer than two."""
-    names = numbers_of(schema)[:PAIRED]
+    names = schema.numbers[:PAIRED]
     if len(names) < 2:
         return False
     rng = np.random.default_rng(seed)
     kinds = [
-        (some(plain(frame, schema), DOTS, rng), colour, name)
+        (subsample(canonical(frame, schema), DOTS, rng), colour, name)
         for frame, colour, name in ((real, REAL, "real"), (synthetic, SYNTHETIC, "synthetic"))
     ]
     figure, axes = panels(len(names), len(names), 2.2, 2.0)
@@ -127,7 +129,7 @@ def maps(
     decomposition = require("sklearn.decomposition", "drawing maps of rows")
     rng = np.random.default_rng(seed)
     a, b = points(
-        [some(plain(frame, schema), MAPPED, rng) for frame in (real, synthetic)], numbers_of(schema), "deviations"
+        [subsample(canonical(frame, schema), MAPPED, rng) for frame in (real, synthetic)], schema.numbers, "deviations"
     )
     wide = max(2 - a.shape[1], 0)  # a table of one number is a line
     a, b = (np.pad(rows, ((0, 0), (0, wide))) for rows in (a, b))
@@ -165,17 +167,13 @@ def numbers(axis: Any, real: pd.Series, synthetic: pd.Series, column: Column) ->
         return
     low, high = np.quantile(a, [0.0005, 0.9995])
     high = high if high > low else low + 1
-    if column.kind == "integer":  # as many whole numbers in each bin, or some stand out
-        wide = max(1, -(-int(high - low + 1) // BINS))
-        edges = np.arange(np.floor(low), high + wide + 1, wide) - 0.5
-    else:
-        edges = np.linspace(low, high, BINS + 1)
+    edges = kind_of(column).edges(low, high, BINS)
     for values, colour in ((a, REAL), (b, SYNTHETIC)):
         inside = values.clip(edges[0], edges[-1])
         axis.hist(inside, edges, weights=share_of(inside), color=colour, alpha=0.5)
-    if column.kind == "datetime":
-        ticks = np.linspace(low, high, 3)
-        axis.set_xticks(ticks, [date_text(value, column.unit or "s") for value in ticks])
+    ticks = kind_of(column).ticks(low, high, column.unit)
+    if ticks is not None:
+        axis.set_xticks(*ticks)
 
 
 def bars(axis: Any, real: pd.Series, synthetic: pd.Series, column: Column) -> None:

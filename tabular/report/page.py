@@ -10,7 +10,8 @@ from ecgsynth.core.files import atomic
 from ecgsynth.core.spread import with_spread
 from ecgsynth.report.windows import DISTANCE_ONLY, figures, number, short
 
-from ..encoding.canonical import date_text
+from ..schema.kind import Kind
+from ..schema.kinds import KINDS
 
 __all__ = ["table_text", "write_report"]
 
@@ -204,24 +205,25 @@ def side_by_side(entry: dict[str, Any]) -> list[tuple[str, list[str]]]:
     if "shares" in pair[0]:
         rows.append(("categories", [f"{side['categories']:,}" for side in pair]))
         return rows + [(text, [percent(side["shares"][text]) for side in pair]) for text in pair[0]["shares"]]
-    if entry["kind"] != "datetime":
+    kind = KINDS[entry["kind"]]
+    if kind.has_mean:
         rows += [(name, [short(side[name]) for side in pair]) for name in ("mean", "sd")]
     for share in pair[0]["quantiles"]:
-        values = [placed(side["quantiles"].get(share), entry["unit"]) for side in pair]
+        values = [placed(side["quantiles"].get(share), entry["unit"], kind) for side in pair]
         rows.append((f"{float(share):.0%} quantile", values))
     return rows + [
         (f"equal to {spike}", [percent(side["spikes"].get(spike)) for side in pair]) for spike in pair[0]["spikes"]
     ]
 
 
-def placed(value: float | None, unit: str | None) -> str:
-    """A quantile; where it has a unit, as a date."""
-    return short(value) if value is None or unit is None else date_text(value, unit)
+def placed(value: float | None, unit: str | None, kind: Kind) -> str:
+    """A quantile; where it has a unit, as its kind is read."""
+    return short(value) if value is None or unit is None else kind.text(value, unit)
 
 
 def about(manifest: Any) -> str:
     """What the generator says of itself."""
-    lines = [f"{len(manifest.columns)} columns: " + ", ".join(str(column["name"]) for column in manifest.columns)]
+    lines = [f"{len(manifest.columns)} columns: " + ", ".join(column.name for column in manifest.columns)]
     for title, told in (("data", manifest.data), ("training", manifest.training), ("measured", manifest.metrics)):
         lines.append(title)
         lines += [f"  {key.replace('_', ' ')}: {value}" for key, value in told.items() if not isinstance(value, dict)]

@@ -2,21 +2,24 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 
-import numpy as np
-
-from ecgsynth.errors import DataError
+from ecgsynth.core.identifiers import parse
+from ecgsynth.errors import ConfigError, DataError
 
 from .columns import Column
+from .kind import Found, Kind, Seen
+from .numbers import is_whole
 from .patterns import number_pattern, pattern_of
-from .reading import Held
+from .reading import ColumnValues
 
-__all__ = ["identifier_of", "person_column", "says_identifier"]
+__all__ = ["Identifier", "person_column", "says_identifier"]
 
-FEW = 5  # rows: of fewer, nothing is said about whether they are all different
-SURE = 20  # rows: whole numbers that are all different in so many are no amounts
-UNIQUE = 0.95  # of the rows: text, or numbers named as identifiers, of which so many are different tells rows apart
-STILL = 0.9  # of the rows: a column in which so many are the same tells nobody apart
+FEW_ROWS = 5  # of fewer, nothing is said about whether they are all different
+SURE_ROWS = 20  # whole numbers that are all different in so many are no amounts
+UNIQUE_SHARE = 0.95  # of the rows: text, or numbers named as identifiers, so many of which differ tells rows apart
+SAME_SHARE = 0.9  # of the rows: a column in which so many are the same tells nobody apart
 
 PAPERS = "mrn|ssn|nhs|pid|passport"
 NAMES = "name|full_name|first_name|last_name|surname|email|phone"
@@ -36,8 +39,8 @@ def written(name: str) -> str:
 
 def says_identifier(name: str) -> bool:
     """Whether a name says that a column tells rows or persons apart."""
-    plain = written(name)
-    return bool(ID_NAME.search(name) or ENTRY.search(plain) or PERSON.search(plain))
+    words = written(name)
+    return bool(ID_NAME.search(name) or ENTRY.search(words) or PERSON.search(words))
 
 
 def persons_of(name: str) -> int | None:
@@ -46,55 +49,104 @@ def persons_of(name: str) -> int | None:
     A member may be gold, silver or none, and a subject mathematics, and an id a shop's; a patient_id is always
     somebody's.
     """
-    plain = written(name)
-    found = PERSON.search(plain)
+    words = written(name)
+    found = PERSON.search(words)
     if found is not None and not found["noun"]:
-        return FEW
-    return SURE if found or ID_NAME.search(name) or ENTRY.search(plain) or re.fullmatch(NAMES, plain) else None
+        return FEW_ROWS
+    return SURE_ROWS if found or ID_NAME.search(name) or ENTRY.search(words) or re.fullmatch(NAMES, words) else None
 
 
-def identifier_of(whole: Held, name: str) -> tuple[Column, str] | None:
-    """The identifier that a column is, and a note where its name does not say so; None where it is none.
+class Identifier(Kind):
+    """What tells rows or persons apart: never learnt, made anew as its format says."""
 
-    ``whole``: the column in all rows of the table. Whole numbers from 0 up that are all different are identifiers,
-    and so is text of which nearly all is. Raises DataError for text of that kind without one format, and for a column
-    named after persons in which persons have several rows.
-    """
-    if whole.dtype not in ("string", "int64", "float64"):
-        return None
-    known = whole.known()
-    if whole.dtype != "string" and (known != np.round(known)).any():
-        return None
-    counts = Counter(known.tolist())
-    check_persons(name, list(counts.values()))
-    rows, different = len(known), len(counts)
-    if rows < FEW or different < UNIQUE * rows:
-        return None
-    if whole.dtype == "string":
-        form = pattern_of(known)
+    name = "identifier"
+    dtypes = ("int64", "string")
+    settings = ("format",)
+    sdtype = "id"
+
+    def check(self, column: Column, where: str) -> None:
+        """Refuse a format that cannot be read."""
+        if column.format is not None:
+            parse(column.format)
+
+    def format_fits(self, form: str) -> bool:
+        """Whether it can be read as one of identifiers."""
+        try:
+            parse(form)
+        except ConfigError:
+            return False
+        return True
+
+    def infer(self, seen: Seen) -> Found | None:
+        """Whole numbers from 0 up that are all different, and text of which nearly all is, in the whole table.
+
+        With a note where its name does not say so. Raises DataError for text of that kind without one format, and for
+        a column named after persons in which persons have several rows.
+        """
+        whole, name = seen.whole, seen.name
+        if whole.dtype not in ("string", "int64", "float64"):
+            return None
+        known = whole.known()
+        if whole.dtype != "string" and not is_whole(known):
+            return None
+        counts = Counter(known.tolist())
+        check_persons(name, list(counts.values()))
+        rows, different = len(known), len(counts)
+        if rows < FEW_ROWS or different < UNIQUE_SHARE * rows:
+            return None
+        if whole.dtype == "string":
+            form = pattern_of(known)
+            if form is None:
+                raise DataError(
+                    f"column {name!r} holds {different} different texts in {rows} rows without one format: it is no "
+                    "category and cannot be made anew; leave it out"
+                )
+            return identifier_column(seen, "string", form), ""
+        named = says_identifier(name)
+        if (min(counts) < 0 and PERSON.search(written(name)) is None) or AMOUNT.search(written(name)):
+            return None
+        if not named and (rows < SURE_ROWS or different < rows):
+            return None
+        return identifier_column(seen, "int64", number_pattern(whole.texts())), "" if named else (
+            f"column {name!r}: whole numbers that are all different are taken as identifiers and made anew; if they "
+            "are amounts, set its kind to integer in a schema"
+        )
+
+    def complete(self, column: Column, values: ColumnValues, today: date) -> Column:
+        """A format that is not given is that of the data."""
+        if column.format is not None:
+            return column
+        if column.dtype == "int64" and not is_whole(values.numbers(column.name, "the schema says int64")):
+            raise DataError(f"column {column.name!r} has numbers that are not whole; set its dtype to string")
+        texts = values.texts()
+        form = number_pattern(texts) if column.dtype == "int64" else pattern_of(texts)
         if form is None:
             raise DataError(
-                f"column {name!r} holds {different} different texts in {rows} rows without one format: it is no "
-                "category and cannot be made anew; leave it out"
+                f"column {column.name!r} has no one format; give it one, such as PX-[0-9]{{5}}, or leave it out"
             )
-        return Column(name=name, kind="identifier", dtype="string", format=form), ""
-    named = says_identifier(name)
-    if (min(counts) < 0 and PERSON.search(written(name)) is None) or AMOUNT.search(written(name)):
-        return None
-    if not named and (rows < SURE or different < rows):
-        return None
-    form = number_pattern(whole.texts())
-    column = Column(name=name, kind="identifier", dtype="int64", format=form)
-    return column, "" if named else (
-        f"column {name!r}: whole numbers that are all different are taken as identifiers and made anew; if they are "
-        "amounts, set its kind to integer in a schema"
+        return replace(column, format=form)
+
+    def summary(self, column: Column) -> str:
+        """Its format."""
+        return f"made anew as {column.format}"
+
+
+def identifier_column(seen: Seen, dtype: str, form: str) -> Column:
+    """A column that is made anew."""
+    return Column(
+        name=seen.name,
+        kind=Identifier.name,
+        dtype=dtype,
+        missing=seen.values.gaps,
+        format=form,
+        pandas=seen.values.pandas,
     )
 
 
 def check_persons(name: str, counts: list[int]) -> None:
     """Raise DataError for a column named after persons that have several rows; ``counts``: the rows of each value."""
     few, rows = persons_of(name), sum(counts)
-    if few is None or not few < len(counts) < rows or max(counts) >= STILL * rows:
+    if few is None or not few < len(counts) < rows or max(counts) >= SAME_SHARE * rows:
         return
     raise DataError(
         f"column {name!r} has {len(counts)} different values in {rows} rows, so its rows belong to persons: name it "
@@ -103,9 +155,9 @@ def check_persons(name: str, counts: list[int]) -> None:
     )
 
 
-def person_column(held: Held, name: str) -> Column:
+def person_column(seen: Seen) -> Column:
     """The column that says whose each row is: an identifier with the format of its values, or else a counter."""
-    texts = sorted(set(held.texts().tolist()))
-    whole = held.dtype in ("int64", "float64") and bool((held.known() == np.round(held.known())).all())
+    texts = sorted(set(seen.whole.texts().tolist()))
+    whole = seen.whole.dtype in ("int64", "float64") and is_whole(seen.whole.known())
     form = number_pattern(texts) if whole else pattern_of(texts)
-    return Column(name=name, kind="identifier", dtype="int64" if whole else "string", format=form or "1..")
+    return identifier_column(seen, "int64" if whole else "string", form or "1..")

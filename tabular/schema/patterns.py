@@ -1,4 +1,4 @@
-"""The format that identifiers share (see export.identifiers for its grammar), found from examples."""
+"""The format that identifiers share (see core.identifiers for its grammar), found from examples."""
 
 import re
 from collections.abc import Sequence

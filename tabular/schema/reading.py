@@ -1,14 +1,16 @@
 """What a table holds of a column, whatever way pandas holds it: numbers, truth, text or times, and what is missing."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError, require
+from ecgsynth.export.frames import ORDERED, TYPES
 
-__all__ = ["Held", "hold"]
+__all__ = ["ColumnValues", "read_column"]
 
 Floats = NDArray[np.float64]
 
@@ -16,17 +18,34 @@ EXACT = 1 << 53  # beyond it, float64 does not hold every whole number
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class ColumnValues:
     """What a table holds of a column, read once.
 
-    dtype: "int64", "float64", "string", "bool" or "datetime64"
-    values: (rows,) float64, bool, object (text) or datetime64[s]; anything where missing
-    missing: (rows,)
+    Attributes
+    ----------
+    dtype
+        "int64", "float64", "string", "bool" or "datetime64".
+    values
+        (rows,) float64, bool, object (text) or datetime64[s]; anything where missing.
+    missing
+        (rows,) bool.
+    pandas
+        The column's pandas dtype in words, see ecgsynth.export.frames; None for what plain pandas reads from CSV.
+    order
+        Of an ordered categorical, its categories from the lowest to the highest; else none.
+
     """
 
     dtype: str
     values: NDArray[Any]
     missing: NDArray[np.bool_]
+    pandas: str | None = None
+    order: tuple[Any, ...] = ()
+
+    @property
+    def gaps(self) -> bool:
+        """Whether a value is missing."""
+        return bool(self.missing.any())
 
     def known(self) -> NDArray[Any]:
         """The values that are not missing."""
@@ -52,30 +71,54 @@ class Held:
         return known.astype(str).astype(object)
 
 
-def hold(series: Any, name: str) -> Held:
-    """What a pandas Series holds; DataError for mixed types, infinities, and what no table of text can hold.
+def read_column(series: Any, name: str) -> ColumnValues:
+    """What a pandas Series holds.
 
     Numbers of 32 bits are taken as they are written, 0.1 and not 0.10000000149; whole numbers beyond 2**53, which
     float64 does not hold exactly, as text; times with a zone as times in UTC.
+
+    Raises
+    ------
+    DataError
+        For mixed types, infinities, and what no table of text can hold.
+
     """
     pandas = require("pandas", "reading a table")
+    held, order = series.dtype, ()
+    if isinstance(held, pandas.CategoricalDtype):
+        series = series.astype(held.categories.dtype if not series.isna().any() else object)
+        order = tuple(held.categories.tolist()) if held.ordered else ()
+    return replace(values_of(series, name), pandas=type_of(held), order=order)
+
+
+def type_of(dtype: Any) -> str | None:
+    """A pandas dtype in words; None for one that plain pandas reads from CSV, or that cannot be made again."""
+    if getattr(dtype, "ordered", None):
+        return ORDERED
+    found = str(dtype)
+    if found == "string" and getattr(dtype, "storage", "python") == "pyarrow":
+        found = "string[pyarrow]"
+    return found if re.fullmatch(TYPES, found) else None
+
+
+def values_of(series: Any, name: str) -> ColumnValues:
+    """What a pandas Series that is no categorical holds."""
+    pandas = require("pandas", "reading a table")
     types = pandas.api.types
-    if isinstance(series.dtype, pandas.CategoricalDtype):
-        series = series.astype(series.dtype.categories.dtype if not series.isna().any() else object)
     missing = np.asarray(series.isna(), dtype=np.bool_)
     dtype = series.dtype
     if types.is_bool_dtype(dtype):
-        return Held("bool", filled(series, missing, False).astype(np.bool_), missing)
+        return ColumnValues("bool", filled(series, missing, False).astype(np.bool_), missing)
     if types.is_datetime64_any_dtype(dtype):
         if getattr(dtype, "tz", None) is not None:
             series = series.dt.tz_convert("UTC").dt.tz_localize(None)
-        return Held("datetime64", series.to_numpy().astype("datetime64[s]"), missing)
+        return ColumnValues("datetime64", series.to_numpy().astype("datetime64[s]"), missing)
     if types.is_complex_dtype(dtype) or types.is_timedelta64_dtype(dtype):
         raise DataError(f"column {name!r} holds {dtype}, which is no number or time of day; change or leave it out")
     if types.is_numeric_dtype(dtype):
-        return hold_numbers(series, missing, name)
+        return read_numbers(series, missing, name)
     if types.is_object_dtype(dtype) or types.is_string_dtype(dtype):
-        return hold_objects(series, missing, name)
+        return read_objects(series, missing, name)
     raise DataError(f"column {name!r} holds {dtype}, which is not supported; make it numbers, text or times")
 
 
@@ -83,7 +126,7 @@ def filled(series: Any, missing: NDArray[np.bool_], value: Any) -> NDArray[Any]:
     return np.asarray((series.fillna(value) if missing.any() else series).to_numpy())
 
 
-def hold_numbers(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
+def read_numbers(series: Any, missing: NDArray[np.bool_], name: str) -> ColumnValues:
     pandas = require("pandas", "reading a table")
     whole = pandas.api.types.is_integer_dtype(series.dtype)
     values = filled(series, missing, 0)
@@ -99,27 +142,27 @@ def hold_numbers(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
         )
     if whole and (np.abs(values[~missing]) > EXACT).any():
         texts = np.asarray(series.astype("string").to_numpy(dtype=object, na_value=None))
-        return Held("string", texts, missing)
-    return Held("int64" if whole else "float64", values, missing)
+        return ColumnValues("string", texts, missing)
+    return ColumnValues("int64" if whole else "float64", values, missing)
 
 
-def hold_objects(series: Any, missing: NDArray[np.bool_], name: str) -> Held:
+def read_objects(series: Any, missing: NDArray[np.bool_], name: str) -> ColumnValues:
     """Python's own values, all of one type."""
     pandas = require("pandas", "reading a table")
     values = np.asarray(series.to_numpy(dtype=object, na_value=None))
     found = pandas.api.types.infer_dtype(values, skipna=True)
     if found in ("string", "empty"):
-        return Held("string", values, missing)
+        return ColumnValues("string", values, missing)
     if found == "boolean":
-        return Held("bool", np.where(missing, False, values).astype(np.bool_), missing)
+        return ColumnValues("bool", np.where(missing, False, values).astype(np.bool_), missing)
     if found in ("integer", "floating", "mixed-integer-float", "decimal"):
         numbers = pandas.Series([None if gap else value for gap, value in zip(missing, values, strict=True)])
         whole = found == "integer"
-        return hold_numbers(numbers.astype("Int64" if whole else "Float64"), missing, name)
+        return read_numbers(numbers.astype("Int64" if whole else "Float64"), missing, name)
     if found in ("datetime", "datetime64", "date"):
         times = np.full(len(values), np.datetime64("NaT"), dtype="datetime64[s]")
         times[~missing] = [np.datetime64(value, "s") for value in values[~missing]]
-        return Held("datetime64", times, missing)
+        return ColumnValues("datetime64", times, missing)
     kinds: dict[str, list[int]] = {}  # the rows of each type
     for row in np.flatnonzero(~missing).tolist():
         kinds.setdefault(type(values[row]).__name__, []).append(row + 1)

@@ -1,6 +1,6 @@
 """The schema of a table: what each column is; inferred from the data, shown, edited as JSON, checked."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, Self
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 from ecgsynth.core.files import check_free, read_json, write_json
 from ecgsynth.errors import ConfigError, DataError, require
 
-from .columns import KINDS, Column
+from .columns import Column
 from .inference import complete_column, infer_column
-from .reading import hold
+from .kinds import KINDS, check_column, kind_of
+from .reading import read_column
 
 __all__ = ["KINDS", "Column", "Schema"]
 
 VERSION = 1
-SHOWN = 60  # characters of what is shown of a column
+LISTS, TEXTS = ("spikes", "categories"), ("unit", "format", "pandas")  # of the keys of a column in JSON
 
 
 @dataclass(slots=True)
@@ -39,16 +40,40 @@ class Schema:
             raise ConfigError(f"the schema has several columns named {', '.join(twice)}; keep one of each")
         if not names:
             raise ConfigError("a schema needs a column or more, got none")
+        for column in self.columns:
+            check_column(column)
 
     @classmethod
-    def infer(cls, frame: Any, whole: Any = None, person: str | None = None, today: date | None = None) -> Self:
-        """The schema of a pandas data frame of two rows or more.
+    def infer(
+        cls,
+        frame: Any,
+        whole: Any = None,
+        person: str | None = None,
+        today: date | None = None,
+        *,
+        from_file: bool = False,
+    ) -> Self:
+        """The schema of a table.
 
-        ``whole``: where the rows are picked from a larger table, that table: what is an identifier there is one among
-        the rows picked, too, and nothing else is; all other things are found in the rows picked.
-        ``person``: the column that says whose each row is; it is an identifier, however many rows a person has.
-        ``today``: by which day dates whose years have two digits are put into a century; see ``first_year_of``.
-        Raises DataError, naming the column, for what cannot be learnt: see ``infer_column``.
+        Parameters
+        ----------
+        frame
+            A pandas data frame of two rows or more.
+        whole
+            Where the rows are picked from a larger table, that table: what is an identifier there is one among the
+            rows picked, too, and nothing else is; all other things are found in the rows picked.
+        person
+            The column that says whose each row is; it is an identifier, however many rows a person has.
+        today
+            By which day dates whose years have two digits are put into a century; see ``first_year_of``.
+        from_file
+            The frame was read by ecgsynth.core.tables: its dtypes are not the user's, and are not remembered.
+
+        Raises
+        ------
+        DataError
+            Naming the column, for what cannot be learnt: see ``infer_column``.
+
         """
         if len(frame) < 2:
             raise DataError(f"a table needs two rows or more to be learnt from, got {len(frame)}; give more rows")
@@ -66,7 +91,8 @@ class Schema:
             )
             for name in frame.columns
         ]
-        return cls(tuple(column for column, _ in found), tuple(note for _, note in found if note))
+        columns = [replace(column, pandas=None) if from_file else column for column, _ in found]
+        return cls(tuple(columns), tuple(note for _, note in found if note))
 
     def completed(self, frame: Any, today: date | None = None) -> Self:
         """The schema with what it does not give found in the data, see ``complete_column``."""
@@ -77,6 +103,16 @@ class Schema:
     def names(self) -> tuple[str, ...]:
         """The columns' names."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def learnt(self) -> tuple[Column, ...]:
+        """The columns that are learnt: all but identifiers, which are made anew."""
+        return tuple(column for column in self.columns if kind_of(column).form is not None)
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The names of the columns whose canonical form is a number."""
+        return tuple(column.name for column in self.columns if kind_of(column).form == "number")
 
     def __getitem__(self, name: str) -> Column:
         """The column of a name; DataError that names the others where there is none."""
@@ -103,25 +139,26 @@ class Schema:
         counts as missing; identifiers need not be there.
         """
         check_unique(frame)
-        complete = all(known(column) for column in self.columns)
+        complete = all(kind_of(column).is_complete(column) for column in self.columns)
         columns = self.columns if complete else self.completed(frame).columns
         found = {}
         for column in columns:
-            if column.kind != "identifier":
-                held = hold(self.series(frame, column), column.name)
-                found[column.name] = column.encode(held, strict=strict)
+            kind = kind_of(column)
+            if kind.form is not None:
+                values = read_column(self.series(frame, column), column.name)
+                found[column.name] = kind.encode(column, values, strict=strict)
             elif strict:
                 self.series(frame, column)  # only that it is there
         return found
 
     def frame(self, arrays: dict[str, NDArray[Any]]) -> Any:
-        """The inverse of ``arrays``: a pandas data frame as plain pandas reads the user's table; see Column.decode."""
+        """The inverse of ``arrays``: a pandas data frame as plain pandas reads the user's table; see Kind.decode."""
         pandas = require("pandas", "writing a table")
-        columns = [column for column in self.columns if column.kind != "identifier"]
-        open_ = [column.name for column in columns if not known(column)]
+        learnt = self.learnt
+        open_ = [column.name for column in learnt if not kind_of(column).is_complete(column)]
         if open_:
             raise ConfigError(f"the schema does not say enough of {', '.join(open_)}; complete it from the data first")
-        return pandas.DataFrame({column.name: column.decode(arrays[column.name]) for column in columns})
+        return pandas.DataFrame({column.name: kind_of(column).decode(column, arrays[column.name]) for column in learnt})
 
     def series(self, frame: Any, column: Column) -> Any:
         """A column of a data frame; DataError where there is none."""
@@ -137,7 +174,7 @@ class Schema:
 
     def to_json(self) -> dict[str, Any]:
         """The schema as plain values."""
-        return {"version": VERSION, "columns": [column.to_json() for column in self.columns]}
+        return {"version": VERSION, "columns": [json_of(column) for column in self.columns]}
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
@@ -149,7 +186,7 @@ class Schema:
             raise ConfigError(f"a schema has version and columns, got {', '.join(unknown)} too; remove it")
         if content.get("version") != VERSION:
             raise ConfigError(f"expected a schema of version {VERSION}, got {content.get('version')!r}; make it again")
-        return cls(tuple(Column.from_json(entry) for entry in content["columns"]))
+        return cls(tuple(column_from(entry) for entry in content["columns"]))
 
     def save(self, path: Path, *, force: bool = False) -> None:
         """Write the schema as JSON; ArtifactError where the file exists and ``force`` is not set."""
@@ -165,7 +202,7 @@ class Schema:
         """A table for the terminal: a line for each column, then what was not certain."""
         lines = [("column", "kind", "held as", "missing", "values")]
         lines += [
-            (column.name, column.kind, column.dtype, "yes" if column.missing else "no", summary(column))
+            (column.name, column.kind, column.dtype, "yes" if column.missing else "no", kind_of(column).summary(column))
             for column in self.columns
         ]
         widths = [max(len(line[place]) for line in lines) for place in range(4)]
@@ -174,18 +211,6 @@ class Schema:
             for line in lines
         ]
         return "\n".join([*(row.rstrip() for row in rows), *(f"note: {note}" for note in self.notes)])
-
-
-def known(column: Column) -> bool:
-    """Whether the schema itself says all that values are coded by."""
-    if column.kind in ("categorical", "boolean"):
-        return bool(column.categories)
-    if column.kind == "identifier":
-        return True
-    told = column.minimum is not None and column.maximum is not None
-    if column.kind != "datetime":
-        return told
-    return told and column.unit is not None and (column.format is not None or column.dtype == "datetime64")
 
 
 def check_unique(frame: Any) -> None:
@@ -198,19 +223,47 @@ def check_unique(frame: Any) -> None:
         raise DataError("the table has no columns; expected one or more")
 
 
-def summary(column: Column) -> str:
-    """What a column's values are, in few words."""
-    if column.kind == "identifier":
-        return f"made anew as {column.format}"
-    if column.kind in ("categorical", "boolean"):
-        text = ", ".join(map(str, column.categories))
-        number = len(column.categories)
-        return text if len(text) <= SHOWN else f"{number} categories: {text[: SHOWN - 15].rsplit(', ', 1)[0]}, ..."
-    if column.minimum is None or column.maximum is None:
-        return "to be found in the data"
-    text = f"{column.said(column.minimum)} to {column.said(column.maximum)}"
-    if column.decimals:
-        text += f", {column.decimals} decimal{'s' * (column.decimals > 1)}"
-    if column.spikes:
-        text += f", spike{'s' * (len(column.spikes) > 1)} at {', '.join(column.said(spike) for spike in column.spikes)}"
-    return text + (f", as {column.format}" if column.format else "")
+# ---- a column as JSON
+
+
+def json_of(column: Column) -> dict[str, Any]:
+    """What applies to the column's kind and is given, as plain values."""
+    content: dict[str, Any] = {"name": column.name, "kind": column.kind, "dtype": column.dtype}
+    if column.missing:
+        content["missing"] = True
+    for name in (*kind_of(column).settings, "pandas"):
+        value = getattr(column, name)
+        if value is not None and value != ():
+            content[name] = list(value) if isinstance(value, tuple) else value
+    return content
+
+
+def column_from(content: Any) -> Column:
+    """A column from what ``json_of`` gave or a user wrote; what its kind does not have is left out.
+
+    A user may so change the kind alone. Raises ConfigError for what is no column, and for unknown keys.
+    """
+    if not isinstance(content, dict) or not isinstance(content.get("name"), str):
+        raise ConfigError(f"every column of a schema is an object with a name, got {type(content).__name__} without")
+    known = [each.name for each in fields(Column)]
+    where = f"column {content['name']!r} of the schema"
+    unknown = sorted(set(content) - set(known))
+    if unknown:
+        raise ConfigError(f"{where} has {', '.join(unknown)}, which is not known; the keys are {', '.join(known)}")
+    absent = [name for name in ("kind", "dtype") if not isinstance(content.get(name), str)]
+    if absent:
+        raise ConfigError(f"{where} has no {absent[0]}; write one as a text")
+    kind = KINDS.get(content["kind"])
+    kept = {"name", "kind", "dtype", "missing", "pandas", *(() if kind is None else kind.settings)}
+    given = {key: value for key, value in content.items() if key in kept and value is not None}
+    if kind is not None and "format" in given and not kind.format_fits(str(given["format"])):
+        raise ConfigError(
+            f"{where} has the format {given['format']!r}, which no {kind.name} has; write another or leave it out"
+        )
+    for keys, held, called in ((TEXTS, str, "text"), (LISTS, list, "list")):
+        for key in keys:
+            if not isinstance(given.get(key, held()), held):
+                raise ConfigError(f"{where} has {key} {given[key]!r}; write a {called}")
+    column = Column(**given)
+    check_column(column)
+    return column

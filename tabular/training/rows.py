@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import ConfigError, DataError, require
 
 from ..models.model import Arrays
+from ..schema.kinds import kind_of
 from ..schema.schema import Schema
 
 __all__ = ["CHECK_SHARE", "Prepared", "asked_rows", "owners_in", "prepared", "split_rows"]
@@ -82,7 +83,7 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
         raise DataError(f"expected a table of {MIN_ROWS} rows or more to learn from, got {len(frame)}")
     owners = None if person is None else owners_in(frame, person)
     schema = Schema.infer(frame, person=person) if schema is None else schema.completed(frame)
-    if person is not None and person in schema.names and schema[person].kind != "identifier":
+    if person is not None and person in schema.names and kind_of(schema[person]).form is not None:
         raise ConfigError(
             f"the schema says that column {person!r} is {schema[person].kind}, but it says whose a row is; make it an "
             "identifier, or take it out of the schema"

@@ -61,7 +61,7 @@ def test_persons_are_counted_and_not_their_rows(by_person: TableSynthesizer, tmp
     assert sorted(drug.categories) == ["aspirin", "statin"]
     assert isinstance(cost, NumberCodes)
     assert cost.high < 5000
-    assert not np.isclose(cost.centers, 87_654.32).any()
+    assert not np.isclose(cost.centres, 87_654.32).any()
     rows = TableSynthesizer.fit(visits(), tmp_path / "rows", schema=without_patient(), seed=41, **TINY)
     assert "lithium" in rows.manifest().to_text()  # where nobody says whose they are, rows are persons
 
@@ -74,8 +74,8 @@ def without_patient() -> Any:
 
 def test_the_person_column_is_made_anew_and_nobody_is_in_both_parts(by_person: TableSynthesizer) -> None:
     real = visits()
-    column = next(column for column in by_person.manifest().columns if column["name"] == "patient")
-    assert column["kind"] == "identifier"
+    column = next(column for column in by_person.manifest().columns if column.name == "patient")
+    assert column.kind == "identifier"
     made = by_person.sample(500, seed=1)["patient"]
     assert len(set(made)) == 500
     owners = pd.factorize(real["patient"])[0].astype(np.int64)

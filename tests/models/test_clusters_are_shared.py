@@ -13,10 +13,8 @@ from ecgsynth.core.tables import read_table
 from ecgsynth.errors import DataError
 from ecgsynth.models.clusters import find_modes
 from ecgsynth.tabular.encoding.intervals import find_cells as find_table_cells
-from ecgsynth.tabular.encoding.intervals import find_modes as find_table_modes
-from ecgsynth.tabular.schema.identity import identifier_of
-from ecgsynth.tabular.schema.reading import hold
-from ecgsynth.tabular.schema.schema import Column
+from ecgsynth.tabular.encoding.intervals import find_mixture_intervals as find_table_modes
+from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.training.plan import plan
 from ecgsynth.windows.series import SeriesOptions, read_series
 
@@ -77,7 +75,7 @@ def test_a_mode_of_a_table_is_nobodys() -> None:
 def test_ids_that_repeat_are_no_categories(name: str) -> None:
     column = pd.Series([f"P{number:03d}" for number in range(40)] * 25)
     with pytest.raises(DataError, match="name it with --person"):
-        identifier_of(hold(column, name), name)
+        Schema.infer(pd.DataFrame({name: column}))
 
 
 def test_of_what_was_measured_no_exact_count_is_told() -> None:

@@ -1,8 +1,8 @@
 """The whole evaluation of a small table: figures that are known, notes that are due, a page that stands alone."""
 
-import dataclasses
 import json
 import re
+from dataclasses import fields
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.export.manifest import TableColumn
 from ecgsynth.tabular.encoding.canonical import fingerprint
 from ecgsynth.tabular.evaluation import evaluate_table, schema_of
 from ecgsynth.tabular.report.page import table_text
@@ -65,14 +66,16 @@ class Fake:
 
     def __init__(self, rows=None, **data):
         known = {"rows": ROWS, "validation_share": 0.2}
-        columns = tuple({**dataclasses.asdict(column), "output": "column_0"} for column in SCHEMA.columns)
+        names = {field.name for field in fields(Column)} & {field.name for field in fields(TableColumn)}
+        told = ({name: getattr(column, name) for name in names} for column in SCHEMA.columns)
+        columns = tuple(TableColumn(**facts, output="column_0") for facts in told)
         self.manifest = SimpleNamespace(
             columns=columns, data=known | data, training={"model": "fake", "config": {}}, metrics={"score": 0.5}
         )
         self.rows = rows
         self.drawn = []
 
-    def frame(self, n, where=None, seed=0):
+    def sample(self, n, where=None, seed=0):
         self.drawn.append((n, seed))
         if self.rows is None:
             return table(1000 + seed, n)

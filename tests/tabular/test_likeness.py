@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import chi2_contingency
 
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.tabular.encoding.canonical import codes, fingerprint, numbers_of, plain, points, some, value_text
+from ecgsynth.tabular.encoding.canonical import canonical, codes, fingerprint, points, subsample, value_text
 from ecgsynth.tabular.metrics.likeness import (
     associations,
     correlation_difference,
@@ -70,7 +70,7 @@ def test_a_plain_table_is_one_thing_however_it_was_held():
         ill=frame["ill"].astype("boolean"),
         born=pd.to_datetime(frame["born"]),
     )
-    one, two = plain(frame, SCHEMA), plain(other, SCHEMA)
+    one, two = canonical(frame, SCHEMA), canonical(other, SCHEMA)
     pd.testing.assert_frame_equal(one, two)
     assert list(one.columns) == ["height", "days", "colour", "ill", "born"]
     assert one["born"][0] == (datetime.date.fromisoformat(frame["born"][0]) - datetime.date(1970, 1, 1)).days
@@ -95,11 +95,11 @@ def test_a_category_has_one_text(value, text):
 
 def test_what_no_plain_table_can_be_made_of():
     with pytest.raises(DataError, match="days, colour is missing"):
-        plain(table(0, 9).drop(columns=["days", "colour"]), SCHEMA)
+        canonical(table(0, 9).drop(columns=["days", "colour"]), SCHEMA)
     with pytest.raises(DataError, match="expected numbers in column days"):
-        plain(table(0, 9).assign(days="many"), SCHEMA)
+        canonical(table(0, 9).assign(days="many"), SCHEMA)
     with pytest.raises(DataError, match="no time of the format '%Y-%m-%d'"):
-        plain(table(0, 9).assign(born="1.2.1980"), SCHEMA)
+        canonical(table(0, 9).assign(born="1.2.1980"), SCHEMA)
 
 
 def test_codes_keep_missing_and_put_the_rest_together():
@@ -126,7 +126,7 @@ def test_points_by_hand():
 
 
 def test_some_rows_are_drawn_once_and_in_order():
-    frame = some(table(0), 100, np.random.default_rng(0))
+    frame = subsample(table(0), 100, np.random.default_rng(0))
     assert len(frame) == 100
     assert list(frame["id"]) == sorted(set(frame["id"]))
 
@@ -284,4 +284,4 @@ def test_the_quality_of_no_rows_is_an_error():
 
 
 def test_the_numbers_of_a_schema():
-    assert numbers_of(SCHEMA) == ("height", "days", "born")
+    assert SCHEMA.numbers == ("height", "days", "born")

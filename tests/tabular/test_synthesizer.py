@@ -132,13 +132,13 @@ def test_the_manifest_tells_of_no_one(made: TableSynthesizer) -> None:
     assert told.data["source"] == {"name": "people"}
     assert told.training["model"] == "default"
     assert told.metrics["steps"] == 36
-    columns = {column["name"]: column for column in told.columns}
-    assert columns["id"] == {"name": "id", "kind": "identifier", "dtype": "string", "format": "PX-[0-9]{5}"}
-    assert sorted(columns["ward"]["categories"]) == ["east", "north", "west"]
-    assert [name for name, column in columns.items() if column.get("asked")] == ["ward", "smoker", "class"]
+    columns = {column.name: column for column in told.columns}
+    assert columns["id"].to_json() == {"name": "id", "kind": "identifier", "dtype": "string", "format": "PX-[0-9]{5}"}
+    assert sorted(columns["ward"].categories) == ["east", "north", "west"]
+    assert [name for name, column in columns.items() if column.asked] == ["ward", "smoker", "class"]
     for name in ("weight", "dose"):
-        assert columns[name]["minimum"] > people()[name].min()
-        assert columns[name]["maximum"] < people()[name].max()
+        assert columns[name].minimum > people()[name].min()
+        assert columns[name].maximum < people()[name].max()
 
 
 def test_the_run_folder_tells_how(made: TableSynthesizer, run: Path) -> None:
@@ -159,7 +159,7 @@ def test_numbers_of_more_than_seven_digits_keep_them(tmp_path: Path) -> None:
     frame = pd.DataFrame({"cost": cost, "share": rng.random(300)})
     made = TableSynthesizer.fit(frame, tmp_path / "run", epochs=1, **TINY)
     made.export(tmp_path / "cost.onnx")
-    for rows in (made.sample(500, seed=1), TableSampler(tmp_path / "cost.onnx").sample(500, seed=1)):
+    for rows in (made.sample(500, seed=1), TableSampler(tmp_path / "cost.onnx").rows(500, seed=1)):
         assert (rows["cost"] == 1234567.89).mean() == pytest.approx(0.4, abs=0.1)
         assert np.array_equal(np.round(rows["cost"], 2), rows["cost"])
         assert len(np.unique(np.round(rows["cost"] * 100) % 8)) == 8  # single precision is of eighths there
@@ -181,7 +181,7 @@ def test_what_was_measured_is_told_of_its_own_table_only(made: TableSynthesizer)
 
 
 def test_the_file_makes_the_rows_of_torch(made: TableSynthesizer, exported: TableSampler) -> None:
-    mine, its = pd.DataFrame(made.sample(3000, seed=4)), exported.frame(3000, seed=4)
+    mine, its = pd.DataFrame(made.sample(3000, seed=4)), exported.sample(3000, seed=4)
     same = pd.Series(True, index=mine.index)
     for name in mine:
         if mine[name].dtype.kind == "f":
@@ -195,7 +195,7 @@ def test_the_file_makes_the_rows_of_torch(made: TableSynthesizer, exported: Tabl
 
 
 def test_the_file_answers(exported: TableSampler) -> None:
-    rows = exported.frame(500, {"class": "1", "ward": "east"}, seed=4)
+    rows = exported.sample(500, {"class": "1", "ward": "east"}, seed=4)
     assert (rows["class"] == 1).all()
     assert (rows["ward"] == "east").all()
     with pytest.raises(ConfigError, match="'ward' has no category 'Atlantis' in this generator, or fewer than ten"):
@@ -237,8 +237,9 @@ def test_the_comparison_asks_for_each_category_alike_and_mostly_for_none(
     seen: list[Any] = []
     monkeypatch.setattr(table_to_onnx, "PARITY_BATCHES", (100_000,))
     monkeypatch.setattr(table_to_onnx.onnxruntime, "InferenceSession", lambda *args, **kwargs: Session())
-    asked = [{"asked": "asked_0", "categories": list(range(categories))}]
-    table_to_onnx.differing_rows(lambda uniform, codes: (torch.zeros(len(codes)),), 1, asked, ["column_0"], b"")
+    table_to_onnx.differing_rows(
+        lambda uniform, codes: (torch.zeros(len(codes)),), 1, {"asked_0": categories}, ["column_0"], b""
+    )
     shares = np.bincount(seen[0] + 1, minlength=categories + 1) / len(seen[0])
     assert seen[0].dtype == np.int64
     assert shares == pytest.approx([0.7, *[0.3 / categories] * categories], abs=0.006)
@@ -418,7 +419,7 @@ def test_a_schema_of_the_user_decides(frame: pd.DataFrame, tmp_path: Path) -> No
     kept = [column for column in schema.columns if column.name in ("age", "ward")]
     wanted = Schema((*kept, Column(name="class", kind="integer", dtype="int64", minimum=0, maximum=1)))
     made = TableSynthesizer.fit(frame, tmp_path / "run", schema=wanted, epochs=1, **TINY)
-    assert [(column["name"], column["kind"]) for column in made.manifest().columns] == [
+    assert [(column.name, column.kind) for column in made.manifest().columns] == [
         ("age", "integer"),
         ("ward", "categorical"),
         ("class", "integer"),

@@ -190,7 +190,7 @@ def test_nothing_is_told_that_fewer_than_ten_rows_have(
                 assert (category in known.categories) == (counts[code] >= PERSONS)
                 assert isinstance(category, bool) or (json.dumps(category) in text) == (counts[code] >= PERSONS)
             continue
-        spikes = known.centers[known.widths == 0]
+        spikes = known.centres[known.widths == 0]
         spikes = spikes[: len(spikes) - known.gaps]
         for value in spikes:
             shared = (np.clip(values, known.low, known.high) == value).sum()  # an end stands for ten rows
@@ -235,10 +235,10 @@ def test_no_edge_of_a_cell_is_one_rows_own_value(kind: str) -> None:
     column = (integer if kind == "integer" else continuous)(minimum=0, maximum=9999)
     codes = fitted(column, values)
     wide = codes.widths > 0
-    edges = np.concatenate([codes.centers - codes.widths, codes.centers + codes.widths])[np.tile(wide, 2)]
+    edges = np.concatenate([codes.centres - codes.widths, codes.centres + codes.widths])[np.tile(wide, 2)]
     assert edges.min() > lone.min() + 1
     assert edges.max() < lone.max() - 1
-    assert {0.0, 9999.0} <= set(codes.centers[~wide])
+    assert {0.0, 9999.0} <= set(codes.centres[~wide])
 
 
 def test_missing_is_a_mode_and_a_spike_is_exact() -> None:
@@ -249,7 +249,7 @@ def test_missing_is_a_mode_and_a_spike_is_exact() -> None:
         assert codes.gaps
         found, positions = codes.encode(values, rng())
         (spike,) = set(found[:150])
-        assert (codes.centers[spike], codes.widths[spike]) == (0.0, 0.0)
+        assert (codes.centres[spike], codes.widths[spike]) == (0.0, 0.0)
         assert set(found[150:200]) == {len(codes.shares) - 1}
         assert not positions[:200].any()
         assert codes.shares[spike] == 0.3
@@ -272,8 +272,8 @@ def test_modes_are_the_components_of_the_mixture() -> None:
     """Two far normals: each is a mode or several, none lies between, and codes tell them apart."""
     values = np.concatenate([rng(0).normal(0, 1, 2000), rng(1).normal(100, 2, 2000)])
     codes = fitted(continuous(minimum=-9, maximum=120), values, "modes")
-    assert 2 <= len(codes.centers) <= 10
-    assert ((codes.centers < 4) | (codes.centers > 90)).all()
+    assert 2 <= len(codes.centres) <= 10
+    assert ((codes.centres < 4) | (codes.centres > 90)).all()
     found, _ = codes.encode(values, rng())
     assert set(found[:2000]).isdisjoint(found[2000:])
 
@@ -283,7 +283,7 @@ def test_no_end_of_a_mode_is_one_rows_own_value() -> None:
     for few in (values, np.concatenate([values, np.linspace(34, 35, 12)])):
         codes = fitted(continuous(minimum=-9, maximum=99), few, "modes")
         for margin in (1, 1.05):
-            ends = np.concatenate([codes.centers + side * codes.widths / margin for side in (-1, 1)])
+            ends = np.concatenate([codes.centres + side * codes.widths / margin for side in (-1, 1)])
             assert np.abs(ends[:, None] - few).min() > 1e-9
 
 
@@ -300,7 +300,7 @@ def test_no_edge_of_a_cell_is_the_value_of_few_rows() -> None:
     for each in (1, 2, 5, 9):
         values = np.repeat(rng().normal(size=700), each)
         codes = fitted(continuous(minimum=-9, maximum=9), values)
-        edges = np.concatenate([codes.centers - codes.widths, codes.centers + codes.widths])
+        edges = np.concatenate([codes.centres - codes.widths, codes.centres + codes.widths])
         pairs = (np.unique(values)[1:] + np.unique(values)[:-1]) / 2  # whoever knows one row would know the next
         assert np.abs(edges[:, None] - values).min() > 1e-9
         assert each >= 5 or np.abs(edges[:, None] - pairs).min() > 1e-9  # two of five rows are ten rows
@@ -311,14 +311,14 @@ def test_a_number_that_the_table_holds_whole_is_made_whole() -> None:
     column = Column(name="age", kind="continuous", dtype="int64", minimum=0, maximum=99)
     for style in STYLES:
         codes = fitted(column, values, style)
-        made = codes.decode(rng().integers(0, len(codes.centers), 500), rng(1).uniform(-1, 1, 500))
+        made = codes.decode(rng().integers(0, len(codes.centres), 500), rng(1).uniform(-1, 1, 500))
         assert (made == np.round(made)).all()
 
 
 def test_cells_have_equal_mass_but_for_the_halved_tails() -> None:
     values = rng().normal(size=10_000)
     codes = fitted(continuous(minimum=-9, maximum=9), values)
-    order = codes.centers.argsort()
+    order = codes.centres.argsort()
     assert codes.shares[order][8:-8] == pytest.approx(1 / 64, abs=1e-3)
     assert codes.shares.min() >= PERSONS / len(values) * 0.9
 
@@ -451,4 +451,4 @@ def test_the_same_seed_gives_the_same_encoding() -> None:
             assert (mine == its).all()
         number = one.columns[0]
         assert isinstance(number, NumberCodes)
-        assert (number.centers == other.columns[0].centers).all()  # type: ignore[union-attr]
+        assert (number.centres == other.columns[0].centres).all()  # type: ignore[union-attr]

@@ -8,7 +8,7 @@ from ecgsynth.core.tables import read_table
 from ecgsynth.errors import DataError
 from ecgsynth.export.table_sampler import TableSampler
 from ecgsynth.export.table_writers import rows_to_file
-from ecgsynth.tabular.encoding.canonical import fingerprint, plain
+from ecgsynth.tabular.encoding.canonical import canonical, fingerprint
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer
 
@@ -35,7 +35,7 @@ def test_numbers_are_the_codes_that_they_were(dtype):
 def test_numbers_beside_a_missing_one():
     column = Column(name="zip", kind="categorical", dtype="string", categories=CODES, missing=True)
     assert told(column, [32.0, np.nan, 12345.0]) == ["00032", None, "12345"]
-    assert plain(pd.DataFrame({"zip": [32.0, np.nan]}), Schema((column,)))["zip"].tolist() == ["00032", None]
+    assert canonical(pd.DataFrame({"zip": [32.0, np.nan]}), Schema((column,)))["zip"].tolist() == ["00032", None]
 
 
 @pytest.mark.parametrize(
@@ -62,10 +62,10 @@ def test_a_table_is_measured_as_the_same_whether_pandas_read_codes_or_numbers():
     schema = Schema((of("00032", "00500", "12345"),))
     texts = pd.DataFrame({"zip": ["00032", "00500", "12345", "00077"]})
     numbers = pd.DataFrame({"zip": [32, 500, 12345, 77]})
-    assert plain(numbers, schema)["zip"].tolist() == texts["zip"].tolist()  # also of a code that is no category
+    assert canonical(numbers, schema)["zip"].tolist() == texts["zip"].tolist()  # also of a code that is no category
     assert fingerprint(numbers, schema) == fingerprint(texts, schema)
     mixed = Schema((of("032", "00500"),))
-    assert plain(numbers, mixed)["zip"].tolist() == ["032", "00500", "12345", "77"]
+    assert canonical(numbers, mixed)["zip"].tolist() == ["032", "00500", "12345", "77"]
 
 
 def test_from_a_file_to_files(tmp_path):
@@ -83,7 +83,7 @@ def test_from_a_file_to_files(tmp_path):
     assert set(made.sample(200)["zip"]) <= set(CODES)
     made.export(tmp_path / "a.onnx")
     sampler = TableSampler(tmp_path / "a.onnx")
-    rows = sampler.frame(200, seed=1)
+    rows = sampler.sample(200, seed=1)
     for name in ("b.csv", "b.parquet"):
         rows_to_file(sampler, tmp_path / name, 200, seed=1)
         assert read_table(tmp_path / name)[0]["zip"].tolist() == rows["zip"].tolist()

@@ -8,7 +8,8 @@ import pytest
 
 from ecgsynth.core.dates import format_times, parse_times
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.encoding.canonical import plain
+from ecgsynth.export.manifest import TableColumn
+from ecgsynth.tabular.encoding.canonical import canonical
 from ecgsynth.tabular.evaluation import schema_of
 from ecgsynth.tabular.schema.schema import Column, Schema
 
@@ -104,9 +105,19 @@ def test_a_first_year_is_kept_and_can_be_set():
 def test_what_is_measured_is_read_in_the_same_century():
     frame = pd.DataFrame({"birth": texts(range(1960, 1985)) * 2})
     column = Schema.infer(frame, today=TODAY)["birth"]
-    told = {"name": "birth", "kind": "datetime", "dtype": "string", "unit": "D", "format": column.format}
-    schema = schema_of([told | {"first_year": column.first_year, "minimum": 0, "maximum": 1, "output": "column_0"}])
-    assert plain(frame, schema)["birth"].max() == parse_times(["1984-03-21"], "%Y-%m-%d")[0]
+    told = TableColumn(
+        name="birth",
+        kind="datetime",
+        dtype="string",
+        unit="D",
+        format=column.format,
+        first_year=column.first_year,
+        minimum=0.0,
+        maximum=1.0,
+        output="column_0",
+    )
+    schema = schema_of([told])
+    assert canonical(frame, schema)["birth"].max() == parse_times(["1984-03-21"], "%Y-%m-%d")[0]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +132,7 @@ def test_what_is_measured_is_read_in_the_same_century():
 )
 def test_first_years_that_cannot_be(settings, said):
     with pytest.raises(ConfigError, match=said):
-        Column(name="x", kind="datetime", dtype="string", **settings)
+        Schema((Column(name="x", kind="datetime", dtype="string", **settings),))
 
 
 def test_times_are_parsed_from_any_first_year():

@@ -1,0 +1,78 @@
+"""Rows as a pandas data frame whose columns are held as those of the table learnt from were."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ecgsynth.errors import require
+
+from .manifest import TableColumn
+
+__all__ = ["ORDERED", "TYPES", "as_frame"]
+
+CATEGORY, ORDERED = "category", "ordered category"
+# The pandas dtypes that are remembered: those that plain pandas does not read from CSV, and that a word makes again.
+TYPES = re.compile(
+    rf"{CATEGORY}|{ORDERED}|U?Int(8|16|32|64)|int(8|16|32)|uint(8|16|32|64)|Float(32|64)|float(16|32)|boolean"
+    r"|string(\[pyarrow\])?|(u?int(8|16|32|64)|float|double|bool)\[pyarrow\]|datetime64\[(s|ms|us|ns)(, [\w/+:\-]+)?\]"
+)
+ZONED = re.compile(r"datetime64\[(\w+), (.+)\]")
+
+
+def as_frame(rows: Mapping[str, NDArray[Any]], columns: Sequence[TableColumn]) -> Any:
+    """Rows as a pandas data frame.
+
+    Parameters
+    ----------
+    rows
+        (n,) by the column's name, as ``TableSampler.rows`` gives them.
+    columns
+        What a manifest says of them; a column's ``pandas`` is the dtype that it gets. A categorical's categories are
+        those that the manifest has. What a dtype cannot hold, or this pandas does not know, stays as it is in ``rows``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With a column for each of ``columns`` that is in ``rows``, in their order.
+
+    Raises
+    ------
+    MissingExtraError
+        Where pandas is not installed.
+
+    """
+    pandas = require("pandas", "a data frame")
+    there = [column for column in columns if column.name in rows]
+    return pandas.DataFrame({column.name: typed(rows[column.name], column) for column in there})
+
+
+def typed(values: NDArray[Any], column: TableColumn) -> Any:
+    """One column (n,) as a pandas Series of its dtype."""
+    pandas = require("pandas", "a data frame")
+    series = pandas.Series(values)
+    if column.pandas is None or TYPES.fullmatch(column.pandas) is None:
+        return series
+    if column.pandas in (CATEGORY, ORDERED):
+        return series.astype(categories_of(series, column))
+    try:
+        zone = ZONED.fullmatch(column.pandas)
+        if zone is not None:
+            return series.astype(f"datetime64[{zone[1]}]").dt.tz_localize("UTC").astype(column.pandas)
+        made = series.astype(column.pandas)
+    except (TypeError, ValueError, ImportError):
+        return series
+    whole = pandas.api.types.is_integer_dtype(made.dtype)  # numpy's wrap round where a number is too large for them
+    return made if not whole or (made.isna() | (made == series)).all() else series
+
+
+def categories_of(series: Any, column: TableColumn) -> Any:
+    """The dtype of a categorical: the published categories, in their order where they have one."""
+    pandas = require("pandas", "a data frame")
+    if not column.categories:  # a column of numbers or times, which pandas held as a categorical
+        return pandas.CategoricalDtype(np.sort(series.dropna().unique()), ordered=column.pandas == ORDERED)
+    ranked = [column.categories[place] for place in column.order] or sorted(column.categories)
+    kind = {"string": object}.get(column.dtype, column.dtype)
+    return pandas.CategoricalDtype(pandas.Index(ranked, dtype=kind), ordered=column.pandas == ORDERED)
