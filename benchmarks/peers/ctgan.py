@@ -25,7 +25,8 @@ import ecgsynth
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.tables import read_table
 from ecgsynth.tabular.encoding.encoding import Encoding
-from ecgsynth.tabular.models.config import PRESETS, GANConfig
+from ecgsynth.tabular.models.config import GANConfig
+from ecgsynth.tabular.models.registry import LINES
 from ecgsynth.tabular.schema.schema import Schema
 from ecgsynth.tabular.training.fit_gan import build_gan
 from ecgsynth.training.job import Job, Progress
@@ -107,10 +108,10 @@ def ours(table: Path, epochs: int) -> list[float]:
     encoding = Encoding.fit(schema, arrays, "modes", rng)
     codes, positions = encoding.encode(arrays, rng)
     config = GANConfig(
-        sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **PRESETS["ctgan"].networks
+        sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **LINES["ctgan"].config
     )
     steps = len(frame) // 500
-    training = TrainConfig(**PRESETS["ctgan"].training, steps=epochs * steps, validations=1)
+    training = TrainConfig(**LINES["ctgan"].training, steps=epochs * steps, validations=1)
     marks = []
 
     def watch(progress: Progress) -> None:

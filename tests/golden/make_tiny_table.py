@@ -20,6 +20,7 @@ from ecgsynth.tabular.models.autoregressive import AutoregressiveConfig, Autoreg
 from ecgsynth.tabular.models.row_sampler import RowSampler
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer
+from ecgsynth.tabular.training.info import About, TableInfo, TrainingInfo
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS, LEARNT = 7, 12, 100
@@ -74,8 +75,10 @@ def tiny() -> TableSynthesizer:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) / 2))
-    data = {"kind": "table", "source": {"name": "random weights"}, "rows": LEARNT, "training_rows": LEARNT}
-    about = {"data": {**data, "untold": {}}, "training": {"model": "default", "config": {"seed": 0}}, "metrics": {}}
+    about = About(
+        data=TableInfo(source={"name": "random weights"}, rows=LEARNT, training_rows=LEARNT),
+        training=TrainingInfo(model="default", config={"seed": 0}),
+    )
     return TableSynthesizer(SCHEMA, RowSampler(model, encoding), about)
 
 
@@ -92,7 +95,7 @@ def main() -> None:
     """Write both files."""
     made = tiny()
     made.export(HERE / "tiny_table.onnx", force=True)
-    content = {"seed": SEED, "rows": plain(made.sample(ROWS, seed=SEED))}
+    content = {"seed": SEED, "rows": plain(made.rows(ROWS, seed=SEED))}
     (HERE / "tiny_table.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 

@@ -27,7 +27,7 @@ from ecgsynth.training.run_folder import RunFolder
 pytestmark = pytest.mark.trains
 
 N = 400
-TINY: dict[str, Any] = {"networks": {"hidden": (8,)}, "training": {"batch": 100}, "device": "cpu"}
+TINY: dict[str, Any] = {"config": {"hidden": (8,)}, "training": {"batch": 100}, "device": "cpu"}
 
 
 def people(n: int = N, seed: int = 0) -> pd.DataFrame:
@@ -354,7 +354,7 @@ def test_a_run_goes_on_to_the_same_bytes_and_only_as_it_was(
         ({"seed": 1}, "resume with the same command"),
         ({"epochs": 4}, "other training settings"),
         ({"model": "gan"}, "another config"),
-        ({"networks": {"hidden": (9,)}}, "another config"),
+        ({"config": {"hidden": (9,)}}, "another config"),
         ({"source": "other"}, "another data"),
     ):
         with pytest.raises(ConfigError, match=says):
@@ -379,7 +379,7 @@ def test_a_run_goes_on_to_the_same_bytes_and_only_as_it_was(
         (people(60), {"model": "vae"}, "a model of a table is one of default, gan"),
         (people(60), {"training": {"critic_steps": 2}}, "default model has no critic"),
         (people(60), {"networks": {"pack": 2}}, "default model has no critic, and no pack"),
-        (people(60), {"networks": {"hidden": (8, 8)}}, "one size of its hidden layers"),
+        (people(60), {"config": {"hidden": (8, 8)}}, "one size of its hidden layers"),
         (people(60), {"model": "cgan", "label": "age"}, "one of ward, smoker, class, got 'age'"),
         (people(60)[["age", "dose"]], {"model": "cgan"}, "this table has none"),
         (people(60), {"training": {"rate": -1.0}}, "rate"),

@@ -207,7 +207,7 @@ def test_a_table_is_filled_and_what_was_there_stays(tmp_path: Path) -> None:
         tmp_path / "run",
         epochs=200 * 128 // len(holes) + 1,
         training={"batch": 128, "rate": 5e-3, "ema": 0.9, "validations": 2},
-        networks=settings,
+        config=settings,
     )
     whole = made.impute(holes)
     assert not whole.isna().any().any()
@@ -225,6 +225,7 @@ def test_a_table_is_filled_and_what_was_there_stays(tmp_path: Path) -> None:
 
 
 def test_a_run_of_another_model_fills_nothing(tmp_path: Path) -> None:
-    RunFolder(tmp_path).begin({"config": {}, "data": {}, "training": {"model": "ctgan"}}, resume=False, force=True)
-    with pytest.raises(ArtifactError, match="only one of 'gain' fills holes"):
+    content = {"config": {}, "data": {}, "training": {"model": "ctgan"}}
+    RunFolder(tmp_path).begin(content, resume=False, force=True)
+    with pytest.raises(ArtifactError, match="is a run of ctgan, which makes rows; only one of gain fills holes"):
         Imputer.load(tmp_path)

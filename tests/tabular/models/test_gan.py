@@ -13,11 +13,14 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.models.config import PRESETS, GANConfig
+from ecgsynth.tabular.models.config import GANConfig
 from ecgsynth.tabular.models.gan import Critic, JointGenerator, Segments, inverse_cdf
+from ecgsynth.tabular.models.registry import LINES
 from ecgsynth.tabular.training.batches import RowBatches
 
 pytestmark = pytest.mark.trains
+
+PRESETS = {name: line for name, line in LINES.items() if line.module.endswith("fit_gan")}
 
 SIZES = (3, 4, 2, 5)
 BASE = GANConfig(
@@ -62,8 +65,8 @@ def nothing(n: int) -> Tensor:
 
 def test_settings_survive_json() -> None:
     for preset in PRESETS.values():
-        label = 0 if preset.networks.get("condition") == "label" else None
-        config = dataclasses.replace(BASE, label=label, **preset.networks)
+        label = 0 if preset.config.get("condition") == "label" else None
+        config = dataclasses.replace(BASE, label=label, **preset.config)
         assert GANConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
         assert preset.training.items() <= TrainConfig(**preset.training, steps=3).to_json().items()
 
