@@ -20,7 +20,7 @@ from ecgsynth.tabular.models.autoregressive import AutoregressiveConfig, Autoreg
 from ecgsynth.tabular.models.row_sampler import RowSampler
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer
-from ecgsynth.tabular.training.info import About, TableInfo, TrainingInfo
+from ecgsynth.tabular.training.info import About, TableInfo, TablePrivate, TrainingInfo
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS, LEARNT = 7, 12, 100
@@ -76,7 +76,7 @@ def tiny() -> TableSynthesizer:
         for parameter in model.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) / 2))
     about = About(
-        data=TableInfo(source={"name": "random weights"}, rows=LEARNT, training_rows=LEARNT),
+        data=TableInfo(source={"name": "random weights"}, rows=LEARNT, training_rows=LEARNT, private=TablePrivate()),
         training=TrainingInfo(model="default", config={"seed": 0}),
     )
     return TableSynthesizer(SCHEMA, RowSampler(model, encoding), about)
