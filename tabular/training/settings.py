@@ -9,6 +9,8 @@ from ..models.model import Model
 
 __all__ = ["seed_of", "training_of"]
 
+BATCH_ROWS = 500  # where neither the model nor anybody else says
+
 Given = TrainConfig | dict[str, Any] | None
 
 
@@ -65,7 +67,7 @@ def training_of(
         raise ConfigError(
             f"the {model.name} model has no critic; choose another model, or leave out the critic's updates"
         )
-    found = {"seed": seed, **model.training, **settings}
+    found = {"seed": seed, "batch": BATCH_ROWS, **model.training, **settings}
     if "batch" not in settings:
         found["batch"] = max(1, min(found["batch"], rows) // pack) * pack
     lengths = (
