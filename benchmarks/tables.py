@@ -28,11 +28,12 @@ from ecgsynth.core.files import read_json, write_json
 from ecgsynth.core.spread import with_spread
 from ecgsynth.core.tables import read_table
 from ecgsynth.tabular.metrics.likeness import impossible, statistics
+from ecgsynth.tabular.models.registry import ROWS, names
 from ecgsynth.tabular.schema.schema import Schema
 
 HERE = Path(__file__).resolve().parents[1]
 FOLDER = HERE / "runs" / "tables"
-PRESETS = ("default", "ctgan", "wgan-gp", "cwgan-gp", "dragan", "cramergan", "gan", "cgan", "wgan")
+PRESETS = names(ROWS)
 CASES = ("adult", "diabetes", "fraud", "fraud-check")
 BUDGETS = {
     "adult": "2min",

@@ -15,7 +15,7 @@ from .kinds import row_kind
 from .manifest import TableColumn, TableManifest
 from .onnx_file import OnnxFile, in_order
 
-__all__ = ["Rows", "TableSampler", "as_frame", "category_index", "check_rows", "restore"]
+__all__ = ["Rows", "TableSampler", "as_frame", "asked_codes", "category_index", "check_rows", "restore"]
 
 BLOCK_ROWS = 1024  # that go through the graph at a time, always as many: so each is computed in the same way
 
@@ -50,7 +50,6 @@ class TableSampler:
         self.path, self.manifest, self._session = opened.path, opened.manifest, opened.session
         self._threads = threads
         self._outputs = {column.name: column.output for column in self.manifest.columns if column.output}
-        self._inputs = {column.name: column.asked for column in self.manifest.columns if column.asked}
 
     @property
     def column_names(self) -> list[str]:
@@ -99,23 +98,9 @@ class TableSampler:
     def stream(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Iterator[Rows]:
         """The same rows, a block at a time, at constant memory."""
         check_rows(self.manifest.columns, n)
-        codes = self._codes(where or {})
+        codes = asked_codes(self.manifest.columns, where or {})
         blocks = (range(start, min(start + BLOCK_ROWS, n)) for start in range(0, n, BLOCK_ROWS))
         return in_order(lambda rows: self._draw(rows, codes, seed), blocks, self._threads if n > BLOCK_ROWS else 1)
-
-    def _codes(self, where: Mapping[str, Any]) -> dict[str, int]:
-        """The index of the category asked for, by the graph's input."""
-        found = dict.fromkeys(self._inputs.values(), -1)
-        columns = {column.name: column for column in self.manifest.columns}
-        for name, value in where.items():
-            if name not in columns:
-                raise ConfigError(f"this generator has no column {name!r}; it has {', '.join(columns)}")
-            if name not in self._inputs:
-                may = ", ".join(self._inputs)
-                advice = f"rows can be asked for by {may}" if may else "train with --model default or ctgan"
-                raise ConfigError(f"this generator cannot be asked for rows by {name!r}; {advice}")
-            found[self._inputs[name]] = category_index(columns[name], value)
-        return found
 
     def _draw(self, rows: range, codes: dict[str, int], seed: int) -> Rows:
         noise = row_noise(seed, range(rows.start, rows.start + BLOCK_ROWS), self.manifest.noise_dim)
@@ -123,6 +108,26 @@ class TableSampler:
         made = self._session.run(list(self._outputs.values()), {"uniform": noise.uniform, **asked})
         values = {name: row[: len(rows)] for name, row in zip(self._outputs, made, strict=True)}
         return restore(self.manifest.columns, values, rows, seed)
+
+
+def asked_codes(columns: tuple[TableColumn, ...], where: Mapping[str, Any]) -> dict[str, int]:
+    """The index of the category asked for, by the graph's input, -1 of what is not asked for.
+
+    Raises ConfigError for a column that rows cannot be asked for by, or a category that was never seen.
+    """
+    named = {column.name: column for column in columns}
+    inputs = {column.name: column.asked for column in columns if column.asked}
+    found = dict.fromkeys(inputs.values(), -1)
+    for name, value in where.items():
+        if name not in named:
+            raise ConfigError(f"this generator has no column {name!r}; it has {', '.join(named)}")
+        if name not in inputs:
+            advice = (
+                f"rows can be asked for by {', '.join(inputs)}" if inputs else "train with --model default or ctgan"
+            )
+            raise ConfigError(f"this generator cannot be asked for rows by {name!r}; {advice}")
+        found[inputs[name]] = category_index(named[name], value)
+    return found
 
 
 def category_index(column: TableColumn, value: Any) -> int:

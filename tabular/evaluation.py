@@ -26,7 +26,7 @@ from .metrics.utility import utility
 from .report.figures import save_columns, save_correlations, save_maps, save_pairs
 from .report.page import write_report
 from .schema.schema import Column, Schema
-from .synthesizer import asked_rows, owners_in, split_rows
+from .training.rows import asked_rows, owners_in, split_rows
 
 __all__ = ["Sampler", "Split", "evaluate_table"]
 

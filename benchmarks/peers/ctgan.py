@@ -25,10 +25,12 @@ import ecgsynth
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.tables import read_table
 from ecgsynth.tabular.encoding.encoding import Encoding
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import GANConfig
+from ecgsynth.tabular.models.registry import LINES
 from ecgsynth.tabular.schema.schema import Schema
-from ecgsynth.tabular.training.fit_gan import fit_gan
-from ecgsynth.training.job import Progress
+from ecgsynth.tabular.training.fit_gan import build_gan
+from ecgsynth.training.job import Job, Progress
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 HERE = Path(__file__).resolve().parents[2]
@@ -105,27 +107,22 @@ def ours(table: Path, epochs: int) -> list[float]:
     rng = np.random.default_rng(0)
     encoding = Encoding.fit(schema, arrays, "mixture", rng)
     codes, positions = encoding.encode(arrays, rng)
-    config = TableConfig(
-        sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **PRESETS["ctgan"].networks
+    config = GANConfig(
+        sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, **LINES["ctgan"].config
     )
     steps = len(frame) // 500
-    training = TrainConfig(**PRESETS["ctgan"].training, steps=epochs * steps, validations=1)
+    training = TrainConfig(**LINES["ctgan"].training, steps=epochs * steps, validations=1)
     marks = []
 
     def watch(progress: Progress) -> None:
         if progress.step % steps == 0 or progress.step == 1:
             marks.append(time.process_time())
 
+    rows = torch.from_numpy(codes.astype(np.int16)), torch.from_numpy(positions.astype(np.float32))
     with tempfile.TemporaryDirectory() as folder:
-        fit_gan(
-            config,
-            training,
-            torch.from_numpy(codes.astype(np.int16)),
-            torch.from_numpy(positions.astype(np.float32)),
-            list(encoding.shares),
-            score=lambda _: 0.0,
-            run=RunFolder(Path(folder)),
-            on_progress=watch,
+        fit(
+            lambda chance: build_gan(config, training, *rows, encoding.shares, chance),
+            Job(config=training, run=RunFolder(Path(folder)), score=lambda _: 0.0, on_progress=watch),
         )
     lasts = [after - before for before, after in zip(marks, marks[1:], strict=False)]
     return [lasts[0] * steps / (steps - 1), *lasts[1:]]  # the first step is where the clock begins

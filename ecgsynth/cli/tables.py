@@ -108,13 +108,14 @@ def train_table(
     began = time.monotonic()
     from ecgsynth.core.tables import read_table, stem
     from ecgsynth.tabular.imputer import Imputer
+    from ecgsynth.tabular.models.registry import VALUES, makes
     from ecgsynth.tabular.schema.schema import Schema
-    from ecgsynth.tabular.synthesizer import TableSynthesizer, asked_rows
-    from ecgsynth.tabular.training.plan import IMPUTER
+    from ecgsynth.tabular.synthesizer import TableSynthesizer
+    from ecgsynth.tabular.training.rows import asked_rows
     from ecgsynth.training.run_folder import RunFolder
 
     fit: Callable[..., TableSynthesizer | Imputer]
-    fit = Imputer.fit if options["model"] == IMPUTER else TableSynthesizer.fit
+    fit = Imputer.fit if makes(options["model"]) == VALUES else TableSynthesizer.fit
     with training_bar(SHOWN, RunFolder(output), resume=resume, force=force) as (on_progress, say):
         whole = read_table(file, storage_options=storage_options)[0]
         frame = asked_rows(whole, conditions(where))
@@ -136,14 +137,15 @@ def train_table(
             began=began,
             **settings_of(options),
         )
-    for name, number in made.about["data"]["private"].get("untold", {}).items():
+    private = made.about.data.private
+    for name, number in ((private and private.untold) or {}).items():
         called = (
             "category that fewer than ten rows have is"
             if number == 1
             else "categories that fewer than ten rows have are"
         )
         click.echo(f"{name}: {number} {called} taken as others")
-    reached = made.about["metrics"]
+    reached = made.about.metrics
     click.echo(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
         f"validation score {reached['validation_score']:.3f}"
@@ -152,14 +154,14 @@ def train_table(
 
 def settings_of(options: dict[str, Any]) -> dict[str, Any]:
     """What TableSynthesizer.fit is told, of what the command was: the network's and the training's settings apart."""
-    networks = {name: options[name] for name in ("pack", "unrolled") if options[name] is not None}
+    config = {name: options[name] for name in ("pack", "unrolled") if options[name] is not None}
     if options["hidden"] is not None:
         if not all(size.isdecimal() and int(size) for size in options["hidden"]):
             raise click.BadParameter(f"expected numbers such as 256,256, got {','.join(options['hidden'])}")
-        networks["hidden"] = tuple(int(size) for size in options["hidden"])
+        config["hidden"] = tuple(int(size) for size in options["hidden"])
     training = {"batch": options["batch"], "rate": options["rate"], "critic_steps": options["n_critic"]}
     return {
-        "networks": networks,
+        "config": config,
         "training": {name: value for name, value in training.items() if value is not None},
         "budget_s": options["budget"],
         **{name: options[name] for name in ("model", "epochs", "label", "person", "source", "device", "seed")},

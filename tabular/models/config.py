@@ -1,28 +1,28 @@
-"""The settings of adversarial models of tables, and the usual ones by their usual names."""
+"""The settings of adversarial models of tables; models.registry has the usual ones by their usual names."""
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from ecgsynth.core.config import JsonConfig, at_least
 from ecgsynth.errors import ConfigError
 
-__all__ = ["CONDITIONS", "OBJECTIVES", "PRESETS", "Preset", "TableConfig"]
+from .objectives import OBJECTIVES
 
-OBJECTIVES = ("vanilla", "clip", "gp", "dragan", "cramer")
+__all__ = ["CONDITIONS", "GANConfig"]
+
 CONDITIONS = ("none", "label", "sampled")
 OPTIMIZERS = ("adam", "rmsprop")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TableConfig(JsonConfig):
+class GANConfig(JsonConfig):
     """What a row is made of, what the networks are, and what they play for: an objective times a condition."""
 
     sizes: tuple[int, ...]  # codes of each column
     positioned: tuple[bool, ...]  # whether a column's codes leave a position open
     askable: tuple[bool, ...]  # whether a column may be asked for
-    objective: str = "gp"  # one of OBJECTIVES
+    objective: str = "gp"  # an entry of objectives.OBJECTIVES
     condition: str = "none"  # none, the label's code, or the code of one column drawn anew for each row
-    label: int | None = None  # the column that is told where the condition is label
+    label: int | None = None  # the column that is the condition where that is a label
     pack: int = 1  # rows that the critic sees side by side
     unrolled: int = 0  # critic updates that the generator looks ahead
     unrolled_rate: float = 0.01  # of those updates, plain gradient steps
@@ -51,7 +51,7 @@ class TableConfig(JsonConfig):
         if not self.critic_sizes:
             raise ConfigError("a critic has one hidden layer or more, got none")
         at_least(self, 0, "unrolled", "unrolled_rate", "critic_dropout", "leak", "weight_decay")
-        for name, known in (("objective", OBJECTIVES), ("condition", CONDITIONS), ("optimizer", OPTIMIZERS)):
+        for name, known in (("objective", tuple(OBJECTIVES)), ("condition", CONDITIONS), ("optimizer", OPTIMIZERS)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is one of {', '.join(known)}, got {getattr(self, name)!r}")
         for name in ("sizes", "generator_sizes", "critic_sizes"):
@@ -67,7 +67,7 @@ class TableConfig(JsonConfig):
         self.check_label()
 
     def check_label(self) -> None:
-        """Whether there is a label exactly where one is told."""
+        """Whether there is a label exactly where the condition is one."""
         if (self.condition == "label") != (self.label is not None):
             raise ConfigError(
                 f"a label is given where the condition is label, got {self.label} with {self.condition!r}"
@@ -99,7 +99,7 @@ class TableConfig(JsonConfig):
         return len(self.places) + sum(self.sizes)
 
     @property
-    def told(self) -> int:
+    def condition_width(self) -> int:
         """Numbers of the condition: the one-hots of the columns that can be asked for."""
         return sum(self.sizes[place] for place in self.answers)
 
@@ -107,52 +107,3 @@ class TableConfig(JsonConfig):
     def noise_dim(self) -> int:
         """Uniform numbers of a row: normals in pairs, one for each column's code, two for what is not asked for."""
         return self.normals + self.normals % 2 + len(self.sizes) + 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preset:
-    """A model by its usual name: settings of TableConfig, and of TrainConfig."""
-
-    networks: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, Any] = field(default_factory=dict)
-
-
-VANILLA = {"objective": "vanilla", "betas": (0.5, 0.999)}
-PENALISED = {"gp_weight": 10.0, "gp_every": 1}
-WASSERSTEIN = {"batch": 500, "rate": 1e-4, "critic_steps": 5, **PENALISED}
-
-PRESETS = {
-    # Goodfellow et al. 2014, the rates of Radford, Metz and Chintala 2016.
-    "gan": Preset(networks=VANILLA, training={"batch": 500, "rate": 2e-4, "critic_steps": 1}),
-    # Mirza and Osindero 2014.
-    "cgan": Preset(
-        networks={**VANILLA, "condition": "label"}, training={"batch": 500, "rate": 2e-4, "critic_steps": 1}
-    ),
-    # Arjovsky, Chintala and Bottou 2017, algorithm 1.
-    "wgan": Preset(
-        networks={"objective": "clip", "optimizer": "rmsprop"},
-        training={"batch": 500, "rate": 5e-5, "critic_steps": 5},
-    ),
-    # Gulrajani et al. 2017, algorithm 1.
-    "wgan-gp": Preset(networks={"objective": "gp", "betas": (0.0, 0.9)}, training=WASSERSTEIN),
-    "cwgan-gp": Preset(networks={"objective": "gp", "betas": (0.0, 0.9), "condition": "label"}, training=WASSERSTEIN),
-    # Kodali et al. 2017. Differs from the paper: the penalty has the weight 1, as with 10 it did not learn one-hots.
-    "dragan": Preset(
-        networks={"objective": "dragan", "betas": (0.5, 0.999)},
-        training={"batch": 500, "rate": 2e-4, "critic_steps": 1, "gp_weight": 1.0, "gp_every": 1},
-    ),
-    # Bellemare et al. 2017, algorithm 1.
-    "cramergan": Preset(networks={"objective": "cramer", "betas": (0.5, 0.9)}, training=WASSERSTEIN),
-    # Xu et al. 2019, sections 4.3 and 4.4, and the decay and dropout of the authors' code.
-    "ctgan": Preset(
-        networks={
-            "objective": "gp",
-            "condition": "sampled",
-            "pack": 10,
-            "critic_dropout": 0.5,
-            "betas": (0.5, 0.9),
-            "weight_decay": 1e-6,
-        },
-        training={"batch": 500, "rate": 2e-4, "critic_steps": 1, **PENALISED},
-    ),
-}

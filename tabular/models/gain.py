@@ -26,12 +26,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GainConfig(JsonConfig):
-    """What a row is made of, how large the networks are, and what they are told."""
+    """What a row is made of, how large the networks are, and what they get to know."""
 
     numbers: int
     sizes: tuple[int, ...] = ()  # categories of each of the other columns
     hidden: tuple[int, ...] = (256, 256)
-    hint: float = 0.9  # share of the mask that the discriminator is told
+    hint: float = 0.9  # share of the mask that the hint reveals
     hide: float = 0.4  # share of the known values that are taken away in training, to be found again
     noise: float = 0.01  # standard deviation of what stands in a hole before it is filled
     reconstruction: float = 100.0  # weight of finding known values again, to which fooling has the weight 1
@@ -121,14 +121,14 @@ class Discriminator(nn.Module):
         return logits
 
 
-def hint_of(shown: Tensor, told: Tensor) -> Tensor:
-    """The hint b m + 0.5 (1 - b): the mask where it is told, else 0.5; Yoon et al. 2018, section 3.3.
+def hint_of(shown: Tensor, hinted: Tensor) -> Tensor:
+    """The hint b m + 0.5 (1 - b): the mask where it is hinted, else 0.5; Yoon et al. 2018, section 3.3.
 
-    shown m, told b: (n, columns) bool -> (n, columns) float
+    shown m, hinted b: (n, columns) bool -> (n, columns) float
 
-    Differs from the paper: any number of a row's values may be left untold, as in the authors' code, not just one.
+    Differs from the paper: any number of a row's values may be left out, as in the authors' code, not just one.
     """
-    return torch.where(told, shown.float(), 0.5)
+    return torch.where(hinted, shown.float(), 0.5)
 
 
 def over(values: Tensor, where: Tensor) -> Tensor:
@@ -136,18 +136,18 @@ def over(values: Tensor, where: Tensor) -> Tensor:
     return (values * where).sum() / where.sum().clamp(min=1)
 
 
-def discriminator_loss(logits: Tensor, shown: Tensor, told: Tensor) -> Tensor:
-    """-E[m ln m' + (1 - m) ln(1 - m')] where the mask m was not told; Yoon et al. 2018, section 4, L_D.
+def discriminator_loss(logits: Tensor, shown: Tensor, hinted: Tensor) -> Tensor:
+    """-E[m ln m' + (1 - m) ln(1 - m')] where the mask m was not hinted; Yoon et al. 2018, section 4, L_D.
 
-    Of logits of m', shown m and told: (n, columns) each.
+    Of logits of m', shown m and hinted: (n, columns) each.
     """
     parts = nn.functional.binary_cross_entropy_with_logits(logits, shown.to(logits.dtype), reduction="none")
-    return over(parts, ~told)
+    return over(parts, ~hinted)
 
 
-def adversarial_loss(logits: Tensor, shown: Tensor, told: Tensor) -> Tensor:
-    """-E[(1 - m) ln m'] where the mask was not told, so that what is filled looks shown; Yoon et al. 2018, L_G."""
-    return over(nn.functional.softplus(-logits) * ~shown, ~told)
+def adversarial_loss(logits: Tensor, shown: Tensor, hinted: Tensor) -> Tensor:
+    """-E[(1 - m) ln m'] where the mask was not hinted, so that what is filled looks shown; Yoon et al. 2018, L_G."""
+    return over(nn.functional.softplus(-logits) * ~shown, ~hinted)
 
 
 def reconstruction_loss(config: GainConfig, scores: Tensor, x: Tensor, known: Tensor) -> Tensor:

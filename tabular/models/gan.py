@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from ecgsynth.models.wgan import box_muller
 
-from .config import TableConfig
+from .config import GANConfig
+from .objectives import OBJECTIVES
 
 __all__ = ["Critic", "JointGenerator", "Segments"]
 
@@ -27,30 +28,31 @@ CERTAIN = 1 - 1e-6  # a cumulative share above it is 1, so that no draw passes t
 class Layer(nn.Module):
     """A linear layer over several inputs side by side, without putting them there: a matrix for each.
 
-    The last of them may be one-hots of what is told, as such or as the places of their ones, which is faster.
+    The last of them may be the one-hots of a condition, as such or as the places of their ones, which is faster.
 
-    forward: inputs (n, widths[i]) each; told (n, told) float, or int64 (n,) or (n, ones) -> (n, size)
+    forward: inputs (n, widths[i]) each; condition (n, ones) float, or int64 (n,) or (n, some) -> (n, size)
     """
 
-    def __init__(self, widths: list[int], size: int, told: int = 0) -> None:
+    def __init__(self, widths: list[int], size: int, condition: int = 0) -> None:
         super().__init__()
-        bound = (sum(widths) + told) ** -0.5  # as in nn.Linear
+        bound = (sum(widths) + condition) ** -0.5  # as in nn.Linear
         self.weights = nn.ParameterList([torch.empty(size, width).uniform_(-bound, bound) for width in widths])
-        self.telling = nn.Parameter(torch.empty(told, size).uniform_(-bound, bound)) if told else None
+        telling = torch.empty(condition, size).uniform_(-bound, bound) if condition else None
+        self.telling = None if telling is None else nn.Parameter(telling)  # files have it by this name
         self.bias = nn.Parameter(torch.empty(size).uniform_(-bound, bound))
 
-    def forward(self, inputs: list[Tensor], told: Tensor) -> Tensor:
+    def forward(self, inputs: list[Tensor], condition: Tensor) -> Tensor:
         made = nn.functional.linear(inputs[0], self.weights[0], self.bias)
         for x, weight in zip(inputs[1:], list(self.weights)[1:], strict=True):
             made = made.addmm_(x, weight.T)
-        return made if self.telling is None else made.add_(self.heard(told))
+        return made if self.telling is None else made.add_(self.conditioned(condition))
 
-    def heard(self, told: Tensor) -> Tensor:
-        """What is told adds to the outputs: (n, size)."""
-        if told.is_floating_point():
-            return torch.mm(told, self.telling)  # type: ignore[arg-type]
-        rows = nn.functional.embedding(told, self.telling)  # type: ignore[arg-type]
-        return rows if told.dim() == 1 else rows.sum(dim=1)
+    def conditioned(self, condition: Tensor) -> Tensor:
+        """What the condition adds to the outputs: (n, size)."""
+        if condition.is_floating_point():
+            return torch.mm(condition, self.telling)  # type: ignore[arg-type]
+        rows = nn.functional.embedding(condition, self.telling)  # type: ignore[arg-type]
+        return rows if condition.dim() == 1 else rows.sum(dim=1)
 
 
 class JointGenerator(nn.Module):
@@ -58,7 +60,8 @@ class JointGenerator(nn.Module):
 
     Differs from the paper: training begins at the training shares of the codes, each column by itself.
 
-    forward: z (n, normals), standard normal; told (n, told), one-hots of what is asked for, or (n,) int64, their places
+    forward: z (n, normals), standard normal; condition (n, condition_width), one-hots of what is asked for, or (n,)
+        int64, their places
         -> positions (n, positions) in (-1, 1), logits (n, codes)
     draw: uniform (n, noise_dim) in (0, 1), asked (n, columns) int64, -1 where not -> codes, positions (n, columns);
         what is asked for, or by its share where nothing is, is what comes back
@@ -68,17 +71,17 @@ class JointGenerator(nn.Module):
     cumulative: Tensor
     answer_places: Tensor
 
-    def __init__(self, config: TableConfig, shares: list[NDArray[np.float64]]) -> None:
+    def __init__(self, config: GANConfig, shares: list[NDArray[np.float64]]) -> None:
         super().__init__()
         self.config = config
         self.noise_dim = config.noise_dim
         widths = [config.normals]
         self.layers, self.norms = nn.ModuleList(), nn.ModuleList()
         for size in config.generator_sizes:
-            self.layers.append(Layer(widths, size, config.told))
+            self.layers.append(Layer(widths, size, config.condition_width))
             self.norms.append(nn.BatchNorm1d(size) if config.normalise else nn.Identity())
             widths.append(size)
-        self.head = Layer(widths, config.width, config.told)
+        self.head = Layer(widths, config.width, config.condition_width)
         with torch.no_grad():
             for weight in self.head.parameters():
                 weight.mul_(BEGINNING)
@@ -94,27 +97,27 @@ class JointGenerator(nn.Module):
         """The columns that may be asked for."""
         return list(self.config.answers)
 
-    def forward(self, z: Tensor, told: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
         known = [z]
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            known.append(torch.relu(norm(layer(known, told))))
-        made = self.head(known, told)
+            known.append(torch.relu(norm(layer(known, condition))))
+        made = self.head(known, condition)
         positions = len(self.config.places)
         return torch.tanh(made[:, :positions]), made[:, positions:]
 
-    def rows(self, z: Tensor, told: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def rows(self, z: Tensor, condition: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """What the critic sees in training, (n, width), by the Gumbel softmax; and the logits (n, codes).
 
         Xu et al. 2019, section 4.3; Jang, Gu and Poole, "Categorical Reparameterization with Gumbel-Softmax", 2017,
-        equation 2. The one-hot of a label that is told is put in as it was told.
+        equation 2. The one-hot of a label that is the condition is put in as it is.
         """
-        positions, logits = self(z, told)
+        positions, logits = self(z, condition)
         noise = torch.rand(logits.shape, generator=rng, device=logits.device).clamp_(min=SMALLEST)
         soft = self.segments((logits - noise.log_().neg_().log_()) / self.config.temperature)
         if self.config.label is not None:
             first = self.config.firsts[self.config.label]
-            own = nn.functional.one_hot(told, self.config.told).to(soft.dtype)
-            soft = torch.cat([soft[:, :first], own, soft[:, first + self.config.told :]], dim=1)
+            own = nn.functional.one_hot(condition, self.config.condition_width).to(soft.dtype)
+            soft = torch.cat([soft[:, :first], own, soft[:, first + self.config.condition_width :]], dim=1)
         return torch.cat([positions, soft], dim=1), logits
 
     def draw(self, uniform: Tensor, asked: Tensor) -> tuple[Tensor, Tensor]:
@@ -147,7 +150,7 @@ class JointGenerator(nn.Module):
         return torch.where(own, code[:, None], asked)
 
     def one_hots(self, wanted: Tensor) -> Tensor:
-        """(n, columns) codes, -1 where nothing is asked -> (n, told)."""
+        """(n, columns) codes, -1 where nothing is asked -> (n, condition_width)."""
         parts = [
             (wanted[:, place : place + 1] == torch.arange(self.config.sizes[place], device=wanted.device)).float()
             for place in self.config.answers
@@ -156,48 +159,48 @@ class JointGenerator(nn.Module):
 
 
 class Critic(nn.Module):
-    """Packed rows, and what is told of them, to a score or to Cramer's features.
+    """Packed rows and their condition to a score, or to the features that the objective asks for.
 
-    forward: packs (k * m, pack * width); told (m, pack) int64, the same for each of the k parts, not read without a
-        condition
+    forward: packs (k * m, pack * width); condition (m, pack) int64, the same for each of the k parts, not read where
+        there is none
         -> (k * m,), or (k * m, features); with ``rng`` units are dropped at random
     """
 
-    def __init__(self, config: TableConfig) -> None:
+    def __init__(self, config: GANConfig) -> None:
         super().__init__()
         self.config = config
-        told = config.told if config.condition == "sampled" else 0  # a label stands in the row already
-        self.first = Layer([config.pack * config.width], config.critic_sizes[0], config.pack * told)
+        wide = config.condition_width if config.condition == "sampled" else 0  # a label stands in the row already
+        self.first = Layer([config.pack * config.width], config.critic_sizes[0], config.pack * wide)
         sizes = config.critic_sizes
         self.layers = nn.ModuleList([nn.Linear(*pair) for pair in zip(sizes[:-1], sizes[1:], strict=True)])
-        self.cramer = config.objective == "cramer"
-        self.head = nn.Linear(sizes[-1], config.critic_features if self.cramer else 1)
+        self.features = OBJECTIVES[config.objective].features
+        self.head = nn.Linear(sizes[-1], config.critic_features if self.features else 1)
 
-    def forward(self, packs: Tensor, told: Tensor, rng: torch.Generator | None = None) -> Tensor:
-        h = self.activated(self.entered(packs, told), rng)
+    def forward(self, packs: Tensor, condition: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        h = self.activated(self.entered(packs, condition), rng)
         for layer in self.layers:
             h = self.activated(layer(h), rng)
         score: Tensor = self.head(h)
-        return score if self.cramer else score.squeeze(1)
+        return score if self.features else score.squeeze(1)
 
-    def entered(self, packs: Tensor, told: Tensor) -> Tensor:
-        """What the first layer makes; what is told is looked up once for all parts."""
+    def entered(self, packs: Tensor, condition: Tensor) -> Tensor:
+        """What the first layer makes; the condition is looked up once for all parts."""
         made = nn.functional.linear(packs, self.first.weights[0], self.first.bias)
         if self.first.telling is None:
             return made
-        parts: Tensor = made.unflatten(0, (-1, len(told)))
-        return (parts + self.first.heard(told)).flatten(0, 1)
+        parts: Tensor = made.unflatten(0, (-1, len(condition)))
+        return (parts + self.first.conditioned(condition)).flatten(0, 1)
 
     def activated(self, h: Tensor, rng: torch.Generator | None) -> Tensor:
         h = nn.functional.leaky_relu(h, self.config.leak)
-        return h * self.kept(h.shape, rng) if self.config.critic_dropout and rng is not None else h
+        return h * self.dropout_mask(h.shape, rng) if self.config.critic_dropout and rng is not None else h
 
-    def kept(self, shape: torch.Size, rng: torch.Generator) -> Tensor:
+    def dropout_mask(self, shape: torch.Size, rng: torch.Generator) -> Tensor:
         """By what the units of a layer are multiplied: 0 where they are dropped, and more than 1 elsewhere."""
         dropout = self.config.critic_dropout
         return (torch.rand(shape, generator=rng, device=rng.device) >= dropout).float() * (1 / (1 - dropout))
 
-    def slope(self, packs: Tensor, told: Tensor, rng: torch.Generator | None = None) -> Tensor:
+    def slope(self, packs: Tensor, condition: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """The gradient of the score by the packs, (m, pack * width), a function of the weights to be derived itself.
 
         The score is linear around every input, so that no derivative passes through which units are active: this
@@ -205,11 +208,11 @@ class Critic(nn.Module):
         """
         slopes: list[Tensor] = []
         with torch.no_grad():
-            h = self.entered(packs, told)
+            h = self.entered(packs, condition)
             for layer in [*self.layers, None]:
                 active = (h > 0).to(h.dtype) * (1 - self.config.leak) + self.config.leak
                 if self.config.critic_dropout and rng is not None:
-                    active = active * self.kept(h.shape, rng)
+                    active = active * self.dropout_mask(h.shape, rng)
                 slopes.append(active)
                 h = h if layer is None else layer(h * active)
         slope: Tensor = self.head.weight  # (1, size)
@@ -223,10 +226,10 @@ class Critic(nn.Module):
         pack = self.config.pack
         return rows.reshape(len(rows) // pack, pack * rows.shape[1])
 
-    def told(self, places: Tensor) -> Tensor:
-        """(n,) places of what is told of each row -> (n / pack, pack), in the one-hots of a pack."""
+    def packed_condition(self, places: Tensor) -> Tensor:
+        """(n,) places of each row's condition -> (n / pack, pack), in the one-hots of a pack."""
         pack = self.config.pack
-        return places.reshape(-1, pack) + self.config.told * torch.arange(pack, device=places.device)
+        return places.reshape(-1, pack) + self.config.condition_width * torch.arange(pack, device=places.device)
 
 
 def inverse_cdf(logits: Tensor, uniform: Tensor) -> Tensor:

@@ -1,17 +1,22 @@
 """What generators and critics of tables play for: each loss a function, with the paper and the equation it is from.
 
-In all of them ``score`` is the critic: rows (n, width) -> (n,), higher is more real; Cramer's gives features (n, k).
-Where rows are packed, n counts packs, and a penalty has one norm a pack.
+In all of them ``score`` is the critic: rows (n, width) -> (n,), higher is more real; of some objectives it gives
+features (n, k) instead. Where rows are packed, n counts packs, and a penalty has one norm a pack. An objective is an
+entry of OBJECTIVES: whoever trains by it knows none of the names.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 __all__ = [
-    "clip_weights",
+    "OBJECTIVES",
+    "Objective",
+    "clipped",
+    "confine",
     "cramer_critic",
     "cramer_critic_loss",
     "cramer_generator_loss",
@@ -28,9 +33,56 @@ __all__ = [
 
 Score = Callable[[Tensor], Tensor]
 Slope = Callable[[Tensor], Tensor]
-PENALISED = ("gp", "dragan", "cramer")
-AWAY = 0.5  # DRAGAN: how far a real row is disturbed, in standard deviations of the batch
-SMALLEST = 1e-12  # a norm's square at which its slope, which grows without bound towards 0, is cut off
+AWAY_DEVIATIONS = 0.5  # DRAGAN: how far a real row is disturbed, in standard deviations of the batch
+SMALLEST_SQUARE = 1e-12  # of a norm, at which its slope, which grows without bound towards 0, is cut off
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a penalty is of.
+
+    score, slope: the critic, and its gradient by the rows, see slope_of; real, fake: (n, width) rows; on_others: what
+    the critic gives for the sets of made rows beyond the first
+    """
+
+    score: Score
+    slope: Slope
+    real: Tensor
+    fake: Tensor
+    on_others: list[Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objective:
+    """What a critic and a generator play for.
+
+    Parameters
+    ----------
+    critic
+        What the critic minimises: of what it gives for the real rows, then for each set of made rows.
+    generator
+        What the generator minimises: of what the critic gives for each set of made rows; before them for the real
+        ones, if ``generator_reads_real``.
+    penalty
+        What is added to the critic's loss, times a weight.
+    after_step
+        What becomes of each of the critic's weights after its update, by the setting ``clip``; it may be derived.
+    sets
+        How many rows are made for each real one.
+    features
+        Whether the critic gives features for a row, rather than one score.
+    generator_reads_real
+        Whether the generator's loss is of the real rows too.
+
+    """
+
+    critic: Callable[..., Tensor]
+    generator: Callable[..., Tensor]
+    penalty: Callable[[Seen, torch.Generator], Tensor] | None = None
+    after_step: Callable[[Tensor, float], Tensor] | None = None
+    sets: int = 1
+    features: bool = False
+    generator_reads_real: bool = False
 
 
 def vanilla_critic_loss(on_real: Tensor, on_fake: Tensor) -> Tensor:
@@ -53,11 +105,9 @@ def wasserstein_generator_loss(on_fake: Tensor) -> Tensor:
     return -on_fake.mean()
 
 
-@torch.no_grad()
-def clip_weights(critic: nn.Module, bound: float) -> None:
-    """Keep every weight within -bound and bound; Arjovsky, Chintala and Bottou 2017, algorithm 1, line 7."""
-    for parameter in critic.parameters():
-        parameter.clamp_(-bound, bound)
+def clipped(weight: Tensor, bound: float) -> Tensor:
+    """A weight within -bound and bound; Arjovsky, Chintala and Bottou 2017, algorithm 1, line 7."""
+    return weight.clamp(-bound, bound)
 
 
 def slope_of(score: Score) -> Slope:
@@ -87,12 +137,12 @@ def dragan_penalty(score: Score, real: Tensor, rng: torch.Generator) -> Tensor:
     Section 2.3: D is the sigmoid of the score, d is normal; its deviation is half of that of the batch.
     """
     noise = torch.randn(real.shape, generator=rng, device=real.device)
-    return one_slope(slope_of(lambda x: torch.sigmoid(score(x))), real + AWAY * real.std() * noise)
+    return one_slope(slope_of(lambda x: torch.sigmoid(score(x))), real + AWAY_DEVIATIONS * real.std() * noise)
 
 
 def length(vectors: Tensor) -> Tensor:
     """(n, k) -> (n,), the Euclidean norm, with a slope of 0 at 0."""
-    return vectors.square().sum(dim=1).clamp(min=SMALLEST).sqrt()
+    return vectors.square().sum(dim=1).clamp(min=SMALLEST_SQUARE).sqrt()
 
 
 def cramer_critic(features: Tensor, other: Tensor) -> Tensor:
@@ -116,37 +166,80 @@ def cramer_generator_loss(real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
     return (length(real - fake) + length(real - other) - length(fake - other)).mean()
 
 
-def critic_loss(
-    objective: str, score: Score, slope: Slope, real: Tensor, made: Tensor, rng: torch.Generator, weight: float
-) -> dict[str, Tensor]:
-    """What the critic minimises as "loss", and its parts; all scalars.
+def cramer_penalty(seen: Seen, rng: torch.Generator) -> Tensor:
+    """The gradient penalty of Cramer's critic, x' the second set of made rows; Bellemare et al. 2017, algorithm 1."""
+    slope = slope_of(lambda x: cramer_critic(seen.score(x), seen.on_others[0]))
+    return gradient_penalty(slope, seen.real, seen.fake, rng)
 
-    slope: of the score, see slope_of; real: (n, width); made: (n, width), of Cramer (2 n, width); weight: the
-    penalty's, 0 where none is taken.
+
+OBJECTIVES = {
+    "vanilla": Objective(critic=vanilla_critic_loss, generator=vanilla_generator_loss),
+    "clip": Objective(critic=wasserstein_critic_loss, generator=wasserstein_generator_loss, after_step=clipped),
+    "gp": Objective(
+        critic=wasserstein_critic_loss,
+        generator=wasserstein_generator_loss,
+        penalty=lambda seen, rng: gradient_penalty(seen.slope, seen.real, seen.fake, rng),
+    ),
+    "dragan": Objective(
+        critic=vanilla_critic_loss,
+        generator=vanilla_generator_loss,
+        penalty=lambda seen, rng: dragan_penalty(seen.score, seen.real, rng),
+    ),
+    "cramer": Objective(
+        critic=cramer_critic_loss,
+        generator=cramer_generator_loss,
+        penalty=cramer_penalty,
+        sets=2,
+        features=True,
+        generator_reads_real=True,
+    ),
+}
+
+
+def critic_loss(
+    objective: Objective, score: Score, slope: Slope, real: Tensor, made: Tensor, rng: torch.Generator, weight: float
+) -> dict[str, Tensor]:
+    """What the critic minimises, and its parts.
+
+    Parameters
+    ----------
+    objective
+        What is played for.
+    score, slope
+        The critic, and its gradient by the rows, see slope_of.
+    real
+        (n, width) real rows.
+    made
+        (sets * n, width) made rows.
+    rng
+        What draws where the penalty is taken.
+    weight
+        Of the penalty, 0 where none is taken.
+
+    Returns
+    -------
+    dict
+        "loss", the sum, and its parts "critic" and, where one is taken, "penalty"; all scalars.
+
     """
-    on_real, on_fake, *rest = score(torch.cat([real, made])).split(len(real))
-    if objective == "cramer":
-        loss = cramer_critic_loss(on_real, on_fake, rest[0])
-    elif objective in ("vanilla", "dragan"):
-        loss = vanilla_critic_loss(on_real, on_fake)
-    else:
-        loss = wasserstein_critic_loss(on_real, on_fake)
+    on_real, *on_made = score(torch.cat([real, made])).split(len(real))
+    loss = objective.critic(on_real, *on_made)
     parts = {"critic": loss}
-    if objective not in PENALISED or not weight > 0:
+    if objective.penalty is None or not weight > 0:
         return {"loss": loss, **parts}
-    if objective == "dragan":
-        penalty = dragan_penalty(score, real, rng)
-    else:
-        judge = slope if objective == "gp" else slope_of(lambda x: cramer_critic(score(x), rest[0]))
-        penalty = gradient_penalty(judge, real, made[: len(real)], rng)
+    penalty = objective.penalty(Seen(score, slope, real, made[: len(real)], on_made[1:]), rng)
     return {"loss": loss + weight * penalty, **parts, "penalty": penalty}
 
 
-def generator_loss(objective: str, score: Score, real: Tensor, made: Tensor) -> Tensor:
-    """What the generator minimises, a scalar; real and made as for the critic, but only Cramer's reads the real."""
-    if objective == "cramer":
-        return cramer_generator_loss(*score(torch.cat([real, made])).split(len(real)))
-    on_fake = score(made)
-    return (
-        vanilla_generator_loss(on_fake) if objective in ("vanilla", "dragan") else wasserstein_generator_loss(on_fake)
-    )
+def generator_loss(objective: Objective, score: Score, real: Tensor, made: Tensor) -> Tensor:
+    """What the generator minimises, a scalar; real and made as for the critic."""
+    seen = torch.cat([real, made]) if objective.generator_reads_real else made
+    return objective.generator(*score(seen).split(len(real)))
+
+
+@torch.no_grad()
+def confine(objective: Objective, critic: nn.Module, bound: float) -> None:
+    """Do with a critic's weights what the objective asks for after an update."""
+    if objective.after_step is not None:
+        for parameter in critic.parameters():
+            parameter.copy_(objective.after_step(parameter, bound))

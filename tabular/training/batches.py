@@ -9,21 +9,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..models.config import TableConfig
+from ..models.config import GANConfig
 
 __all__ = ["Asked", "RowBatches"]
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Rows that were drawn, and what is told of them.
+    """Rows that were drawn, and their condition.
 
-    rows: (n,) int64; told: (n,) int64, the place of what is told among the one-hots of all that can be asked for;
+    rows: (n,) int64; condition: (n,) int64, its place among the one-hots of all that can be asked for;
     column: (n,) which of the columns that can be asked for; code: (n,)
     """
 
     rows: Tensor
-    told: Tensor
+    condition: Tensor
     column: Tensor | None = None
     code: Tensor | None = None
 
@@ -31,19 +31,19 @@ class Asked:
 class RowBatches:
     """Training rows as codes (n, columns), of any integer type, and positions (n, columns)."""
 
-    def __init__(self, config: TableConfig, codes: Tensor, positions: Tensor) -> None:
+    def __init__(self, config: GANConfig, codes: Tensor, positions: Tensor) -> None:
         self.config, self.codes = config, codes
         self.positions = positions[:, list(config.places)].contiguous()
         device = codes.device
         self.offsets = len(config.places) + torch.tensor(config.firsts, device=device)
-        self.told_firsts = torch.tensor(
+        self.condition_firsts = torch.tensor(
             [sum(config.sizes[place] for place in config.answers[:number]) for number in range(len(config.answers))],
             device=device,
         )
         if config.condition == "sampled" and config.answers:
             self.index(config)
 
-    def index(self, config: TableConfig) -> None:
+    def index(self, config: GANConfig) -> None:
         """Find the rows that have each code of each column that can be asked for, once."""
         asked = self.codes[:, list(config.answers)].T.contiguous()  # (answers, n)
         self.order = torch.argsort(asked, dim=1, stable=True).to(torch.int32)
@@ -60,7 +60,7 @@ class RowBatches:
         self.logit_places = (firsts[:, None] + every).masked_fill(self.beyond, 0)
 
     def draw(self, n: int, rng: torch.Generator) -> Asked:
-        """``n`` rows and what is told of them; with training by sampling, what is told first and rows that have it."""
+        """``n`` rows and their condition; with training by sampling, first a condition and then rows that have it."""
         device = self.codes.device
         if not self.config.answers or self.config.condition == "label":
             rows = torch.randint(len(self.codes), (n,), generator=rng, device=device)
@@ -74,7 +74,7 @@ class RowBatches:
         number = self.counts[column, code]
         within = torch.minimum((drawn[:, 1] * number).long(), number - 1)
         rows = self.order[column, self.starts[column, code] + within].long()
-        return Asked(rows, self.told_firsts[column] + code, column, code)
+        return Asked(rows, self.condition_firsts[column] + code, column, code)
 
     def matrix(self, rows: Tensor) -> Tensor:
         """(n,) rows -> (n, width): their positions, then their one-hots."""

@@ -1,6 +1,7 @@
 """Training GAIN: its networks, its batches and its step, handed to the loop; and filling the holes of rows."""
 
 from collections.abc import Callable
+from dataclasses import fields
 
 import torch
 from torch import Tensor
@@ -19,11 +20,13 @@ from ..models.gain import (
     hint_of,
     reconstruction_loss,
 )
+from ..models.gain_space import GainSpace
+from ..models.model import Arrays, Model, Pair, SpaceKind
 
-__all__ = ["GAIN_TRAINING", "filled", "build_gain", "found_again"]
+__all__ = ["MODEL", "build_gain", "filled", "found_again"]
 
-GAIN_TRAINING = {"batch": 256, "rate": 1e-3, "critic_steps": 1}  # settings of TrainConfig that suit it
-AT_ONCE = 8192  # rows filled at a time
+FILLED_ROWS = 8192  # at a time
+HIDDEN_SHARE = 0.2  # of the known values of rows kept apart, to be found again
 
 
 def build_gain(config: GainConfig, training: TrainConfig, x: Tensor, known: Tensor, rng: torch.Generator) -> Learner:
@@ -47,14 +50,14 @@ def build_gain(config: GainConfig, training: TrainConfig, x: Tensor, known: Tens
             rows = torch.randint(len(x), (training.batch,), generator=rng, device=device)
             real, there = x[rows], known[rows]
             shown = there & ~chance(there, config.hide)
-            told = chance(there, config.hint)
+            hinted = chance(there, config.hint)
             scores = generator(real, shown, torch.randn(real.shape, generator=rng, device=device))
             whole = torch.where(shown[:, generator.owners], real, generator.values(scores))
-            hint = hint_of(shown, told)
-            finding = discriminator_loss(judge(whole.detach(), hint), shown, told)
+            hint = hint_of(shown, hinted)
+            finding = discriminator_loss(judge(whole.detach(), hint), shown, hinted)
             update(optimizers[1], finding)
         judge.requires_grad_(False)
-        fooling = adversarial_loss(judge(whole, hint), shown, told)
+        fooling = adversarial_loss(judge(whole, hint), shown, hinted)
         judge.requires_grad_(True)
         missed = reconstruction_loss(config, scores, real, there)
         update(optimizers[0], fooling + config.reconstruction * missed)
@@ -79,8 +82,8 @@ def filled(imputer: GainGenerator, x: Tensor, shown: Tensor, seed: int) -> Tenso
     parts = []
     width = x.shape[1] + x.shape[1] % 2  # normals are made in pairs
     with torch.inference_mode():
-        for start in range(0, len(x), AT_ONCE):
-            rows = slice(start, min(start + AT_ONCE, len(x)))
+        for start in range(0, len(x), FILLED_ROWS):
+            rows = slice(start, min(start + FILLED_ROWS, len(x)))
             uniform = torch.from_numpy(row_noise(seed, range(rows.start, rows.stop), width).uniform)
             noise = box_muller(uniform)[:, : x.shape[1]].to(x.device)
             parts.append(imputer.fill(x[rows], shown[rows], noise))
@@ -90,7 +93,7 @@ def filled(imputer: GainGenerator, x: Tensor, shown: Tensor, seed: int) -> Tenso
 def found_again(config: GainConfig, x: Tensor, known: Tensor, seed: int) -> Callable[[GainGenerator], float]:
     """A score of imputers: minus the mean loss of a fifth of the known values of rows that it has to find again."""
     rng = torch.Generator().manual_seed(seed)
-    hidden = known & (torch.rand(known.shape, generator=rng) < 0.2).to(known.device)
+    hidden = known & (torch.rand(known.shape, generator=rng) < HIDDEN_SHARE).to(known.device)
     noise = torch.randn(x.shape, generator=rng).to(x.device)
 
     def score(imputer: GainGenerator) -> float:
@@ -99,3 +102,38 @@ def found_again(config: GainConfig, x: Tensor, known: Tensor, seed: int) -> Call
             return -float(reconstruction_loss(config, imputer(x, known & ~hidden, noise), x, hidden))
 
     return score
+
+
+def encoded(space: GainSpace, arrays: Arrays) -> Pair:
+    """Rows (n, width) float32, 0 in their holes, and what is known of them, (n, columns) bool."""
+    rows, known = space.encode(arrays)
+    return torch.from_numpy(rows), torch.from_numpy(known)
+
+
+def scored(
+    config: GainConfig, space: GainSpace, arrays: Arrays, device: torch.device, seed: int
+) -> Callable[[GainGenerator], float]:
+    """How well values of the rows kept apart are found again."""
+    x, known = encoded(space, arrays)
+    return found_again(config, x.to(device), known.to(device), seed)
+
+
+MODEL: Model[GainConfig, GainSpace] = Model(
+    space=SpaceKind(
+        phase="finding the scales",
+        fit=lambda schema, arrays, owners, rng: GainSpace.fit(schema, arrays),
+        encode=lambda space, arrays, rng: encoded(space, arrays),
+        save=lambda space, folder: None,
+        to_json=lambda space: space.to_json(),
+        load=lambda folder, content: GainSpace.from_json(content or {}),
+        rare=lambda schema, space: {},
+    ),
+    config=GainConfig,
+    settings=tuple(sorted({entry.name for entry in fields(GainConfig)} - {"numbers", "sizes"})),
+    configure=lambda space, settings, label: space.config(**settings),
+    generator=lambda config, space: GainGenerator(config),
+    build=lambda config, training, space, rows, rng: build_gain(config, training, *rows, rng),
+    score=scored,
+    losses=("discriminator", "generator", "reconstruction"),
+    training={"batch": 256, "rate": 1e-3, "critic_steps": 1},
+)

@@ -1,7 +1,8 @@
 """Training adversarial models of tables: their networks, their optimisers and their step, handed to the loop."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,44 +14,52 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
 from ecgsynth.training.state import Learner
 
-from ..models.config import TableConfig
+from ..encoding.encoding import Encoding
+from ..models.config import GANConfig
 from ..models.gan import Critic, JointGenerator
-from ..models.objectives import clip_weights, critic_loss, generator_loss, slope_of
+from ..models.model import Model, coded_in, sizes_of
+from ..models.objectives import OBJECTIVES, Objective, confine, critic_loss, generator_loss, slope_of
 from .batches import Asked, RowBatches
+from .selection import pair_score
 
-__all__ = ["Nets", "build_gan", "critic_step", "generator_step", "networks", "play", "unroll"]
+__all__ = ["MODEL", "Nets", "build_gan", "critic_step", "generator_step", "networks", "play", "unroll"]
 
-SETTLING = 20  # batches from which the average generator's statistics are found before it is scored
+SETTLING_BATCHES = 20  # from which the average generator's statistics are found before it is scored
 
 
 @dataclass(frozen=True, slots=True)
 class Nets:
     """What is trained, each with its optimiser."""
 
-    config: TableConfig
+    config: GANConfig
     generator: JointGenerator
     critic: Critic
     generator_optimizer: torch.optim.Optimizer
     critic_optimizer: torch.optim.Optimizer
+
+    @property
+    def objective(self) -> Objective:
+        """What they play for."""
+        return OBJECTIVES[self.config.objective]
 
 
 @dataclass(frozen=True, slots=True)
 class Game:
     """What one update is on.
 
-    asked: the rows that were drawn; real: they as packs (m, pack * width); made: as many packs, twice as many for
-    Cramer; told: of the packs, (m, pack); logits: (n, codes) of the first n made rows
+    asked: the rows that were drawn; real: they as packs (m, pack * width); made: as many packs for each set that the
+    objective asks for; condition: of the packs, (m, pack); logits: (n, codes) of the first n made rows
     """
 
     asked: Asked
     real: Tensor
     made: Tensor
-    told: Tensor
+    condition: Tensor
     logits: Tensor
 
 
 def build_gan(
-    config: TableConfig,
+    config: GANConfig,
     training: TrainConfig,
     codes: Tensor,
     positions: Tensor,
@@ -89,7 +98,7 @@ def build_gan(
 
 
 def networks(
-    config: TableConfig, training: TrainConfig, shares: list[NDArray[np.float64]], device: torch.device
+    config: GANConfig, training: TrainConfig, shares: list[NDArray[np.float64]], device: torch.device
 ) -> tuple[Nets, JointGenerator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
     generator, average, critic = JointGenerator(config, shares), JointGenerator(config, shares), Critic(config)
@@ -99,7 +108,7 @@ def networks(
     return Nets(config, generator, critic, *optimizers), average
 
 
-def optimizer_of(config: TableConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
+def optimizer_of(config: GANConfig, module: nn.Module, rate: float) -> torch.optim.Optimizer:
     if config.optimizer == "rmsprop":
         return torch.optim.RMSprop(module.parameters(), lr=rate, weight_decay=config.weight_decay, foreach=True)
     return torch.optim.Adam(
@@ -111,17 +120,17 @@ def play(nets: Nets, batches: RowBatches, n: int, rng: torch.Generator, *, last:
     """Draw ``n`` real rows and make as many; with a way back to the generator where its own update is next.
 
     Differs from the papers: the generator's update is on the rows that the critic's last one has just seen, so that
-    they are made once. And in training by sampling real and made rows of one place in the batch are told the same, so
-    that a penalty between them is at one condition, and its slope is by the rows, not by what is told of them.
+    they are made once. And in training by sampling real and made rows of one place in the batch have the same
+    condition, so that a penalty between them is at one condition, and its slope is by the rows, not by the condition.
     """
     asked = batches.draw(n, rng)
-    told = torch.cat([asked.told] * 2) if nets.config.objective == "cramer" else asked.told
+    condition = torch.cat([asked.condition] * nets.objective.sets)
     with torch.set_grad_enabled(last):
-        noise = torch.randn(len(told), nets.config.normals, generator=rng, device=told.device)
-        rows, logits = nets.generator.rows(noise, told, rng)
+        noise = torch.randn(len(condition), nets.config.normals, generator=rng, device=condition.device)
+        rows, logits = nets.generator.rows(noise, condition, rng)
     critic = nets.critic
     real = critic.packed(batches.matrix(asked.rows))
-    return Game(asked, real, critic.packed(rows), critic.told(asked.told), logits[:n])
+    return Game(asked, real, critic.packed(rows), critic.packed_condition(asked.condition), logits[:n])
 
 
 def critic_step(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
@@ -129,11 +138,11 @@ def critic_step(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> 
 
     weight: of the penalty, 0 where this step takes none.
     """
-    config, critic = nets.config, nets.critic
+    critic = nets.critic
     losses = critic_loss(
-        config.objective,
-        lambda x: critic(x, game.told, rng),
-        lambda x: critic.slope(x, game.told, rng),
+        nets.objective,
+        lambda x: critic(x, game.condition, rng),
+        lambda x: critic.slope(x, game.condition, rng),
         game.real,
         game.made.detach(),
         rng,
@@ -142,8 +151,7 @@ def critic_step(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> 
     nets.critic_optimizer.zero_grad(set_to_none=True)
     losses.pop("loss").backward()
     nets.critic_optimizer.step()
-    if config.objective == "clip":
-        clip_weights(critic, config.clip)
+    confine(nets.objective, critic, nets.config.clip)
     return {name: value.detach() for name, value in losses.items()}
 
 
@@ -156,11 +164,11 @@ def generator_step(
     """
     config = nets.config
     if config.unrolled:
-        ahead = ahead_score(nets.critic, unroll(nets, game, rng, weight), game.told, rng)
-        loss = generator_loss(config.objective, ahead, game.real, game.made)
+        ahead = ahead_score(nets.critic, unroll(nets, game, rng, weight), game.condition, rng)
+        loss = generator_loss(nets.objective, ahead, game.real, game.made)
     else:
         nets.critic.requires_grad_(False)
-        loss = generator_loss(config.objective, lambda x: nets.critic(x, game.told, rng), game.real, game.made)
+        loss = generator_loss(nets.objective, lambda x: nets.critic(x, game.condition, rng), game.real, game.made)
         nets.critic.requires_grad_(True)
     losses = {"generator": loss.detach()}
     if game.asked.column is not None:
@@ -183,21 +191,21 @@ def unroll(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[
     config = nets.config
     weights = {name: parameter.detach().requires_grad_() for name, parameter in nets.critic.named_parameters()}
     for _ in range(config.unrolled):
-        score = ahead_score(nets.critic, weights, game.told, rng)
-        loss = critic_loss(config.objective, score, slope_of(score), game.real, game.made, rng, weight)["loss"]
+        score = ahead_score(nets.critic, weights, game.condition, rng)
+        loss = critic_loss(nets.objective, score, slope_of(score), game.real, game.made, rng, weight)["loss"]
         slopes = torch.autograd.grad(loss, list(weights.values()), create_graph=True)
         moved = [old - config.unrolled_rate * slope for old, slope in zip(weights.values(), slopes, strict=True)]
-        if config.objective == "clip":
-            moved = [value.clamp(-config.clip, config.clip) for value in moved]
+        if nets.objective.after_step is not None:
+            moved = [nets.objective.after_step(value, config.clip) for value in moved]
         weights = dict(zip(weights, moved, strict=True))
     return weights
 
 
 def ahead_score(
-    critic: Critic, weights: dict[str, Tensor], told: Tensor, rng: torch.Generator
+    critic: Critic, weights: dict[str, Tensor], condition: Tensor, rng: torch.Generator
 ) -> Callable[[Tensor], Tensor]:
     """The critic as it is with other weights."""
-    return lambda packs: functional_call(critic, weights, (packs, told, rng))
+    return lambda packs: functional_call(critic, weights, (packs, condition, rng))
 
 
 @torch.no_grad()
@@ -212,10 +220,48 @@ def settle(generator: JointGenerator, batches: RowBatches, training: TrainConfig
         norm.reset_running_stats()
         norm.momentum = None  # the plain mean over all batches
     generator.train()
-    for _ in range(SETTLING):
-        told = batches.draw(training.batch, rng).told
-        noise = torch.randn(len(told), generator.config.normals, generator=rng, device=told.device)
-        generator(noise, told)
+    for _ in range(SETTLING_BATCHES):
+        condition = batches.draw(training.batch, rng).condition
+        noise = torch.randn(len(condition), generator.config.normals, generator=rng, device=condition.device)
+        generator(noise, condition)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     generator.eval()
+
+
+def configured(encoding: Encoding, settings: dict[str, Any], label: str | None) -> GANConfig:
+    """The networks' settings; ``hidden`` sets the layers of both networks."""
+    settings = dict(settings)
+    wide = settings.pop("hidden", None)
+    both = {} if wide is None else {"generator_sizes": wide, "critic_sizes": wide}
+    place = label_of(encoding, label) if with_label(settings) else None
+    return GANConfig.from_json({**sizes_of(encoding), "label": place, **both, **settings})
+
+
+def with_label(settings: Mapping[str, Any]) -> bool:
+    """Whether the condition is a label."""
+    return settings.get("condition") == "label"
+
+
+def label_of(encoding: Encoding, label: str | None) -> int:
+    """The place of the column that is the condition: the one named, or the last that is categorical."""
+    may = {column.name: place for place, column in enumerate(encoding.columns) if encoding.askable[place]}
+    if not may:
+        raise ConfigError("the condition of a conditional GAN is a categorical column, and this table has none")
+    if label is not None and label not in may:
+        raise ConfigError(f"the label is a categorical column, one of {', '.join(may)}, got {label!r}")
+    return may[label] if label is not None else list(may.values())[-1]
+
+
+MODEL: Model[GANConfig, Encoding] = Model(
+    space=coded_in("mixture"),
+    config=GANConfig,
+    settings=("hidden", *sorted({entry.name for entry in fields(GANConfig)} - {"sizes", "positioned", "askable"})),
+    configure=configured,
+    generator=lambda config, encoding: JointGenerator(config, encoding.shares),
+    build=lambda config, training, encoding, rows, rng: build_gan(config, training, *rows, encoding.shares, rng),
+    score=lambda config, encoding, arrays, device, seed: pair_score(encoding, arrays),
+    losses=("critic", "generator"),
+    takes_label=with_label,
+    pack=lambda config: config.pack,
+)

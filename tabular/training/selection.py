@@ -14,8 +14,8 @@ from ..encoding.encoding import CategoryCodes, Encoding
 
 __all__ = ["pair_distance", "pair_score"]
 
-JUDGED = 10_000  # rows, at most
-COARSE = 12  # codes of a column that are told apart
+JUDGED_ROWS = 10_000  # at most
+COARSE_CODES = 12  # of a column that are told apart
 
 
 def pair_score(encoding: Encoding, arrays: dict[str, Any]) -> Callable[[nn.Module], float]:
@@ -24,7 +24,7 @@ def pair_score(encoding: Encoding, arrays: dict[str, Any]) -> Callable[[nn.Modul
     arrays: canonical columns of the rows kept apart.
     """
     cuts = [None if isinstance(column, CategoryCodes) else cut(arrays[column.name]) for column in encoding.columns]
-    number = min(JUDGED, len(next(iter(arrays.values()))))
+    number = min(JUDGED_ROWS, len(next(iter(arrays.values()))))
 
     def coarse(columns: dict[str, Any]) -> list[NDArray[np.int64]]:
         return [
@@ -44,9 +44,9 @@ def pair_score(encoding: Encoding, arrays: dict[str, Any]) -> Callable[[nn.Modul
 
 
 def cut(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values that part a number's range in about COARSE stretches of equal mass; NaN comes after the last."""
+    """The values that part a number's range in about COARSE_CODES stretches of equal mass; NaN comes after the last."""
     known = values[~np.isnan(values)]
-    return np.unique(np.quantile(known, np.linspace(0, 1, COARSE + 1)[1:-1])) if len(known) else np.empty(0)
+    return np.unique(np.quantile(known, np.linspace(0, 1, COARSE_CODES + 1)[1:-1])) if len(known) else np.empty(0)
 
 
 def drawn(generator: nn.Module, n: int, columns: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

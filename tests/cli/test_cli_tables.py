@@ -13,9 +13,8 @@ from click.testing import Result
 import ecgsynth
 from ecgsynth.cli import tables as cli
 from ecgsynth.export.table_sampler import TableSampler
-from ecgsynth.tabular.models.config import PRESETS
+from ecgsynth.tabular.models.registry import ROWS, names
 from ecgsynth.tabular.schema.schema import Schema
-from ecgsynth.tabular.training.plan import MODELS
 
 Invoke, Say = Callable[..., Result], Callable[..., str]  # what the fixtures run, works and refuses are
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "tiny_table.onnx"
@@ -132,7 +131,7 @@ def test_rows_of_one_class_are_learnt_from(works: Say, way: Path, tmp_path: Path
     assert content["data"]["private"]["where"] == {"class": ">50K"}
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", names(ROWS))
 def test_every_preset_trains(works: Say, way: Path, tmp_path: Path, model: str) -> None:
     text = works("train", "table", way / "adult.csv", "-o", tmp_path / "t", "--model", model, "--epochs", 1, *SMALL)
     assert re.search(r"best step \d+ of \d+, validation score -?\d", text)
@@ -153,8 +152,8 @@ def test_holes_are_filled_and_the_rest_stays(works: Say, refuses: Say, way: Path
     full = ("impute", tmp_path / "filled.csv", "--model", tmp_path / "g", "-o", tmp_path / "again.csv")
     assert "has no missing value, so there is nothing to fill" in refuses(*full)
     other = ("impute", way / "adult.csv", "--model", way / "t", "-o", tmp_path / "again.csv")
-    assert "only one of 'gain' fills holes" in refuses(*other)
-    assert "fills holes and makes no rows; use it to impute" in refuses(
+    assert "only one of gain fills holes" in refuses(*other)
+    assert "is a run of gain, which fills holes; only one of default, gan, " in refuses(
         "export", tmp_path / "g", "-o", tmp_path / "g.onnx"
     )
     real.assign(note=np.where(real.index < 5, "x", None)).to_csv(tmp_path / "more.csv", index=False)
@@ -297,8 +296,8 @@ def test_a_schema_that_contradicts_the_data(
         ("train table {way}/adult.csv -o {tmp}/o --where sex=Male --where sex=Female", "'sex' has two conditions"),
         ("train table {way}/adult.csv -o {tmp}/o --model cgan --label age", "the label is a categorical column"),
         ("train table {way}/adult.csv -o {tmp}/o --n-critic 3", "the default model has no critic"),
-        ("train table {way}/adult.csv -o {tmp}/o --label class", "the model default is told no label; leave it out"),
-        ("train table {way}/adult.csv -o {tmp}/o --model gan --label class", "the model gan is told no label"),
+        ("train table {way}/adult.csv -o {tmp}/o --label class", "the model default takes no label; leave it out"),
+        ("train table {way}/adult.csv -o {tmp}/o --model gan --label class", "the model gan takes no label"),
         ("train table {way}/adult.csv -o {tmp}/o --model gain --pack 2", "gain has no pack; leave it out"),
         ("evaluate {way}/adult.onnx --real {way}/adult.csv --rhythm -o {tmp}/o", "--rhythm are for windows"),
         ("train table {way}/adult.csv -o {tmp}/o --rate -1", "rate"),
@@ -378,8 +377,7 @@ def test_wrong_sizes_of_layers(run: Invoke, way: Path, tmp_path: Path) -> None:
 
 
 def test_choices_are_those_of_the_library() -> None:
-    assert cli.PRESETS == (*MODELS, "gain")
-    assert MODELS == ("default", *PRESETS)
+    assert cli.PRESETS == names()
 
 
 def test_the_sampler_of_a_table_is_what_load_gives(way: Path) -> None:

@@ -14,12 +14,13 @@ from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.manifest import Manifest
 from ecgsynth.synthesizer import check_classes, described_classes
 from ecgsynth.tabular.encoding.encoding import CategoryCodes, NumberCodes
-from ecgsynth.tabular.synthesizer import TableSynthesizer, split_rows
+from ecgsynth.tabular.synthesizer import TableSynthesizer
+from ecgsynth.tabular.training.rows import split_rows
 from ecgsynth.training.plan import plan
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.windows import Windows
 
-TINY: dict[str, Any] = {"networks": {"hidden": (8,)}, "training": {"batch": 50}, "epochs": 1, "device": "cpu"}
+TINY: dict[str, Any] = {"config": {"hidden": (8,)}, "training": {"batch": 50}, "epochs": 1, "device": "cpu"}
 PEOPLE = 60
 
 
@@ -101,7 +102,7 @@ def test_a_file_tells_no_name_seed_or_hash_of_the_user(by_person: TableSynthesiz
     text = by_person.manifest().to_text()
     for hidden in ("ward7", "Jones", "sha256", "digest", "seed", "HOSP-1", "untold", str(len(visits()))):
         assert hidden not in text, hidden
-    assert by_person.about["data"]["private"]["where"] == {"name": "Jones"}
+    assert by_person.about.data.private.where == {"name": "Jones"}
     assert by_person.manifest().data["person"] == "patient"
 
 

@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from ecgsynth.tabular.encoding.encoding import Encoding
-from ecgsynth.tabular.models.chain import Chain, ChainConfig
+from ecgsynth.tabular.models.autoregressive import AutoregressiveConfig, AutoregressiveModel
 from ecgsynth.tabular.models.row_sampler import RowSampler
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer
+from ecgsynth.tabular.training.info import About, TableInfo, TablePrivate, TrainingInfo
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS, LEARNT = 7, 12, 100
@@ -67,14 +68,18 @@ def tiny() -> TableSynthesizer:
     """A generator of every kind of column; nobody trained it."""
     rng = np.random.Generator(np.random.Philox(0))
     encoding = Encoding.fit(SCHEMA, learnt(), "cells", np.random.default_rng(0))
-    config = ChainConfig(sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, hidden=4)
-    chain = Chain(config, encoding.shares)
+    config = AutoregressiveConfig(
+        sizes=encoding.sizes, positioned=encoding.positioned, askable=encoding.askable, hidden=4
+    )
+    model = AutoregressiveModel(config, encoding.shares)
     with torch.no_grad():
-        for parameter in chain.parameters():
+        for parameter in model.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) / 2))
-    data = {"kind": "table", "source": {"name": "random weights"}, "rows": LEARNT, "training_rows": LEARNT}
-    about = {"data": {**data, "untold": {}}, "training": {"model": "default", "config": {"seed": 0}}, "metrics": {}}
-    return TableSynthesizer(SCHEMA, RowSampler(chain, encoding), about)
+    about = About(
+        data=TableInfo(source={"name": "random weights"}, rows=LEARNT, training_rows=LEARNT, private=TablePrivate()),
+        training=TrainingInfo(model="default", config={"seed": 0}),
+    )
+    return TableSynthesizer(SCHEMA, RowSampler(model, encoding), about)
 
 
 def plain(rows: dict[str, NDArray[Any]]) -> dict[str, list[Any]]:
@@ -90,7 +95,7 @@ def main() -> None:
     """Write both files."""
     made = tiny()
     made.export(HERE / "tiny_table.onnx", force=True)
-    content = {"seed": SEED, "rows": plain(made.sample(ROWS, seed=SEED))}
+    content = {"seed": SEED, "rows": plain(made.rows(ROWS, seed=SEED))}
     (HERE / "tiny_table.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
 
 

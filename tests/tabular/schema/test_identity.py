@@ -12,7 +12,7 @@ from ecgsynth.core.identifiers import capacity, make
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.tabular.schema.identity import says_identifier
 from ecgsynth.tabular.schema.schema import Schema
-from ecgsynth.tabular.synthesizer import asked_rows
+from ecgsynth.tabular.training.rows import asked_rows
 
 RNG = np.random.default_rng(0)
 NINE = RNG.choice(10**9, 900, replace=False) + 10**9  # ten digits, all different

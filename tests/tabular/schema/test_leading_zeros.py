@@ -76,7 +76,7 @@ def test_from_a_file_to_files(tmp_path):
         read_table(tmp_path / "a.csv")[0],
         tmp_path / "run",
         epochs=1,
-        networks={"hidden": (8,)},
+        config={"hidden": (8,)},
         training={"batch": 64},
         model="gan",
     )

@@ -1,4 +1,4 @@
-"""The chain: a table's columns made one after the other, each by what was made before it and what is asked for.
+"""The autoregressive model: columns made one after the other, each by those before it and what is asked for.
 
 The joint distribution of a row is a product of conditional ones, p(x) = prod_j p(x_j | x_before j), each of them a
 small network that reads the sum of what the columns before it are embedded as (the neural autoregressive distribution
@@ -16,11 +16,11 @@ from torch import Tensor, nn
 
 from ecgsynth.core.config import JsonConfig, at_least
 
-__all__ = ["Chain", "ChainConfig"]
+__all__ = ["AutoregressiveModel", "AutoregressiveConfig"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChainConfig(JsonConfig):
+class AutoregressiveConfig(JsonConfig):
     """How many codes the columns have, and how large the networks are."""
 
     sizes: tuple[int, ...]  # codes of each column
@@ -39,7 +39,7 @@ class ChainConfig(JsonConfig):
         return len(self.sizes) + sum(self.positioned)
 
 
-class Chain(nn.Module):
+class AutoregressiveModel(nn.Module):
     """Rows as codes, one column after the other, in the order of the table.
 
     forward: codes (n, columns) int64, shown (n, columns) bool -> log-likelihood (n, columns) of each column's code
@@ -49,7 +49,7 @@ class Chain(nn.Module):
     firsts: Tensor
     logs: Tensor
 
-    def __init__(self, config: ChainConfig, shares: list[NDArray[np.float64]]) -> None:
+    def __init__(self, config: AutoregressiveConfig, shares: list[NDArray[np.float64]]) -> None:
         super().__init__()
         self.config = config
         columns, width, codes = len(config.sizes), config.hidden, sum(config.sizes)
@@ -71,8 +71,8 @@ class Chain(nn.Module):
     def forward(self, codes: Tensor, shown: Tensor) -> Tensor:
         seen = self.embedding[codes + self.firsts]  # (n, columns, hidden)
         before = seen.cumsum(1) - seen
-        told = seen * shown[:, :, None]
-        after = told.flip(1).cumsum(1).flip(1) - told
+        given = seen * shown[:, :, None]
+        after = given.flip(1).cumsum(1).flip(1) - given
         known = before + after
         return self.log_shares(known).gather(2, codes[:, :, None]).squeeze(2)
 
@@ -93,11 +93,11 @@ class Chain(nn.Module):
         codes: list[Tensor] = []
         for place in range(columns):
             made = self.picked(place, known, drawn[place])
-            told = wanted[place].squeeze(1) if place in self.answers else None
-            codes.append(made if told is None else torch.where(told < 0, made, told))
+            given = wanted[place].squeeze(1) if place in self.answers else None
+            codes.append(made if given is None else torch.where(given < 0, made, given))
             if place + 1 < columns:
                 onwards = self.start[place + 1] - self.start[place]
-                unseen = made + 1 if told is None else torch.where(told < 0, made + 1, 0)
+                unseen = made + 1 if given is None else torch.where(given < 0, made + 1, 0)
                 known = known + nn.functional.embedding(unseen, self.table(place) + onwards)
         rest = iter(drawn[columns:])
         positions = [2 * next(rest) - 1 if has else torch.zeros_like(drawn[0]) for has in self.config.positioned]

@@ -1,4 +1,4 @@
-"""The chain: its probabilities sum to one, what it draws follows them, and it learns what there is to learn."""
+"""The autoregressive model: its probabilities sum to one, its draws follow them, it learns what there is to learn."""
 
 import itertools
 from pathlib import Path
@@ -12,9 +12,10 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.models.chain import Chain, ChainConfig
-from ecgsynth.tabular.training.fit_chain import fit_chain, likelihood, show
-from ecgsynth.training.job import Progress
+from ecgsynth.tabular.models.autoregressive import AutoregressiveConfig, AutoregressiveModel
+from ecgsynth.tabular.training.fit_autoregressive import build_autoregressive, likelihood, show
+from ecgsynth.training.job import Job, Progress
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
@@ -23,31 +24,31 @@ SIZES = (3, 2, 4, 2)
 ASKABLE = (True, False, True, True)
 SHARES = [np.array([0.5, 0.3, 0.2]), np.array([0.9, 0.1]), np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.5, 0.5])]
 ROWS = torch.tensor(list(itertools.product(*(range(size) for size in SIZES))))
-CONFIG = ChainConfig(sizes=SIZES, positioned=(False, True, False, False), askable=ASKABLE, hidden=8)
+CONFIG = AutoregressiveConfig(sizes=SIZES, positioned=(False, True, False, False), askable=ASKABLE, hidden=8)
 
 
-def wild(seed: int = 0) -> Chain:
-    """A chain of random weights, far from independent columns."""
+def wild(seed: int = 0) -> AutoregressiveModel:
+    """A model of random weights, far from independent columns."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        chain = Chain(CONFIG, SHARES)
+        model = AutoregressiveModel(CONFIG, SHARES)
         with torch.no_grad():
-            for parameter in chain.parameters():
+            for parameter in model.parameters():
                 parameter.copy_(torch.randn_like(parameter) * 0.7)
-    return chain.eval()
+    return model.eval()
 
 
-def exact(chain: Chain) -> Tensor:
+def exact(model: AutoregressiveModel) -> Tensor:
     """(rows,) probability of every possible row."""
     with torch.inference_mode():
-        return chain(ROWS, torch.zeros(ROWS.shape, dtype=torch.bool)).sum(1).exp()
+        return model(ROWS, torch.zeros(ROWS.shape, dtype=torch.bool)).sum(1).exp()
 
 
-def drawn(chain: Chain, n: int, asked: Tensor | None = None, seed: int = 1) -> tuple[Tensor, Tensor]:
-    uniform = torch.from_numpy(row_noise(seed, range(n), chain.noise_dim).uniform)
+def drawn(model: AutoregressiveModel, n: int, asked: Tensor | None = None, seed: int = 1) -> tuple[Tensor, Tensor]:
+    uniform = torch.from_numpy(row_noise(seed, range(n), model.noise_dim).uniform)
     wanted = torch.full((n, len(SIZES)), -1) if asked is None else asked.expand(n, -1)
     with torch.inference_mode():
-        return chain.draw(uniform, wanted)
+        return model.draw(uniform, wanted)
 
 
 def frequencies(codes: Tensor) -> NDArray[np.float64]:
@@ -80,11 +81,11 @@ def test_with_columns_shown_the_others_sum_to_one(shown: tuple[int, ...]) -> Non
     assert np.bincount(key, weights=chances.numpy()) == pytest.approx(1, abs=1e-5)
 
 
-def test_an_untrained_chain_has_the_shares() -> None:
+def test_an_untrained_model_has_the_shares() -> None:
     """The last layers begin at 0: every column is drawn by its own shares, whatever the others are."""
-    chain = Chain(CONFIG, SHARES)
+    model = AutoregressiveModel(CONFIG, SHARES)
     wanted = [np.prod([share[code] for share, code in zip(SHARES, row, strict=True)]) for row in ROWS.tolist()]
-    assert exact(chain).numpy() == pytest.approx(np.array(wanted), rel=1e-4)
+    assert exact(model).numpy() == pytest.approx(np.array(wanted), rel=1e-4)
 
 
 # ---- drawing
@@ -92,9 +93,9 @@ def test_an_untrained_chain_has_the_shares() -> None:
 
 def test_draws_follow_the_probabilities() -> None:
     """Each of 48 rows within four standard errors of its probability, and the whole table within its noise."""
-    chain, n = wild(), 200_000
-    chances = exact(chain).double().numpy()
-    found = frequencies(drawn(chain, n)[0])
+    model, n = wild(), 200_000
+    chances = exact(model).double().numpy()
+    found = frequencies(drawn(model, n)[0])
     assert (np.abs(found - chances) <= 4.5 * np.sqrt(chances / n) + 1e-5).all()
     likely = chances * n >= 5
     chi = (n * (found - chances) ** 2 / chances)[likely].sum()
@@ -103,16 +104,16 @@ def test_draws_follow_the_probabilities() -> None:
 
 @pytest.mark.parametrize("shown", [{0: 1}, {2: 3}, {3: 0}, {0: 2, 3: 1}, {0: 0, 2: 1, 3: 1}])
 def test_what_is_asked_is_exact_and_the_rest_follows_it(shown: dict[int, int]) -> None:
-    chain, n = wild(), 100_000
+    model, n = wild(), 100_000
     asked = torch.full((1, len(SIZES)), -1)
     for place, code in shown.items():
         asked[0, place] = code
-    codes, _ = drawn(chain, n, asked)
+    codes, _ = drawn(model, n, asked)
     seen = asked[0] >= 0
     assert (codes[:, seen] == asked[0, seen]).all()
     fits = (ROWS[:, seen] == asked[0, seen]).all(1)
     with torch.inference_mode():
-        chances = (chain(ROWS, seen.expand(ROWS.shape)) * ~seen).sum(1).exp() * fits
+        chances = (model(ROWS, seen.expand(ROWS.shape)) * ~seen).sum(1).exp() * fits
     assert total_variation(frequencies(codes), chances.double().numpy()) < 0.01
 
 
@@ -122,12 +123,12 @@ def test_columns_that_cannot_be_asked_for_are_drawn() -> None:
 
 
 def test_a_row_is_made_of_its_own_numbers_alone() -> None:
-    chain = wild()
-    codes, positions = drawn(chain, 300)
-    uniform = torch.from_numpy(row_noise(1, range(300), chain.noise_dim).uniform)
+    model = wild()
+    codes, positions = drawn(model, 300)
+    uniform = torch.from_numpy(row_noise(1, range(300), model.noise_dim).uniform)
     for rows in (slice(7, 8), slice(100, 300), slice(0, 300, 3)):
         with torch.inference_mode():
-            mine = chain.draw(uniform[rows], torch.full((len(uniform[rows]), 4), -1))
+            mine = model.draw(uniform[rows], torch.full((len(uniform[rows]), 4), -1))
         assert torch.equal(mine[0], codes[rows])
         assert torch.equal(mine[1], positions[rows])
 
@@ -141,17 +142,17 @@ def test_positions_are_uniform_where_a_column_has_them() -> None:
 
 
 def test_a_column_of_one_code() -> None:
-    config = ChainConfig(sizes=(1, 2), positioned=(False, False), askable=(True, True), hidden=4)
-    chain = Chain(config, [np.ones(1), np.array([0.7, 0.3])])
-    codes, _ = chain.draw(torch.rand(1000, 2, generator=torch.Generator().manual_seed(0)), torch.full((1000, 2), -1))
+    config = AutoregressiveConfig(sizes=(1, 2), positioned=(False, False), askable=(True, True), hidden=4)
+    model = AutoregressiveModel(config, [np.ones(1), np.array([0.7, 0.3])])
+    codes, _ = model.draw(torch.rand(1000, 2, generator=torch.Generator().manual_seed(0)), torch.full((1000, 2), -1))
     assert not codes[:, 0].any()
     assert float(codes[:, 1].float().mean()) == pytest.approx(0.3, abs=0.05)
 
 
 def test_settings_that_cannot_be() -> None:
     with pytest.raises(ConfigError, match="hidden"):
-        ChainConfig(sizes=(2,), positioned=(False,), askable=(True,), hidden=0)
-    assert ChainConfig.from_json(CONFIG.to_json()) == CONFIG
+        AutoregressiveConfig(sizes=(2,), positioned=(False,), askable=(True,), hidden=0)
+    assert AutoregressiveConfig.from_json(CONFIG.to_json()) == CONFIG
 
 
 # ---- learning
@@ -170,7 +171,7 @@ def dependent(n: int = 4000) -> tuple[Tensor, list[NDArray[np.float64]], float]:
     return torch.from_numpy(codes.astype(np.int16)), shares, float(-(chances * np.log(chances)).sum())
 
 
-def learnt(folder: Path, stop: int | None = None, steps: int = 300, seed: int = 0) -> Chain:
+def learnt(folder: Path, stop: int | None = None, steps: int = 300, seed: int = 0) -> AutoregressiveModel:
     codes, shares, _ = dependent()
     training = TrainConfig(steps=steps, batch=250, rate=1e-2, seed=seed, ema=0.9)
 
@@ -180,23 +181,24 @@ def learnt(folder: Path, stop: int | None = None, steps: int = 300, seed: int = 
 
     run = RunFolder(folder)
     folder.mkdir(exist_ok=True)
-    fit_chain(
-        CONFIG, training, codes, shares, score=lambda chain: likelihood(chain, codes), run=run, on_progress=on_progress
+    fit(
+        lambda chance: build_autoregressive(CONFIG, training, codes, shares, chance),
+        Job(config=training, run=run, score=lambda model: likelihood(model, codes), on_progress=on_progress),
     )
-    chain = Chain(CONFIG, shares)
+    model = AutoregressiveModel(CONFIG, shares)
     tensors = run.read_tensors(run.weights)[0]
-    chain.load_state_dict({name.removeprefix("generator."): tensor for name, tensor in tensors.items()})
-    return chain.eval()
+    model.load_state_dict({name.removeprefix("generator."): tensor for name, tensor in tensors.items()})
+    return model.eval()
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Chain, bytes]:
-    folder = tmp_path_factory.mktemp("chain") / "run"
-    chain = learnt(folder)
-    return chain, RunFolder(folder).weights.read_bytes()
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[AutoregressiveModel, bytes]:
+    folder = tmp_path_factory.mktemp("autoregressive") / "run"
+    model = learnt(folder)
+    return model, RunFolder(folder).weights.read_bytes()
 
 
-def test_it_comes_close_to_the_entropy(trained: tuple[Chain, bytes]) -> None:
+def test_it_comes_close_to_the_entropy(trained: tuple[AutoregressiveModel, bytes]) -> None:
     codes, shares, entropy = dependent()
     apart = -sum(float((share * np.log(np.maximum(share, 1e-12))).sum()) for share in shares)
     assert apart - entropy > 0.8  # what there is to learn
@@ -205,7 +207,7 @@ def test_it_comes_close_to_the_entropy(trained: tuple[Chain, bytes]) -> None:
     assert total_variation(found, frequencies(codes.long())) < 0.03
 
 
-def test_what_it_draws_when_asked_is_what_the_data_have(trained: tuple[Chain, bytes]) -> None:
+def test_what_it_draws_when_asked_is_what_the_data_have(trained: tuple[AutoregressiveModel, bytes]) -> None:
     """A column behind what is asked for and one before it: p(first | fourth = 1)."""
     codes, _, _ = dependent()
     made, _ = drawn(trained[0], 20_000, torch.tensor([[-1, -1, -1, 1]]))
@@ -227,7 +229,7 @@ def test_the_same_seed_leaves_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_a_broken_run_ends_with_the_same_bytes(
-    tmp_path: Path, trained: tuple[Chain, bytes], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, trained: tuple[AutoregressiveModel, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ecgsynth.training.loop.CHECKPOINT_S", 0.0)  # after every step
     for stop in (1, 7, 33):

@@ -23,7 +23,9 @@ from ecgsynth.tabular.models.gain import (
 )
 from ecgsynth.tabular.models.gain_space import GainSpace
 from ecgsynth.tabular.schema.schema import Schema
-from ecgsynth.tabular.training.fit_gain import filled, fit_gain, found_again
+from ecgsynth.tabular.training.fit_gain import build_gain, filled, found_again
+from ecgsynth.training.job import Job
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
@@ -131,15 +133,13 @@ def correlated(n: int = 1500) -> tuple[torch.Tensor, torch.Tensor, NDArray[np.fl
 
 def test_gain_fills_better_than_the_mean(tmp_path: Path) -> None:
     x, known, whole = correlated()
-    reached = fit_gain(
-        CONFIG,
-        TrainConfig(steps=300, batch=128, rate=5e-3, ema=0.9, validations=3),
-        x,
-        known,
-        score=found_again(CONFIG, x[:300], known[:300], 0),
-        run=RunFolder(tmp_path),
+    training = TrainConfig(steps=300, batch=128, rate=5e-3, ema=0.9, validations=3)
+    reached = fit(
+        lambda chance: build_gain(CONFIG, training, x, known, chance),
+        Job(config=training, run=RunFolder(tmp_path), score=found_again(CONFIG, x[:300], known[:300], 0)),
     )
-    assert reached["validation_score"] < 0
+    assert reached.validation_score is not None
+    assert reached.validation_score < 0
     generator = generator_of(CONFIG)
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({key.removeprefix("generator."): value for key, value in tensors.items()})
@@ -155,10 +155,13 @@ def test_gain_fills_better_than_the_mean(tmp_path: Path) -> None:
 def test_a_seed_fills_alike_and_trains_alike(tmp_path: Path) -> None:
     x, known, _ = correlated(100)
     weights = []
+    training = TrainConfig(steps=5, batch=32, validations=1)
     for name in ("first", "second"):
-        training = TrainConfig(steps=5, batch=32, validations=1)
         (tmp_path / name).mkdir()
-        fit_gain(CONFIG, training, x, known, score=lambda _: 0.0, run=RunFolder(tmp_path / name))
+        fit(
+            lambda chance: build_gain(CONFIG, training, x, known, chance),
+            Job(config=training, run=RunFolder(tmp_path / name), score=lambda _: 0.0),
+        )
         weights.append((tmp_path / name / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
     generator = generator_of(CONFIG)
@@ -204,7 +207,7 @@ def test_a_table_is_filled_and_what_was_there_stays(tmp_path: Path) -> None:
         tmp_path / "run",
         epochs=200 * 128 // len(holes) + 1,
         training={"batch": 128, "rate": 5e-3, "ema": 0.9, "validations": 2},
-        networks=settings,
+        config=settings,
     )
     whole = made.impute(holes)
     assert not whole.isna().any().any()
@@ -222,6 +225,7 @@ def test_a_table_is_filled_and_what_was_there_stays(tmp_path: Path) -> None:
 
 
 def test_a_run_of_another_model_fills_nothing(tmp_path: Path) -> None:
-    RunFolder(tmp_path).begin({"config": {}, "data": {}, "training": {"model": "ctgan"}}, resume=False, force=True)
-    with pytest.raises(ArtifactError, match="only one of 'gain' fills holes"):
+    content = {"config": {}, "data": {}, "training": {"model": "ctgan"}}
+    RunFolder(tmp_path).begin(content, resume=False, force=True)
+    with pytest.raises(ArtifactError, match="is a run of ctgan, which makes rows; only one of gain fills holes"):
         Imputer.load(tmp_path)

@@ -12,23 +12,28 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import GANConfig
 from ecgsynth.tabular.models.gan import JointGenerator
+from ecgsynth.tabular.models.registry import LINES
 from ecgsynth.tabular.training.batches import RowBatches
 from ecgsynth.tabular.training.fit_gan import (
     Nets,
     ahead_score,
-    build,
+    build_gan,
     critic_step,
-    fit_gan,
     generator_step,
+    networks,
     play,
     settle,
     unroll,
 )
+from ecgsynth.training.job import Job
+from ecgsynth.training.loop import fit
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
+
+PRESETS = {name: line for name, line in LINES.items() if line.module.endswith("fit_gan")}
 
 SIZES = (3, 2, 2)
 CPU = torch.device("cpu")
@@ -49,14 +54,14 @@ def table(n: int = 1000) -> tuple[Tensor, Tensor, list[NDArray[np.float64]]]:
     return torch.from_numpy(codes.astype(np.int16)), torch.from_numpy(positions), shares
 
 
-def small(preset: str = "ctgan", **settings: object) -> TableConfig:
+def small(preset: str = "ctgan", **settings: object) -> GANConfig:
     networks = {"normals": 8, "generator_sizes": (32, 32), "critic_sizes": (32, 32), "critic_features": 16}
-    label = 1 if PRESETS[preset].networks.get("condition") == "label" else None
-    return TableConfig(
+    label = 1 if PRESETS[preset].config.get("condition") == "label" else None
+    return GANConfig(
         sizes=SIZES,
         positioned=(False, False, True),
         askable=(True, True, False),
-        **{**PRESETS[preset].networks, "label": label, **networks, **settings},  # type: ignore[arg-type]
+        **{**PRESETS[preset].config, "label": label, **networks, **settings},  # type: ignore[arg-type]
     )
 
 
@@ -68,9 +73,9 @@ def drawn(generator: JointGenerator, n: int = 2000) -> tuple[NDArray[np.int64], 
     return codes.numpy(), positions.numpy()
 
 
-def nets_of(config: TableConfig, batch: int = 60) -> tuple[Nets, RowBatches]:
+def nets_of(config: GANConfig, batch: int = 60) -> tuple[Nets, RowBatches]:
     codes, positions, shares = table(200)
-    nets, _ = build(config, TrainConfig(steps=1, batch=batch), shares, CPU)
+    nets, _ = networks(config, TrainConfig(steps=1, batch=batch), shares, CPU)
     return nets, RowBatches(config, codes, positions)
 
 
@@ -88,22 +93,18 @@ def test_every_preset_learns_how_columns_go_together(preset: str, tmp_path: Path
         made.append(copy.deepcopy(generator))
         return 0.0
 
-    reached = fit_gan(
-        small(preset, clip=0.1, pack=2),
-        training,
-        codes,
-        positions,
-        shares,
-        score=keep,
-        run=RunFolder(tmp_path),
+    config = small(preset, clip=0.1, pack=2)
+    reached = fit(
+        lambda chance: build_gan(config, training, codes, positions, shares, chance),
+        Job(config=training, run=RunFolder(tmp_path), score=keep),
     )
-    assert reached["steps"] == training.steps
+    assert reached.steps == training.steps
     found, at = drawn(made[-1])
     agreeing = ((found[:, 0] > 0) == (found[:, 1] > 0)).mean()
     # Four seeds, three of them on three processors, and twelve of dragan: 0.80 to 1, 0.74 to 1, and up to 0.14 off.
     assert agreeing > 0.7  # by chance 0.5
     assert np.corrcoef(at[:, 2], found[:, 1])[0, 1] > 0.5
-    if PRESETS[preset].networks["objective"] not in ("vanilla", "dragan"):  # those may lose a code
+    if PRESETS[preset].config["objective"] not in ("vanilla", "dragan"):  # those may lose a code
         assert np.abs(np.bincount(found[:, 0], minlength=3) / len(found) - shares[0]).max() < 0.25
     assert not at[:, :2].any()
 
@@ -125,7 +126,7 @@ class StoppedError(Exception):
 
 
 def fit_until(
-    config: TableConfig,
+    config: GANConfig,
     training: TrainConfig,
     codes: Tensor,
     positions: Tensor,
@@ -143,18 +144,21 @@ def fit_until(
     before = ecgsynth.training.loop.CHECKPOINT_S
     ecgsynth.training.loop.CHECKPOINT_S = -1.0
     try:
-        fit_gan(config, training, codes, positions, shares, score=lambda _: 0.0, run=RunFolder(path), on_progress=watch)
+        fit(
+            lambda chance: build_gan(config, training, codes, positions, shares, chance),
+            Job(config=training, run=RunFolder(path), score=lambda _: 0.0, on_progress=watch),
+        )
     except StoppedError:
         pass
     finally:
         ecgsynth.training.loop.CHECKPOINT_S = before
 
 
-def test_a_batch_is_made_of_whole_packs(tmp_path: Path) -> None:
+def test_a_batch_is_made_of_whole_packs() -> None:
     codes, positions, shares = table(50)
     training = TrainConfig(steps=1, batch=25)
     with pytest.raises(ConfigError, match="multiple of pack"):
-        fit_gan(small(), training, codes, positions, shares, score=lambda _: 0.0, run=RunFolder(tmp_path))
+        build_gan(small(), training, codes, positions, shares, rng())
 
 
 @pytest.mark.parametrize("preset", list(PRESETS))
@@ -164,16 +168,16 @@ def test_looking_ahead_by_nothing_is_the_critic_as_it_is(preset: str) -> None:
     weights = unroll(nets, game, rng(), 10.0)
     for name, parameter in nets.critic.named_parameters():
         assert torch.equal(weights[name], parameter)
-    ahead = ahead_score(nets.critic, weights, game.told, rng())
-    assert torch.equal(ahead(game.real), nets.critic(game.real, game.told))
+    ahead = ahead_score(nets.critic, weights, game.condition, rng())
+    assert torch.equal(ahead(game.real), nets.critic(game.real, game.condition))
 
 
 def test_looking_ahead_moves_the_critic_down_its_own_loss() -> None:
     nets, batches = nets_of(small("gan", unrolled=1, unrolled_rate=0.1))
     game = play(nets, batches, 60, rng(), last=True)
     weights = unroll(nets, game, rng(), 0.0)
-    losses = torch.nn.functional.softplus(-nets.critic(game.real, game.told)).mean()
-    losses = losses + torch.nn.functional.softplus(nets.critic(game.made.detach(), game.told)).mean()
+    losses = torch.nn.functional.softplus(-nets.critic(game.real, game.condition)).mean()
+    losses = losses + torch.nn.functional.softplus(nets.critic(game.made.detach(), game.condition)).mean()
     slopes = torch.autograd.grad(losses, list(nets.critic.parameters()))
     for (name, old), slope in zip(nets.critic.named_parameters(), slopes, strict=True):
         assert torch.allclose(weights[name], old - 0.1 * slope, atol=1e-6), name
@@ -221,14 +225,14 @@ def test_packs_are_rows_side_by_side_with_what_is_told_of_them() -> None:
     width = 1 + sum(SIZES)
     assert game.real.shape == game.made.shape == (20, 3 * width)
     assert torch.equal(game.real[1, width : 2 * width], batches.matrix(game.asked.rows)[4])
-    assert game.told[1].tolist() == (game.asked.told[3:6] + torch.tensor([0, 5, 10])).tolist()
-    assert nets.critic(game.real, game.told).shape == (20,)
+    assert game.condition[1].tolist() == (game.asked.condition[3:6] + torch.tensor([0, 5, 10])).tolist()
+    assert nets.critic(game.real, game.condition).shape == (20,)
 
 
 def test_a_penalty_has_one_norm_a_pack() -> None:
     nets, batches = nets_of(small("ctgan", pack=3, critic_dropout=0.0))
     game = play(nets, batches, 60, rng(), last=False)
-    assert nets.critic.slope(game.real, game.told).norm(dim=1).shape == (20,)
+    assert nets.critic.slope(game.real, game.condition).norm(dim=1).shape == (20,)
 
 
 def test_settled_statistics_are_those_of_the_generator_s_own_rows() -> None:

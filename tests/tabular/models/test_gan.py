@@ -13,14 +13,17 @@ from torch import Tensor
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.tabular.models.config import PRESETS, TableConfig
+from ecgsynth.tabular.models.config import GANConfig
 from ecgsynth.tabular.models.gan import Critic, JointGenerator, Segments, inverse_cdf
+from ecgsynth.tabular.models.registry import LINES
 from ecgsynth.tabular.training.batches import RowBatches
 
 pytestmark = pytest.mark.trains
 
+PRESETS = {name: line for name, line in LINES.items() if line.module.endswith("fit_gan")}
+
 SIZES = (3, 4, 2, 5)
-BASE = TableConfig(
+BASE = GANConfig(
     sizes=SIZES,
     positioned=(False, True, False, True),
     askable=(True, False, True, False),
@@ -35,12 +38,12 @@ def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def with_condition(condition: str, **settings: object) -> TableConfig:
+def with_condition(condition: str, **settings: object) -> GANConfig:
     label = 2 if condition == "label" else None
     return dataclasses.replace(BASE, condition=condition, label=label, **settings)  # type: ignore[arg-type]
 
 
-def generator_of(config: TableConfig, seed: int = 0) -> JointGenerator:
+def generator_of(config: GANConfig, seed: int = 0) -> JointGenerator:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         made = JointGenerator(config, SHARES)
@@ -49,7 +52,7 @@ def generator_of(config: TableConfig, seed: int = 0) -> JointGenerator:
     return made.eval()
 
 
-def uniform(config: TableConfig, n: int, seed: int = 1) -> Tensor:
+def uniform(config: GANConfig, n: int, seed: int = 1) -> Tensor:
     return torch.from_numpy(row_noise(seed, range(n), config.noise_dim).uniform)
 
 
@@ -62,9 +65,9 @@ def nothing(n: int) -> Tensor:
 
 def test_settings_survive_json() -> None:
     for preset in PRESETS.values():
-        label = 0 if preset.networks.get("condition") == "label" else None
-        config = dataclasses.replace(BASE, label=label, **preset.networks)
-        assert TableConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+        label = 0 if preset.config.get("condition") == "label" else None
+        config = dataclasses.replace(BASE, label=label, **preset.config)
+        assert GANConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
         assert preset.training.items() <= TrainConfig(**preset.training, steps=3).to_json().items()
 
 
@@ -294,7 +297,7 @@ def test_a_critic_s_first_layer_reads_rows_and_what_is_told_side_by_side() -> No
     weight = torch.cat([critic.first.weights[0], critic.first.telling.T], dim=1)
     h = torch.cat([critic.packed(rows), torch.cat([told, told])], dim=1) @ weight.T + critic.first.bias
     expected = critic.head(torch.nn.functional.leaky_relu(h, 0.2)).squeeze(1)
-    assert torch.allclose(critic(critic.packed(rows), critic.told(places)), expected, atol=1e-6)
+    assert torch.allclose(critic(critic.packed(rows), critic.packed_condition(places)), expected, atol=1e-6)
 
 
 def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
@@ -303,7 +306,7 @@ def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
     assert torch.equal(critic(rows, told), critic(rows, told))
     assert not torch.equal(critic(rows, told, rng()), critic(rows, told))
     assert torch.equal(critic(rows, told, rng(1)), critic(rows, told, rng(1)))
-    kept = critic.kept(torch.Size((1000, 20)), rng())
+    kept = critic.dropout_mask(torch.Size((1000, 20)), rng())
     assert set(kept.unique().tolist()) == {0.0, 2.0}
     assert kept.mean().item() == pytest.approx(1, abs=0.03)
 
@@ -311,7 +314,7 @@ def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
 # ---- batches
 
 
-def batches_of(config: TableConfig, n: int = 500) -> tuple[RowBatches, Tensor, Tensor]:
+def batches_of(config: GANConfig, n: int = 500) -> tuple[RowBatches, Tensor, Tensor]:
     draw = np.random.default_rng(0)
     codes = np.stack([draw.choice(len(share), size=n, p=share) for share in SHARES], axis=1)
     positions = draw.uniform(-1, 1, codes.shape) * [0, 1, 0, 1]
@@ -340,7 +343,7 @@ def test_training_by_sampling_draws_rows_that_have_what_is_told() -> None:
     assert asked.code is not None
     places = torch.tensor(config.answers)[asked.column]
     assert torch.equal(codes[asked.rows].long().gather(1, places[:, None]).squeeze(1), asked.code)
-    assert torch.equal(asked.told, torch.tensor([0, 3])[asked.column] + asked.code)
+    assert torch.equal(asked.condition, torch.tensor([0, 3])[asked.column] + asked.code)
     own = asked.code[asked.column == 1]
     weights = torch.log1p(torch.bincount(codes[:, 2].long(), minlength=2).double())
     assert (own == 1).double().mean().item() == pytest.approx((weights[1] / weights.sum()).item(), abs=0.02)
@@ -363,7 +366,7 @@ def test_a_code_that_never_occurs_is_never_told() -> None:
 def test_a_label_is_told_as_it_stands_in_the_row() -> None:
     batches, codes, _ = batches_of(with_condition("label"))
     asked = batches.draw(300, rng())
-    assert torch.equal(asked.told, codes[asked.rows, 2].long())
+    assert torch.equal(asked.condition, codes[asked.rows, 2].long())
 
 
 def test_the_cross_entropy_is_of_the_asked_column_only() -> None:
