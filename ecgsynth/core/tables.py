@@ -23,9 +23,9 @@ from ecgsynth.core.formats import TABLE_FORMATS, format_of
 from ecgsynth.core.npz import read_npz
 from ecgsynth.core.storage import check_options, fetch, is_url, name_of
 from ecgsynth.core.text_rows import DELIMITERS, write_rows
-from ecgsynth.errors import ArtifactError, DataError, require
+from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 
-__all__ = ["read_table", "stem", "table_format", "write_table"]
+__all__ = ["read_table", "stem", "table_format", "tidy_frame", "write_table"]
 
 SUFFIXES = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet", ".json", ".npz")  # that are read
 WRITTEN = tuple(name for name in TABLE_FORMATS if name != "npz")  # of a frame
@@ -107,6 +107,29 @@ def read_table(
     if not len(frame):
         raise DataError(f"{source.name} has no rows; expected one for each step of a series or each record of a table")
     return frame, ids
+
+
+def tidy_frame(frame: Any) -> Any:
+    """A user's data frame as ``read_table`` gives one: its named index is a column, and names are text.
+
+    Raises
+    ------
+    ConfigError
+        For anything but a data frame.
+    DataError
+        For one without rows, or with several columns of one name.
+
+    """
+    pandas = require("pandas", "reading a table")
+    if not isinstance(frame, pandas.DataFrame):
+        raise ConfigError(f"expected a path, an address or a pandas DataFrame as the table, got {type(frame).__name__}")
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    check_names(list(frame.columns), "the data frame")
+    if not len(frame):
+        raise DataError("the data frame has no rows; expected one for each step of a series or each record of a table")
+    return frame.infer_objects()
 
 
 def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:

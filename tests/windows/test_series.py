@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.windows.columns import decimals, quantum
+from ecgsynth.windows.cutting import blocks
 from ecgsynth.windows.info import ClockInfo, SeriesInfo
 from ecgsynth.windows.long_table import column_names, rows
-from ecgsynth.windows.series import SeriesOptions, blocks, decimals, quantum, read_series
+from ecgsynth.windows.series import SeriesOptions, read_series
 from ecgsynth.windows.windows import Windows
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"  # unless ECGSYNTH_DATA names another folder
