@@ -19,6 +19,7 @@ from ecgsynth.core.records import from_json
 from ecgsynth.errors import ArtifactError, DataError, require
 from ecgsynth.windows.info import DataInfo, SeriesInfo, Source
 from ecgsynth.windows.long_table import frame_of
+from ecgsynth.windows.view import count_text, draw_windows, page
 from ecgsynth.windows.wide_table import columns_of
 
 __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
@@ -29,7 +30,7 @@ FORMAT = 1
 PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Windows:
     """Windows of a signal in physical units.
 
@@ -102,6 +103,16 @@ class Windows:
     def __len__(self) -> int:
         return len(self.values)
 
+    def __repr__(self) -> str:
+        n, time, channels = self.values.shape
+        return (
+            f"Windows({n:,} x {time} samples x {channels} channels at {self.fs_hz:g} Hz in {self.units}: "
+            f"{count_text(self.counts())})"
+        )
+
+    def _repr_html_(self) -> str:
+        return page(repr(self), self.counts(), self.plot)
+
     def take(self, index: NDArray[Any]) -> Self:
         """The windows at ``index`` (positions or a mask), with all that is known of them."""
         picked = {name: column[index] for name in PER_WINDOW if (column := getattr(self, name)) is not None}
@@ -155,6 +166,23 @@ class Windows:
             there = f"there are {len(self.classes)}" if self.is_series else f"the classes are {', '.join(self.classes)}"
             raise DataError(f"there is no class {label!r}; {there}")  # a series' classes are what its cells hold
         return self.classes.index(label)
+
+    def plot(self) -> Any:
+        """Draw some windows of each class.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One that pyplot does not know; a notebook shows it, ``savefig`` writes it.
+
+        """
+        places = np.arange(self.values.shape[1], dtype=np.float64)
+        clock = (places, "step")
+        if self.event_index is not None:
+            clock = ((places - self.event_index) / self.fs_hz, "seconds from the event")
+        elif not self.is_series:
+            clock = (places / self.fs_hz, "seconds")
+        return draw_windows(self.values, self.labels, self.classes, self.channel_names, self.units, clock)
 
     def to_frame(self) -> Any:
         """The windows as a pandas data frame.
