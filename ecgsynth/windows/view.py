@@ -13,9 +13,9 @@ from ecgsynth.errors import MissingExtraError, require
 
 __all__ = ["count_text", "draw_windows", "page"]
 
-MOST_ROWS, MOST_PANELS = 6, 4  # classes and channels that are drawn
+MOST_CLASSES, MOST_CHANNELS = 6, 4  # that are drawn
 DRAWN_WINDOWS = 12  # in each panel
-PANEL_INCHES = (3.2, 1.6)
+PANEL_INCHES = (2.4, 1.8)
 COLOUR = "#33658a"
 PAGE_DPI = 60
 
@@ -28,7 +28,7 @@ def draw_windows(
     units: str,
     clock: tuple[NDArray[np.float64], str],
 ) -> Any:
-    """Draw some windows of each class: a row of panels for each, a panel for each channel.
+    """Draw some windows of each class: a row of panels for each channel, in it a panel for each class.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def draw_windows(
     labels
         (n,) positions in ``classes``.
     classes, channel_names
-        What the rows and the panels are called; the first few are drawn.
+        What the panels and the rows are called; the first few are drawn.
     units
         Of the values.
     clock
@@ -50,23 +50,23 @@ def draw_windows(
 
     """
     figures = require("matplotlib.figure", "drawing pictures")
-    shown = [code for code in range(len(classes)) if (labels == code).any()][:MOST_ROWS] or [0]
-    panels = min(values.shape[2], MOST_PANELS)
+    shown = [code for code in range(len(classes)) if (labels == code).any()][:MOST_CLASSES] or [0]
+    names = channel_names[:MOST_CHANNELS]
     width, height = PANEL_INCHES
-    figure = figures.Figure(figsize=(width * panels, height * len(shown) + 0.4), layout="constrained")
-    axes = figure.subplots(len(shown), panels, sharex=True, squeeze=False)
-    for row, code in zip(axes, shown, strict=True):
+    figure = figures.Figure(figsize=(width * len(shown), height * len(names) + 0.4), layout="constrained")
+    axes = figure.subplots(len(names), len(shown), sharex=True, sharey="row", squeeze=False)
+    for code, column in zip(shown, axes.T, strict=True):
         own = np.flatnonzero(labels == code)
-        some = own[np.unique(np.linspace(0, len(own) - 1, DRAWN_WINDOWS).astype(np.int64))] if len(own) else own
-        for channel, axis in enumerate(row):
+        some = own[np.unique(np.linspace(0, max(0, len(own) - 1), DRAWN_WINDOWS).astype(np.int64))[: len(own)]]
+        for channel, axis in enumerate(column):
             axis.plot(clock[0], values[some, :, channel].T, color=COLOUR, linewidth=0.8, alpha=0.6)
             axis.margins(x=0)
             axis.spines[["top", "right"]].set_visible(False)
-        row[0].set_ylabel(f"{classes[code]}\n{units}" if len(classes) > 1 else units)
-    for axis, name in zip(axes[0], channel_names, strict=False):
-        axis.set_title(name)
-    for axis in axes[-1]:
-        axis.set_xlabel(clock[1])
+        if len(classes) > 1:
+            column[0].set_title(classes[code])
+        column[-1].set_xlabel(clock[1])
+    for axis, name in zip(axes[:, 0], names, strict=True):
+        axis.set_ylabel(f"{name}\n{units}")
     return figure
 
 

@@ -105,10 +105,8 @@ class Windows:
 
     def __repr__(self) -> str:
         n, time, channels = self.values.shape
-        return (
-            f"Windows({n:,} x {time} samples x {channels} channels at {self.fs_hz:g} Hz in {self.units}: "
-            f"{count_text(self.counts())})"
-        )
+        shape = f"{n:,} x {time} samples x {channels} {'channel' if channels == 1 else 'channels'}"
+        return f"Windows({shape} at {self.fs_hz:g} Hz in {self.units}: {count_text(self.counts())})"
 
     def _repr_html_(self) -> str:
         return page(repr(self), self.counts(), self.plot)

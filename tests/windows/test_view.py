@@ -49,12 +49,12 @@ def test_a_notebook_has_the_counts_and_a_picture() -> None:
     assert re.search(r'<img alt="[^"]+" src="data:image/png;base64,iVBOR[\w+/=]+">', page)
 
 
-def test_the_picture_has_a_row_for_each_class_and_a_panel_for_each_channel() -> None:
+def test_the_picture_has_a_row_for_each_channel_and_a_panel_for_each_class() -> None:
     figure = beats().plot()
     axes = np.array(figure.axes).reshape(2, 2)
-    assert [axis.get_title() for axis in axes[0]] == ["I", "II"]
-    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["N\nmV", "<V>\nmV"]
-    assert [len(axis.lines) for axis in axes.flat] == [5, 5, 2, 2]
+    assert [axis.get_title() for axis in axes[0]] == ["N", "<V>"]
+    assert [axis.get_ylabel() for axis in axes[:, 0]] == ["I\nmV", "II\nmV"]
+    assert [len(axis.lines) for axis in axes.flat] == [5, 2, 5, 2]
     assert axes[1, 1].lines[0].get_xydata().tolist() == [[-0.5, 9.0], [0.0, 11.0], [0.5, 13.0], [1.0, 15.0]]
     assert axes[1, 0].get_xlabel() == "seconds from the event"
 
