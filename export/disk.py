@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ecgsynth.errors import ArtifactError
 
-__all__ = ["LARGE", "check_room", "in_words"]
+__all__ = ["LARGE_NUMBERS", "check_room", "in_words"]
 
-LARGE = 10_000_000  # numbers: fewer are written without a survey, as that takes longer than they do
+LARGE_NUMBERS = 10_000_000  # fewer are written without a survey, as that takes longer than they do
 
 
 def check_room(
