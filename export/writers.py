@@ -60,7 +60,7 @@ def sample_to_file(
     sampler
         The generator.
     path
-        The file, whose ending tells its format (see core.formats); a folder for WFDB records; "-" is standard output.
+        The file, whose ending says its format (see core.formats); a folder for WFDB records; "-" is standard output.
     n
         How many windows.
     label
@@ -74,9 +74,9 @@ def sample_to_file(
     force
         Replace what is there.
     on_progress
-        Is told of each k windows that are written.
+        Is called with how many more windows are written.
     on_size
-        Is told the bytes that a large file will take, before it is begun.
+        Is called with the bytes that a large file will take, before it is begun.
 
     Raises
     ------
@@ -263,15 +263,15 @@ def write_wfdb(out: Output[Windows], like: Windows) -> None:
 
 def regroup(batches: Iterator[Windows], size: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """The same values and labels in batches of ``size``, the last one perhaps smaller."""
-    held: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
+    waiting: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
     for batch in batches:
-        held.append((batch.values, batch.labels))
-        if sum(len(labels) for _, labels in held) >= size:
-            values, labels = (np.concatenate(column) for column in zip(*held, strict=True))
+        waiting.append((batch.values, batch.labels))
+        if sum(len(labels) for _, labels in waiting) >= size:
+            values, labels = (np.concatenate(column) for column in zip(*waiting, strict=True))
             yield values[:size], labels[:size]
-            held = [(values[size:], labels[size:])] if len(labels) > size else []
-    if held:
-        values, labels = (np.concatenate(column) for column in zip(*held, strict=True))
+            waiting = [(values[size:], labels[size:])] if len(labels) > size else []
+    if waiting:
+        values, labels = (np.concatenate(column) for column in zip(*waiting, strict=True))
         yield values, labels
 
 

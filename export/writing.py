@@ -61,9 +61,9 @@ def write_batches(
     force
         Replace a file that is there.
     on_progress
-        Is told of each k that are written.
+        Is called with how many more are written.
     on_size
-        Is told the bytes that a large file will take.
+        Is called with the bytes that a large file will take.
 
     Raises
     ------
@@ -72,8 +72,8 @@ def write_batches(
 
     """
 
-    def run(place: Path | str, many: int, tell: Callable[[int], None] | None = None) -> None:
-        write(Output(place, file_format, many, watched(draw(many), count, tell)))
+    def run(place: Path | str, many: int, report: Callable[[int], None] | None = None) -> None:
+        write(Output(place, file_format, many, watched(draw(many), count, report)))
 
     if not is_stdout(path):
         path = Path(path)
@@ -83,12 +83,12 @@ def write_batches(
     run(path, n, on_progress)
 
 
-def watched(batches: Iterator[B], count: Callable[[B], int], tell: Callable[[int], None] | None) -> Iterator[B]:
+def watched(batches: Iterator[B], count: Callable[[B], int], report: Callable[[int], None] | None) -> Iterator[B]:
     """The same batches; when the next one is asked for, the one before has been written."""
     for batch in batches:
         yield batch
-        if tell is not None:
-            tell(count(batch))
+        if report is not None:
+            report(count(batch))
 
 
 def write_tables(path: Path | str, schema: Any, tables: Iterable[Any]) -> None:

@@ -45,7 +45,7 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
         )
     step = float(np.median(steps)) if len(steps) else 1.0
     uneven = float((np.abs(steps - step) > EVEN_SHARE * step).mean()) if len(steps) else 0.0
-    if uneven > EVEN_SHARE:  # the median is somebody's own
+    if uneven > EVEN_SHARE:  # the median may be one person's own
         step = coarse(step)
     step = step / 1e6 if kind == "datetime" else step
     whole = kind == "number" and ticks.dtype.kind == "i" and step == int(step)
