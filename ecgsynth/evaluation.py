@@ -25,7 +25,7 @@ from ecgsynth.report.plots import save_beats, save_series
 from ecgsynth.report.windows import write_report
 from ecgsynth.training.devices import pick_device
 from ecgsynth.training.run_folder import RunFolder
-from ecgsynth.windows.series import SeriesOptions, read_series
+from ecgsynth.windows.series import read_series
 from ecgsynth.windows.splits import split
 from ecgsynth.windows.windows import Windows
 
@@ -60,11 +60,11 @@ def real_windows(path: Path | str, sampler: OnnxSampler, run: Path | str | None 
     if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
         return Windows.load(path)
     data = manifest.data
-    if "options" not in data.get("series", {}):
+    if data.series is None:
         raise DataError(f"{sampler.path} does not say how its table was cut; bring the real windows as .npz")
-    windows = read_series(path, SeriesOptions.from_json(data["series"]["options"]))
+    windows = read_series(path, data.series.options)
     found = seed if run is None else RunFolder(Path(run)).private().get("split_seed")
-    return split(windows, data["split"], found or 0)
+    return split(windows, str(data.split), found or 0)
 
 
 def evaluate(
@@ -161,7 +161,7 @@ def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Pa
     measured: dict[str, Any] = {
         "utility": utility(
             real,
-            sampler.sample,
+            sampler.windows,
             repeats=given(asked.repeats, REPEATS),
             seed=asked.seed,
             test_part=asked.test_part,
@@ -182,7 +182,9 @@ def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Pa
         on_progress=part(tell, 0.7, 0.2),
     )
     tell("distances", 0.9)
-    measured["privacy"] = given_away(sampler.sample(enough(unseen), seed=asked.seed).values, learnt, unseen, asked.seed)
+    measured["privacy"] = given_away(
+        sampler.windows(enough(unseen), seed=asked.seed).values, learnt, unseen, asked.seed
+    )
     tell("report", 0.97)
     save_beats(picture, unseen, sampler, seed=asked.seed)
     return measured
@@ -204,7 +206,7 @@ def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: P
     if len(real.classes) > 1:
         measured["utility"] = utility(
             scaled(real),
-            lambda n, label, number: scaled(sampler.sample(n, label, number)),
+            lambda n, label, number: scaled(sampler.windows(n, label, number)),
             repeats=given(asked.repeats, REPEATS),
             seed=asked.seed,
             test_part=asked.test_part,
@@ -224,7 +226,7 @@ def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: P
         on_progress=part(tell, 0.3, 0.5),
     )
     tell("distances", 0.8)
-    many = scaled(sampler.sample(enough(unseen), seed=asked.seed)).values
+    many = scaled(sampler.windows(enough(unseen), seed=asked.seed)).values
     if real.meta.get("split") == "none":
         measured["privacy"] = copied(many[:COMPARED_WINDOWS], scaled(learnt).values, asked.seed)
     else:
@@ -275,7 +277,7 @@ def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: in
 def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int) -> Windows:
     """Synthetic windows, as many of each class as there are in ``like``, but at most ``most``."""
     wanted = {name: min(most, count) for name, count in like.counts().items() if count}
-    pieces = [sampler.sample(count, name, seed) for name, count in wanted.items()]
+    pieces = [sampler.windows(count, name, seed) for name, count in wanted.items()]
     return dataclasses.replace(
         pieces[0],
         values=np.concatenate([piece.values for piece in pieces]),

@@ -25,8 +25,9 @@ from ecgsynth.training.job import Job, Progress, announce
 from ecgsynth.training.loop import fit
 from ecgsynth.training.plan import MODELS, Plan, build, generator_of, plan
 from ecgsynth.training.run_folder import RunFolder
-from ecgsynth.training.selection import overlap_of, validation_score
+from ecgsynth.training.selection import validation_score
 from ecgsynth.windows.beats import AAMI_MEANINGS
+from ecgsynth.windows.info import DataInfo, SeriesInfo
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["MIN_CLASS", "Synthesizer"]
@@ -88,7 +89,7 @@ class Synthesizer:
             "training": {"model": model, "config": training.to_json()},
         }
         if learn.is_series:  # means, spreads and components of it are told, and weights learn it
-            values = drawn_in(learn.values, learn.owners, repeats=max(1, overlap_of(learn)))
+            values = drawn_in(learn.values, learn.owners, repeats=max(1, learn.overlap))
             learn = dataclasses.replace(learn, values=values)
         chosen = pick_device(device)
         planned = plan(model, learn, sizes or {}, training.seed)
@@ -187,7 +188,8 @@ class Synthesizer:
         """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
         from ecgsynth.export.windows_to_onnx import export_signal
 
-        export_signal(self.sampler, self.about, Path(path), force=force)
+        about = {**self.about, "data": DataInfo.from_json(self.about["data"])}
+        export_signal(self.sampler, Path(path), **about, force=force)
 
 
 def check_classes(learn: Windows, check: Windows, minimum: int) -> None:
@@ -249,7 +251,7 @@ def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[
         "band_hz": windows.meta.get("band_hz"),
         "training_windows": len(learn),
         "training_patients": None if learn.groups is None else len(np.unique(learn.groups)),
-        **({"series": windows.meta["series"]} if windows.is_series else {}),
+        **({"series": windows.series.to_json()} if windows.series else {}),
         "private": {"source": named, "split_seed": windows.meta.get("split_seed"), "digest": digest},
     }
 
@@ -274,11 +276,11 @@ def limits(data: dict[str, Any]) -> Limits | None:
     """What the values of each channel of a series are multiples of (0: of nothing), and from where to where they go."""
     if "series" not in data:
         return None
-    columns = [*data["series"]["columns"], *data["series"]["statics"]]
+    columns = SeriesInfo.from_json(data["series"]).channels
     return Limits(
-        steps=np.asarray([column["quantum"] or 0.0 for column in columns], dtype=np.float32),
-        lows=np.asarray([bound(column["lowest"], -np.inf) for column in columns], dtype=np.float32),
-        highs=np.asarray([bound(column["highest"], np.inf) for column in columns], dtype=np.float32),
+        steps=np.asarray([column.quantum or 0.0 for column in columns], dtype=np.float32),
+        lows=np.asarray([bound(column.lowest, -np.inf) for column in columns], dtype=np.float32),
+        highs=np.asarray([bound(column.highest, np.inf) for column in columns], dtype=np.float32),
     )
 
 

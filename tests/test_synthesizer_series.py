@@ -109,17 +109,17 @@ def test_a_run_is_of_the_model_that_was_asked_for(run: Path) -> None:
 
 def test_a_run_folder_remembers_the_table(run: Path, exported: Path, windows: Windows) -> None:
     content = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    wanted = json.loads(json.dumps(windows.meta["series"]))
+    wanted = json.loads(json.dumps(windows.series.to_json()))
     assert content["data"]["series"] == wanted
     assert [column["name"] for column in wanted["columns"]] == ["flow", "pulse", "dose"]
-    assert ecgsynth.load(exported).manifest.data["series"] == wanted
+    assert ecgsynth.load(exported).manifest.data.series.to_json() == wanted
     assert RunFolder(run).learnt_from(windows.part("train").fingerprint())  # from the table, not from the shifts
     assert not RunFolder(run).learnt_from(windows.part("test").fingerprint())
     made = Synthesizer.load(run).sample(3, seed=1)
-    back = rows(made, content["data"]["series"], 0)
+    back = rows(made, windows.series, 0)
     assert list(back) == ["who", "step", "when", "ward", "flow", "pulse", "dose", "age"]
     assert back["pulse"].dtype == np.int64
-    assert back["when"][:2].tolist() == ["2000-01-01T00:00:00", "2000-01-01T00:10:00"]
+    assert np.datetime_as_string(back["when"][:2]).tolist() == ["2000-01-01T00:00:00", "2000-01-01T00:10:00"]
     assert made.is_series
 
 
@@ -132,7 +132,7 @@ def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> 
     made, sampler = Synthesizer.load(run), ecgsynth.load(exported)
     assert sampler.manifest.kind == "series"
     for label in (None, "B"):
-        one, other = made.sample(300, label, seed=11), sampler.sample(300, label, seed=11)
+        one, other = made.sample(300, label, seed=11), sampler.windows(300, label, seed=11)
         assert np.array_equal(one.labels, other.labels)
         assert other.rr_s is None
         span = np.abs(one.values).max(axis=(0, 1))
@@ -147,7 +147,7 @@ def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> 
 def test_values_come_in_the_steps_of_their_column_and_within_its_bounds(run: Path, exported: Path) -> None:
     for values in (
         Synthesizer.load(run).sample(200, seed=3).values,
-        ecgsynth.load(exported).sample(200, seed=3).values,
+        ecgsynth.load(exported).windows(200, seed=3).values,
     ):
         flow, pulse, dose, age = np.moveaxis(values, 2, 0)
         assert np.array_equal(pulse, np.rint(pulse))
@@ -210,7 +210,7 @@ def test_resume_refuses_other_settings_and_other_windows(run: Path, windows: Win
     training = dataclasses.replace(TRAINING, steps=7)
     half = windows.take(np.arange(0, len(windows), 2))
     told = dataclasses.replace(
-        windows, meta=windows.meta | {"series": windows.meta["series"] | {"time": None}}
+        windows, series=dataclasses.replace(windows.series, time=None)
     )  # the same windows of a table that has no time
     for changes, says in (
         ({"model": other, "sizes": SIZES[other]}, "another config"),
@@ -262,7 +262,7 @@ def test_a_single_column_that_is_taken_as_scores_is_exported(tmp_path: Path) -> 
     assert isinstance(made.scaler, PrincipalScaler)
     assert made.scaler.stepped.tolist() == [1]
     made.export(tmp_path / "one.onnx")
-    drawn = ecgsynth.load(tmp_path / "one.onnx").sample(400, seed=1).values
+    drawn = ecgsynth.load(tmp_path / "one.onnx").windows(400, seed=1).values
     assert (drawn == 0).mean() == pytest.approx((one.part("train").values == 0).mean(), abs=0.06)  # many are
 
 

@@ -178,7 +178,7 @@ def trained(
 def moving(windows: Windows) -> int:
     """How many channels, the first, are columns of the series and no statics."""
     channels: int = windows.values.shape[2]
-    return channels - len(windows.meta.get("series", {}).get("statics", ()))
+    return channels - (len(windows.series.statics) if windows.series else 0)
 
 
 # ---- what can be compared

@@ -22,7 +22,7 @@ UNTITLED = {
 
 def manifest_text(manifest: Manifest, name: str, size: int) -> str:
     """A model's manifest as a person wants to read it."""
-    data, training, metrics = manifest.data, manifest.training, manifest.metrics
+    data, training, metrics = manifest.data.to_json(), manifest.training, manifest.metrics
     source = data.get("source", {})
     series = manifest.kind == "series"
     rows = [
@@ -69,7 +69,7 @@ def count(data: dict[str, Any], name: str) -> str:
 
 def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
     """What windows of a signal are, and of whom they were learnt."""
-    data = manifest.data
+    data = manifest.data.to_json()
     return [
         ("makes", f"synthetic {manifest.kind}, {manifest.time} samples at {manifest.fs_hz:g} Hz "
                   f"({manifest.time / manifest.fs_hz:.2f} s), in {manifest.units}"),
@@ -82,7 +82,8 @@ def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
 
 def made_of_series(manifest: Manifest) -> list[tuple[str, str]]:
     """What windows of a series are, and from what they were learnt."""
-    data, about = manifest.data, manifest.data.get("series", {})
+    data = manifest.data.to_json()
+    about = data.get("series", {})
     statics = [column["name"] for column in about.get("statics", [])]
     columns = manifest.channel_names[: len(manifest.channel_names) - len(statics)]
     called = "column" if len(columns) == 1 else "columns"

@@ -16,7 +16,6 @@ from ecgsynth.models.timegan import TimeGANGenerator
 from ecgsynth.models.wgan import Generator
 from ecgsynth.training.fit_timegan import build_timegan
 from ecgsynth.training.fit_wgan import build_wgan
-from ecgsynth.training.selection import overlap_of
 from ecgsynth.training.state import Learner
 from ecgsynth.windows.windows import Windows
 
@@ -75,9 +74,9 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
     if not learn.is_series:
         scaler = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
         return scaler, find_modes(scaler.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
-    per_mode = SERIES_PER_MODE if overlap_of(learn) else PER_MODE
+    per_mode = SERIES_PER_MODE if learn.overlap else PER_MODE
     rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
-    owners, repeats = learn.owners, max(1, overlap_of(learn))
+    owners, repeats = learn.owners, max(1, learn.overlap)
     found = find_modes(rough.transform(learn.values), learn.labels, classes, seed, per_mode, owners)
     bent = Scores.find(learn.values, found.numbers, owners, repeats)
     if bent.stepped.any():
@@ -112,7 +111,7 @@ def plan_timegan(learn: Windows, sizes: dict[str, Any]) -> Plan:
     time, channels = learn.values.shape[1:]
     settings = {"time": time, "channels": channels, "classes": len(learn.classes), "frame": plan_frame(time)}
     config = TimeGANConfig(**settings | {"hidden": UNITS} | sizes)
-    scaler = ChannelScaler.fit(learn.values, learn.owners, max(1, overlap_of(learn)))
+    scaler = ChannelScaler.fit(learn.values, learn.owners, max(1, learn.overlap))
     return Plan(model="timegan", config=config, scaler=scaler, modes=None)
 
 

@@ -1,6 +1,5 @@
 """The score by which the best step of a training is chosen: usefulness and realism in small, on the validation part."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -18,7 +17,7 @@ from ecgsynth.models.wgan import Generator
 from ecgsynth.training.devices import one_thread
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["overlap_of", "validation_score"]
+__all__ = ["validation_score"]
 
 JUDGE = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)
 DRAWN = 20_000  # synthetic windows that the judges learn from
@@ -42,7 +41,7 @@ def validation_score(
     and in principal components, whatever the generator's own space.
     """
     space = scaler if isinstance(scaler, PrincipalScaler) else PrincipalScaler.fit(learn.values, weigh=learn.is_series)
-    overlap = overlap_of(check)
+    overlap = check.overlap
     signals = space.components(check.values).astype(np.float32)
     several = len(learn.classes) > 1
     drawn = DRAWN if several else min(DRAWN, len(check))
@@ -57,14 +56,6 @@ def validation_score(
         return useful - away - (told_apart_in_time(values, check.values) if check.is_series else 0.0)
 
     return score
-
-
-def overlap_of(windows: Windows) -> int:
-    """How many windows after it one has samples in common with: none of heartbeats, nor of sequences with one each."""
-    if not windows.is_series or (windows.groups is not None and len(np.unique(windows.groups)) == len(windows)):
-        return 0
-    options = windows.meta["series"]["options"]
-    return math.ceil(options["length"] / options["stride"]) if options["stride"] < options["length"] else 0
 
 
 def usefulness(

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,12 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.npz import read_npz
-from ecgsynth.errors import ArtifactError, DataError
+from ecgsynth.core.records import from_json
+from ecgsynth.errors import ArtifactError, DataError, require
+from ecgsynth.windows.info import DataInfo, SeriesInfo, Source
+from ecgsynth.windows.long_table import frame_of
+from ecgsynth.windows.view import count_text, draw_windows, page
+from ecgsynth.windows.wide_table import columns_of
 
 __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
 
@@ -24,16 +30,31 @@ FORMAT = 1
 PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Windows:
-    """Windows of a signal in physical units.
+    """Windows of a signal in physical units, or of a user's series.
 
-    values: (n, time, channels) float32, in ``units``
-    labels: (n,) int64, positions in ``classes``
-    groups: (n,) str, the patient of each window, or None where nobody stands behind it
-    parts: (n,) int8, positions in PARTS, or None before a split
-    rr_s: (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none
-    event_index: the sample of each window at which its event (a beat's R peak) lies
+    Attributes
+    ----------
+    values
+        (n, time, channels) float32, in ``units``.
+    fs_hz, units, channel_names
+        Samples a second, the unit of the values, and what each channel is.
+    classes, labels
+        The names of the classes, and (n,) int64, the position of each window's in them.
+    groups
+        (n,) str, the patient of each window, the sequence or the block of time; or None where none is known.
+    parts
+        (n,) int8, positions in PARTS, or None before a split.
+    rr_s
+        (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none; or None.
+    event_index
+        The sample of each window at which its event (a beat's R peak) lies, or None.
+    series
+        What the columns of the user's table were, or None of a signal.
+    meta
+        Plain JSON: ``kind`` ("beats", "series"), ``source``, ``split``, what was dropped, and more.
+
     """
 
     values: NDArray[np.float32]
@@ -46,6 +67,7 @@ class Windows:
     parts: NDArray[np.int8] | None = None
     rr_s: NDArray[np.float32] | None = None
     event_index: int | None = None
+    series: SeriesInfo | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -70,14 +92,38 @@ class Windows:
         return bool(self.meta.get("kind") == "series")
 
     @property
+    def source(self) -> Source:
+        """Where the windows are from."""
+        return from_json(Source, self.meta.get("source", {}), lenient=True)
+
+    @property
+    def overlap(self) -> int:
+        """How many windows after it one has rows in common with: none of heartbeats, of sequences with one window each,
+        and of synthetic windows.
+        """
+        alone = self.groups is not None and len(np.unique(self.groups)) == len(self)
+        if not self.is_series or self.series is None or alone or self.meta.get("synthetic"):
+            return 0
+        options = self.series.options
+        return math.ceil(options.length / options.stride) if options.stride < options.length else 0
+
+    @property
     def owners(self) -> NDArray[np.int64] | None:
-        """(n,) the person of each window as a code, or None where none is known: a block of time is nobody."""
+        """(n,) the person of each window as a code, or None where none is known: a block of time is no person."""
         if self.groups is None or self.meta.get("groups") == "blocks":
             return None
         return np.asarray(np.unique(self.groups, return_inverse=True)[1], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        n, time, channels = self.values.shape
+        shape = f"{n:,} x {time} samples x {channels} {'channel' if channels == 1 else 'channels'}"
+        return f"Windows({shape} at {self.fs_hz:g} Hz in {self.units}: {count_text(self.counts())})"
+
+    def _repr_html_(self) -> str:
+        return page(repr(self), self.counts(), self.plot)
 
     def take(self, index: NDArray[Any]) -> Self:
         """The windows at ``index`` (positions or a mask), with all that is known of them."""
@@ -100,10 +146,10 @@ class Windows:
         return self.take(self.parts == PARTS.index(name))
 
     def keep_classes(self, names: tuple[str, ...]) -> Self:
-        """Only the windows of these classes, which become all the classes there are, in the order of before."""
+        """Only the windows of these classes, which become all the classes there are, in the order that they had."""
         kept = sorted({self.code(name) for name in names})
         if not kept:
-            raise DataError(f"name at least one class to keep of the {len(self.classes)} that there are")
+            raise DataError(f"expected at least one class to keep, got none; there are {len(self.classes)}")
         picked = self.take(np.isin(self.labels, kept))
         return dataclasses.replace(
             picked,
@@ -133,13 +179,86 @@ class Windows:
             raise DataError(f"there is no class {label!r}; {there}")  # a series' classes are what its cells hold
         return self.classes.index(label)
 
+    def plot(self) -> Any:
+        """Draw some windows of each class.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One that pyplot does not know; a notebook shows it, ``savefig`` writes it.
+
+        """
+        places = np.arange(self.values.shape[1], dtype=np.float64)
+        clock = (places, "step")
+        if self.event_index is not None:
+            clock = ((places - self.event_index) / self.fs_hz, "seconds from the event")
+        elif not self.is_series:
+            clock = (places / self.fs_hz, "seconds")
+        return draw_windows(self.values, self.labels, self.classes, self.channel_names, self.units, clock)
+
+    def to_frame(self) -> Any:
+        """The windows as a pandas data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of a series, the user's own table (ecgsynth.windows.long_table): a row for each step of each window. Of a
+            signal, a row for each window: ``label``, ``group`` and ``part`` where they are known, the RR intervals in
+            s where they are known, then its samples in ``units``, a column each.
+
+        Raises
+        ------
+        DataError
+            For windows of a series that do not know what its columns were.
+
+        """
+        pandas = require("pandas", "a data frame")
+        if self.series is not None:
+            return frame_of(self, self.series)
+        if self.is_series:
+            raise DataError("these windows do not know the columns of their table; draw them anew from their generator")
+        names = np.asarray(self.classes, dtype=np.str_)[self.labels]
+        parts = None if self.parts is None else np.asarray(PARTS)[self.parts]
+        known = {"label": names, "group": self.groups, "part": parts}
+        return pandas.DataFrame(columns_of(self.values, self.rr_s, self.channel_names, **known))
+
     def save(self, path: Path | str, *, force: bool = False) -> None:
         """Write one .npz of plain arrays (no pickle); labels are stored as class names."""
         save_batches(path, self, [self], force=force)
 
     @classmethod
+    def made(
+        cls,
+        data: DataInfo,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        rr_s: NDArray[np.float32] | None,
+        **meta: Any,
+    ) -> Self:
+        """Synthetic windows, with the names, rate and units of the data that their generator learnt from."""
+        return cls(
+            values=values,
+            fs_hz=data.fs_hz,
+            units=data.units,
+            channel_names=data.channel_names,
+            classes=data.class_names,
+            labels=labels,
+            rr_s=rr_s,
+            event_index=data.event_index,
+            series=data.series,
+            meta={"kind": data.kind, "synthetic": True, **meta},
+        )
+
+    @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read what ``save`` or ``ecgsynth sample`` wrote; ArtifactError for anything else."""
+        """Read what ``save`` or ``ecgsynth sample`` wrote.
+
+        Raises
+        ------
+        ArtifactError
+            For anything else.
+
+        """
         arrays = read_npz(Path(path))
         missing = {"format", "values", "labels", "fs_hz", "units", "channel_names", "classes"} - set(arrays)
         if missing:
@@ -152,14 +271,17 @@ class Windows:
                     f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
                 )
             classes = tuple(str(name) for name in arrays["classes"])
+            meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
+            series = meta.pop("series", None)
             known: dict[str, Any] = {
                 "fs_hz": float(arrays["fs_hz"]),
                 "units": str(arrays["units"]),
                 "channel_names": tuple(str(name) for name in arrays["channel_names"]),
                 "event_index": int(arrays["event_index"]) if "event_index" in arrays else None,
-                "meta": json.loads(str(arrays["meta"])) if "meta" in arrays else {},
+                "series": None if series is None else SeriesInfo.from_json(series),
+                "meta": meta,
             }
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path} is not what ecgsynth writes ({error}); make it again") from error
         position = {name: code for code, name in enumerate(classes)}
         names, where = np.unique(arrays["labels"], return_inverse=True)
@@ -186,11 +308,28 @@ def save_batches(
     n: int | None = None,
     force: bool = False,
 ) -> None:
-    """Write ``n`` windows that come in batches, holding the values of one batch at a time.
+    """Write windows that come in batches, with the values of one batch in memory at a time.
 
-    Values, labels and RR intervals are the batches', all else is that of ``like``; without ``n``, as many windows as
-    it has. The file is what ``Windows.save`` writes and ``Windows.load`` reads. ArtifactError if the path is taken or
-    cannot be written.
+    Parameters
+    ----------
+    path
+        The file, which is as ``Windows.save`` writes it.
+    like
+        Windows with all that is known of them but for values, labels and RR intervals, which are the batches'.
+    batches
+        The windows.
+    n
+        How many they are in all; as many as ``like`` has where it is not said.
+    force
+        Replace a file that is there.
+
+    Raises
+    ------
+    ArtifactError
+        If the path is taken or cannot be written.
+    DataError
+        For more or fewer windows than ``n``, or RR intervals in some batches only.
+
     """
     path = Path(path)
     check_free(path, force=force)
@@ -211,15 +350,18 @@ def save_batches(
             raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
         if intervals and sum(map(len, intervals)) != written:
             raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
-        for name, array in describe(like, np.concatenate(codes), intervals).items():
+        for name, array in arrays_but_values(like, np.concatenate(codes), intervals).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-    """Every array of the file but the values."""
+def arrays_but_values(
+    like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]
+) -> dict[str, NDArray[Any]]:
+    """Every array of the file but the values, by its name."""
     classes = np.asarray(like.classes, dtype=np.str_)
     known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
+    meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}
     known["rr_s"] = np.concatenate(intervals) if intervals else None
     return {
         "format": np.asarray(FORMAT),
@@ -228,7 +370,7 @@ def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[n
         "units": np.asarray(like.units),
         "channel_names": np.asarray(like.channel_names, dtype=np.str_),
         "classes": classes,
-        "meta": np.asarray(json.dumps(like.meta)),
+        "meta": np.asarray(json.dumps(meta)),
         **{name: np.asarray(value) for name, value in known.items() if value is not None},
     }
 

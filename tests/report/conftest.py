@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from ecgsynth.evaluation import evaluate
-from ecgsynth.export.manifest import ClassEntry, Manifest
+from ecgsynth.export.manifest import Manifest
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.windows.info import ClassInfo, DataInfo
 from ecgsynth.windows.series import SeriesOptions, read_series
 from ecgsynth.windows.splits import split
 from ecgsynth.windows.windows import Windows
@@ -55,26 +56,27 @@ def run_of(folder: Path, fingerprint: str, **private: Any) -> Path:
 class Fake:
     """A generator that cuts new windows from new series of the same kind."""
 
-    def __init__(self, real: Windows, **changes: Any) -> None:
+    def __init__(self, real: Windows, metrics: dict[str, Any] | None = None, **changes: Any) -> None:
         self.path = Path("stocks.onnx")
         self.real = real
         learn = real.part("train")
-        data = {"kind": "series", "source": real.meta["source"], "series": real.meta["series"]}
-        data |= {"split": real.meta["split"], "training_windows": len(learn)}
-        data |= {"training_patients": None if learn.groups is None else len(np.unique(learn.groups))}
-        known: dict[str, Any] = {"kind": "series", "noise_dim": 7, "time": LENGTH, "fs_hz": real.fs_hz}
-        known |= {"units": "as given", "channel_names": real.channel_names, "event_index": None, "data": data}
-        known |= {"training": {"model": "timegan", "config": {"seed": 3}}, "metrics": {}}
-        known["classes"] = tuple(
-            ClassEntry(name=name, meaning=name, share=float(share))
+        classes = tuple(
+            ClassInfo(name=name, meaning=name, share=float(share))
             for name, share in zip(real.classes, learn.shares(), strict=True)
         )
-        self.manifest = Manifest(**(known | changes))
+        known: dict[str, Any] = {"kind": "series", "time": LENGTH, "fs_hz": real.fs_hz, "units": "as given"}
+        known |= {"channel_names": real.channel_names, "event_index": None, "classes": classes, "source": real.source}
+        known |= {"series": real.series, "split": real.meta["split"], "training_windows": len(learn)}
+        known |= {"training_patients": None if learn.groups is None else len(np.unique(learn.groups))}
+        training = {"model": "timegan", "config": {"seed": 3}}
+        self.manifest = Manifest(
+            noise_dim=7, data=DataInfo(**(known | changes)), training=training, metrics=metrics or {}
+        )
 
     def draw(self, label: str, n: int, seed: int) -> np.ndarray:
         return np.stack([rows(1000 * seed + 77 + i, LENGTH, label) for i in range(n)])
 
-    def sample(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+    def windows(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
         classes = self.manifest.class_names
         rng = np.random.default_rng(seed)
         codes = rng.integers(len(classes), size=n) if label is None else np.full(n, classes.index(label))

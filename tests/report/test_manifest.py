@@ -1,11 +1,11 @@
 """What `ecgsynth info` says of a generator."""
 
-import dataclasses
 from typing import Any
 
 import pytest
 
 from ecgsynth.report.manifest import manifest_text
+from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
 pytestmark = pytest.mark.trains
 
@@ -37,18 +37,19 @@ def test_a_manifest_as_text(grouped: dict[str, Any], whole: dict[str, Any], labe
 def test_a_manifest_tells_of_time_and_statics(
     grouped: dict[str, Any], time: dict[str, Any], said: str, series_sampler: type[Any]
 ) -> None:
-    series = {"columns": [{"name": "volume"}, {"name": "price"}], "statics": [{"name": "share"}], "time": time}
-    text = manifest_text(series_sampler(grouped["real"], data={"series": series}).manifest, "m", 0)
+    volume, price, share = (ColumnInfo(name=name, dtype="float64") for name in ("volume", "price", "share"))
+    series = SeriesInfo(columns=(volume, price), statics=(share,), time=ClockInfo(**time))
+    text = manifest_text(series_sampler(grouped["real"], series=series).manifest, "m", 0)
     assert "12 steps of 2 columns (volume, price)\n" in text
     assert "  statics      share\n" in text
     assert f"  time         {said}" in text
 
 
-def test_only_so_many_columns_are_named(grouped: dict[str, Any]) -> None:
+def test_only_so_many_columns_are_named(grouped: dict[str, Any], series_sampler: type[Any]) -> None:
     names = tuple(f"c{number}" for number in range(12))
-    text = manifest_text(dataclasses.replace(grouped["fake"].manifest, channel_names=names), "m", 0)
+    text = manifest_text(series_sampler(grouped["real"], channel_names=names).manifest, "m", 0)
     assert "12 columns (c0, c1, c2, c3, c4, c5, c6, c7, ...)" in text
-    one = manifest_text(dataclasses.replace(grouped["fake"].manifest, channel_names=("only",)), "m", 0)
+    one = manifest_text(series_sampler(grouped["real"], channel_names=("only",)).manifest, "m", 0)
     assert "12 steps of 1 column (only)" in one
 
 

@@ -181,7 +181,7 @@ def test_through_an_exported_file(tmp_path: Path) -> None:
     frame = pd.DataFrame({name: pd.Series(COLUMNS[name]).iloc[rng.integers(0, 3, n)].array for name in THROUGH_A_FILE})
     frame["id"] = pd.Categorical([f"P-{row:04d}" for row in range(n)])
     frame["many"] = pd.Categorical(rng.integers(0, 99, n))
-    TableSynthesizer.fit(frame, tmp_path / "run", epochs=1, networks={"hidden": (4,)}).export(tmp_path / "a.onnx")
+    TableSynthesizer.fit(frame, tmp_path / "run", epochs=1, config={"hidden": (4,)}).export(tmp_path / "a.onnx")
     sampler = TableSampler(tmp_path / "a.onnx")
     made = sampler.sample(200, {"ordered": "middle"}, seed=3)
     assert list(made) == list(frame)
