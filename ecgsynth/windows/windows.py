@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import math
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,14 @@ class Windows:
     def is_series(self) -> bool:
         """Whether these are windows of a user's series, each channel in a unit of its own, rather than of a signal."""
         return bool(self.meta.get("kind") == "series")
+
+    @property
+    def overlap(self) -> int:
+        """How many windows after it one has samples in common with: none of heartbeats, nor of sequences with one each."""
+        if not self.is_series or (self.groups is not None and len(np.unique(self.groups)) == len(self)):
+            return 0
+        options = self.meta["series"]["options"]
+        return math.ceil(options["length"] / options["stride"]) if options["stride"] < options["length"] else 0
 
     @property
     def owners(self) -> NDArray[np.int64] | None:
