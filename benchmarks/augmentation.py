@@ -22,10 +22,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig, TrainConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.files import write_json
 from ecgsynth.core.spread import with_spread
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
 from ecgsynth.metrics.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows.windows import Windows

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ecgsynth.cli.main import BAR_STEPS, Duration, bar
-from ecgsynth.core.config import TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.models.clusters import Modes
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import Generator, Nets
+from ecgsynth.models.wgan import Generator, Nets, WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import fit_wgan
 from ecgsynth.windows.windows import Windows

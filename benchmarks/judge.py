@@ -12,9 +12,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.metrics.attacks import privacy
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
 from ecgsynth.metrics.likeness import confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows.windows import Windows

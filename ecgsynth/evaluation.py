@@ -10,20 +10,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.metrics.attacks import membership, nearest_distance, privacy
 from ecgsynth.metrics.beats import MOST, fidelity, known
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.metrics.series import in_spreads, series_fidelity
 from ecgsynth.metrics.utility import utility
 from ecgsynth.report.plots import save_beats, save_series
 from ecgsynth.report.windows import write_report
 from ecgsynth.training.devices import pick_device
 from ecgsynth.training.run_folder import RunFolder
-from ecgsynth.windows.series import SeriesOptions, read_series
+from ecgsynth.windows.series import read_series
 from ecgsynth.windows.splits import split
 from ecgsynth.windows.windows import Windows
 
@@ -60,11 +60,11 @@ def real_windows(path: Path | str, sampler: OnnxSampler, run: Path | str | None 
     if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
         return Windows.load(path)
     data = manifest.data
-    if "options" not in data.get("series", {}):
+    if data.series is None:
         raise DataError(f"{sampler.path} does not say how its table was cut; bring the real windows as .npz")
-    windows = read_series(path, SeriesOptions.from_json(data["series"]["options"]))
+    windows = read_series(path, data.series.options)
     found = seed if run is None else RunFolder(Path(run)).private().get("split_seed")
-    return split(windows, data["split"], found or 0)
+    return split(windows, str(data.split), found or 0)
 
 
 def evaluate(

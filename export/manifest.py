@@ -1,4 +1,4 @@
-"""The contract between an exported file and whoever samples it; standard library only.
+"""The contract between an exported file and whoever samples it.
 
 The manifest is JSON in the file's metadata under KEY. It says what the inputs and outputs are, what the
 generator learnt from, how, and what was measured, so that one file is all that has to be handed over.
@@ -8,44 +8,45 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+from ecgsynth.core.disclosure import published_metrics, published_training
 from ecgsynth.errors import ArtifactError
+from ecgsynth.windows.info import ClassInfo, DataInfo
 
-__all__ = ["CONTRACT", "KEY", "ClassEntry", "Manifest", "TableManifest", "read_manifest"]
+__all__ = ["CONTRACT", "KEY", "Manifest", "TableManifest", "read_manifest"]
 
 KEY = "ecgsynth.manifest"
 CONTRACT = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassEntry:
-    """One class: its name, what it means, and its share of the training windows."""
-
-    name: str
-    meaning: str
-    share: float
+# What of a DataInfo stands at the top of the JSON.
+MADE = ("kind", "time", "fs_hz", "units", "channel_names", "event_index", "classes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What an exported generator says of itself."""
+    """What an exported generator of windows says of itself."""
 
-    kind: str  # "beats", "series", or "windows" of any other signal
     noise_dim: int
-    time: int  # samples a window
-    fs_hz: float
-    units: str
-    channel_names: tuple[str, ...]
-    event_index: int | None  # a beat's R peak
-    classes: tuple[ClassEntry, ...]
-    data: dict[str, Any]  # what it was trained on: source, licence, citation, split, counts, hash
-    training: dict[str, Any]  # how: model, settings, seed, versions
+    data: DataInfo  # what it makes, and what it was trained on; in its published form
+    training: dict[str, Any]  # how: model, settings, versions
     metrics: dict[str, Any]  # what was measured
     synthetic: bool = True
     contract: int = CONTRACT
 
+    @classmethod
+    def of(cls, noise_dim: int, data: DataInfo, training: dict[str, Any], metrics: dict[str, Any]) -> Self:
+        """The manifest of a generator, from all that a run knows: what may be published of it."""
+        return cls(
+            noise_dim=noise_dim,
+            data=data.published(),
+            training=published_training(training),
+            metrics=published_metrics(metrics),
+        )
+
     def to_text(self) -> str:
-        """The manifest as JSON."""
-        return json.dumps(asdict(self), allow_nan=False, sort_keys=True)
+        """The manifest as JSON: what is made stands beside ``data``, what it was learnt from within it."""
+        data = self.data.to_json()
+        content = {name: data.pop(name) for name in MADE}
+        others = {name: getattr(self, name) for name in ("noise_dim", "training", "metrics", "synthetic", "contract")}
+        return json.dumps({**content, **others, "data": data}, allow_nan=False, sort_keys=True)
 
     @classmethod
     def from_text(cls, text: str | None, where: str) -> Self:
@@ -56,19 +57,50 @@ class Manifest:
         content = content_of(text, where)
         try:
             known = {field.name: content[field.name] for field in fields(cls)}
-            known["classes"] = tuple(
-                ClassEntry(name=entry["name"], meaning=entry["meaning"], share=float(entry["share"]))
-                for entry in known["classes"]
-            )
-            known["channel_names"] = tuple(known["channel_names"])
-            return cls(**known)
+            made = {name: content[name] for name in MADE}
+            return cls(**{**known, "data": DataInfo.from_json({**known["data"], **made})})
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{where} has an incomplete manifest ({error}); export it again") from error
 
     @property
+    def kind(self) -> str:
+        """What is made: "beats", "series", or "windows" of any other signal."""
+        return self.data.kind
+
+    @property
+    def time(self) -> int:
+        """Samples a window."""
+        return self.data.time
+
+    @property
+    def fs_hz(self) -> float:
+        """Samples a second."""
+        return self.data.fs_hz
+
+    @property
+    def units(self) -> str:
+        """Of the values."""
+        return self.data.units
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """The channels, in order."""
+        return self.data.channel_names
+
+    @property
+    def event_index(self) -> int | None:
+        """The sample of a beat's R peak."""
+        return self.data.event_index
+
+    @property
+    def classes(self) -> tuple[ClassInfo, ...]:
+        """The classes, in the order of the label codes."""
+        return self.data.classes
+
+    @property
     def class_names(self) -> tuple[str, ...]:
-        """The class names, in the order of the label codes."""
-        return tuple(entry.name for entry in self.classes)
+        """Their names."""
+        return self.data.class_names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

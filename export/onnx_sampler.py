@@ -96,5 +96,6 @@ class OnnxSampler:
             labels=labels,
             rr_s=rr_s,
             event_index=known.event_index,
+            series=known.data.series,
             meta={"kind": known.kind, "synthetic": True, "seed": seed, "model": self.path.name},
         )

@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import TimeGANConfig, WGANConfig
-from ecgsynth.core.disclosure import published_data, published_metrics, published_training
 from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError
 from ecgsynth.models.decoder import SignalSampler
+from ecgsynth.models.model import WindowConfig
+from ecgsynth.windows.info import DataInfo
 
-from .manifest import KEY, ClassEntry, Manifest
+from .manifest import KEY, Manifest
 
 __all__ = ["export_signal", "largest_difference", "sealed", "trace"]
 
@@ -35,8 +35,18 @@ TRACED = 2  # rows of the batch that is followed through the graph
 WORTH_HALVING = 1000  # numbers in a tensor
 
 
-def export_signal(sampler: SignalSampler, about: dict[str, Any], path: Path, *, force: bool = False) -> None:
+def export_signal(
+    sampler: SignalSampler,
+    path: Path,
+    *,
+    data: DataInfo,
+    training: dict[str, Any],
+    metrics: dict[str, Any],
+    force: bool = False,
+) -> None:
     """Write ``sampler`` to ``path`` with its manifest, after comparing onnxruntime with torch.
+
+    ``data``, ``training`` and ``metrics``: all that a run knows; of it, the file has what may be published.
 
     Raises ArtifactError if the path is taken, or if the two differ by more than TOLERANCE of the signal's range at
     any of several batch sizes; then nothing is written.
@@ -44,7 +54,7 @@ def export_signal(sampler: SignalSampler, about: dict[str, Any], path: Path, *, 
     check_free(path, force=force)
     sampler = sampler.cpu().eval()
     config = sampler.generator.config
-    manifest = make_manifest(config, about)
+    manifest = Manifest.of(config.noise_dim, data, {**training, "sizes": config.to_json()}, metrics)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         write_graph(sampler, config, draft)
@@ -69,7 +79,7 @@ def sealed(draft: Path, manifest: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def write_graph(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, path: Path) -> None:
+def write_graph(sampler: SignalSampler, config: WindowConfig, path: Path) -> None:
     """Trace the sampler with a batch axis of any size."""
     label = torch.zeros(TRACED, dtype=torch.int64)
     trace(sampler, config.noise_dim, {"label": label}, output_names(sampler), path)
@@ -164,7 +174,7 @@ def value_names(graph: onnx.GraphProto) -> set[str]:
     return names
 
 
-def largest_difference(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, content: bytes) -> float:
+def largest_difference(sampler: SignalSampler, config: WindowConfig, content: bytes) -> float:
     """The largest |onnxruntime - torch| over channels and several batch sizes, as a share of the channel's |torch|."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
@@ -201,21 +211,3 @@ def without_ties(gap: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArra
 def output_names(sampler: SignalSampler) -> list[str]:
     """The graph's outputs: RR intervals stand beside the signal where the generator makes them."""
     return ["signal", "rr_s"] if sampler.intervals else ["signal"]
-
-
-def make_manifest(config: WGANConfig | TimeGANConfig, about: dict[str, Any]) -> Manifest:
-    """The manifest of a generator, from its settings and what is known of its training."""
-    data = published_data(about["data"])
-    return Manifest(
-        kind=data.pop("kind"),
-        noise_dim=config.noise_dim,
-        time=data.pop("time"),
-        fs_hz=data.pop("fs_hz"),
-        units=data.pop("units"),
-        channel_names=tuple(data.pop("channel_names")),
-        event_index=data.pop("event_index"),
-        classes=tuple(ClassEntry(**entry) for entry in data.pop("classes")),
-        data=data,
-        training={**published_training(about["training"]), "sizes": config.to_json()},
-        metrics=published_metrics(about["metrics"]),
-    )

@@ -17,6 +17,7 @@ from ecgsynth.core.formats import format_of
 from ecgsynth.core.text_rows import DELIMITERS, TEXT_FORMATS, write_records, write_rows
 from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.windows import long_table
+from ecgsynth.windows.info import SeriesInfo
 from ecgsynth.windows.windows import Windows, save_batches
 
 from .disk import LARGE, check_room
@@ -95,9 +96,9 @@ def watched(batches: Iterator[Windows], on_progress: Callable[[int], None] | Non
             on_progress(len(batch))
 
 
-def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format: str) -> dict[str, Any] | None:
+def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format: str) -> SeriesInfo | None:
     """What is known of the table that a series came from, or None; ConfigError for what cannot be written of it."""
-    about: dict[str, Any] | None = sampler.manifest.data.get("series")
+    about = sampler.manifest.data.series
     if columns is not None and (about is None or file_format == "npz"):
         raise ConfigError("columns can be picked of a series that is written as its table, such as csv, not otherwise")
     if about is not None and file_format == "wfdb":
@@ -105,7 +106,7 @@ def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format
     return about
 
 
-def check_columns(columns: tuple[str, ...] | None, about: dict[str, Any]) -> None:
+def check_columns(columns: tuple[str, ...] | None, about: SeriesInfo) -> None:
     """Raise ConfigError for columns that a series has not."""
     names = long_table.column_names(about)
     unknown = [name for name in columns or () if name not in names]
@@ -115,7 +116,7 @@ def check_columns(columns: tuple[str, ...] | None, about: dict[str, Any]) -> Non
 
 def write_series(
     path: Path | str,
-    about: dict[str, Any],
+    about: SeriesInfo,
     columns: tuple[str, ...] | None,
     like: Windows,
     batches: Iterator[Windows],
@@ -138,7 +139,7 @@ def write_series(
             writer.write_table(pyarrow.table(dict(table), schema=schema))
 
 
-def tables_of(about: dict[str, Any], kept: list[str], batches: Iterator[Windows]) -> Iterator[dict[str, NDArray[Any]]]:
+def tables_of(about: SeriesInfo, kept: list[str], batches: Iterator[Windows]) -> Iterator[dict[str, NDArray[Any]]]:
     """The long table of each batch, its ids going on from the batch before."""
     first = 0
     for batch in batches:

@@ -30,7 +30,10 @@ ROOMS = (
     "cli",
 )
 ORDER = " ".join(ROOMS).split()
-SAMPLING = ["errors", "core", "windows.windows", "windows.long_table", "report.manifest", "cli"]
+SAMPLING = (
+    "errors core windows.windows windows.info windows.long_table models.registry report.manifest "
+    "cli.main cli.tables cli.options cli.progress"
+).split()
 WITH_TORCH = "export.windows_to_onnx export.table_to_onnx".split()  # all else of export is for sampling
 # What modules may take from ecgsynth itself, and where it stands.
 FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.metrics.classifier import ClassifierConfig
 
 pytest.importorskip("wfdb")
 

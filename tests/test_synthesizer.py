@@ -12,13 +12,16 @@ import numpy as np
 import pytest
 
 import ecgsynth
-from ecgsynth.core.config import ClassifierConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.clusters import find_modes
 from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.wgan import WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.beats import AAMI_MEANINGS
+from ecgsynth.windows.info import Source
 from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
@@ -311,9 +314,9 @@ def test_the_manifest_says_what_was_learnt_from(exported: Path) -> None:
     assert (said.kind, said.time, said.fs_hz, said.units, said.event_index) == ("beats", TIME, 360.0, "mV", 10)
     assert said.channel_names == ("MLII", "V5")
     assert (said.noise_dim, said.synthetic) == (27, True)  # 16 + 10 normals, and the pick
-    assert said.data["training_windows"] == len(learn) == 360
-    assert said.data["training_patients"] == len(np.unique(learn.groups)) == 12
-    assert said.data["source"] == {"name": "made up"}
+    assert said.data.training_windows == len(learn) == 360
+    assert said.data.training_patients == len(np.unique(learn.groups)) == 12
+    assert said.data.source == Source(name="made up")
     assert said.training["config"] == {name: value for name, value in TRAINING.to_json().items() if name != "seed"}
     assert said.training["versions"]["ecgsynth"] == ecgsynth.__version__
     assert said.metrics["steps"] == 6

@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 
 import ecgsynth
-from ecgsynth.core.config import ClassifierConfig, TimeGANConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.decoder import draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.models.timegan import TimeGANConfig
+from ecgsynth.models.wgan import WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.long_table import rows
@@ -109,14 +112,14 @@ def test_a_run_is_of_the_model_that_was_asked_for(run: Path) -> None:
 
 def test_a_run_folder_remembers_the_table(run: Path, exported: Path, windows: Windows) -> None:
     content = json.loads((run / "config.json").read_text(encoding="utf-8"))
-    wanted = json.loads(json.dumps(windows.meta["series"]))
+    wanted = json.loads(json.dumps(windows.series.to_json()))
     assert content["data"]["series"] == wanted
     assert [column["name"] for column in wanted["columns"]] == ["flow", "pulse", "dose"]
-    assert ecgsynth.load(exported).manifest.data["series"] == wanted
+    assert ecgsynth.load(exported).manifest.data.series.to_json() == wanted
     assert RunFolder(run).learnt_from(windows.part("train").fingerprint())  # from the table, not from the shifts
     assert not RunFolder(run).learnt_from(windows.part("test").fingerprint())
     made = Synthesizer.load(run).sample(3, seed=1)
-    back = rows(made, content["data"]["series"], 0)
+    back = rows(made, windows.series, 0)
     assert list(back) == ["who", "step", "when", "ward", "flow", "pulse", "dose", "age"]
     assert back["pulse"].dtype == np.int64
     assert back["when"][:2].tolist() == ["2000-01-01T00:00:00", "2000-01-01T00:10:00"]
@@ -210,7 +213,7 @@ def test_resume_refuses_other_settings_and_other_windows(run: Path, windows: Win
     training = dataclasses.replace(TRAINING, steps=7)
     half = windows.take(np.arange(0, len(windows), 2))
     told = dataclasses.replace(
-        windows, meta=windows.meta | {"series": windows.meta["series"] | {"time": None}}
+        windows, series=dataclasses.replace(windows.series, time=None)
     )  # the same windows of a table that has no time
     for changes, says in (
         ({"model": other, "sizes": SIZES[other]}, "another config"),

@@ -20,8 +20,8 @@ import click
 import numpy as np
 import torch
 
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
-from ecgsynth.models.timegan import discriminator_step, embedding_step, generator_step, supervisor_step
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.timegan import TimeGANConfig, discriminator_step, embedding_step, generator_step, supervisor_step
 from ecgsynth.training.fit_timegan import GENERATOR_STEPS, build
 from ecgsynth.training.plan import plan_frame
 

@@ -171,9 +171,9 @@ def train_windows(
     with training_bar(SHOWN, RunFolder(output), resume=resume, force=force) as (on_progress, say):
         made = Synthesizer.fit(
             load_windows(say),
-            settings,
             output,
             model=model,
+            training=settings,
             source=source,
             device=device,
             resume=resume,
@@ -181,7 +181,7 @@ def train_windows(
             on_progress=on_progress,
             began=began,
         )
-    reached = made.about["metrics"]
+    reached = made.about.metrics
     click.echo(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
         f"validation score {reached['validation_score']:.3f}"

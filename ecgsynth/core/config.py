@@ -9,7 +9,9 @@ from typing import Any, Self
 from ecgsynth.core.records import from_json, to_json
 from ecgsynth.errors import ConfigError
 
-__all__ = ["JsonConfig", "TrainConfig", "at_least"]
+__all__ = ["DEFAULT_BUDGET_S", "JsonConfig", "TrainConfig", "at_least"]
+
+DEFAULT_BUDGET_S = 20 * 60.0  # of a training of windows that is told nothing else
 
 
 class JsonConfig:

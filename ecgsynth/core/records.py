@@ -58,7 +58,7 @@ def from_json(kind: type[R], content: Any, *, lenient: bool = False) -> R:
     content
         Plain values.
     lenient
-        Pass over keys that the record does not have, as in a file of a later version.
+        Pass over keys that the record, or one within it, does not have, as in a file of a later version.
 
     Raises
     ------
@@ -82,21 +82,24 @@ def from_json(kind: type[R], content: Any, *, lenient: bool = False) -> R:
     if missing:
         raise ConfigError(f"{kind.__name__} needs the setting {', '.join(missing)}, but it is not there")
     hints = get_type_hints(kind)
-    return kind(**{names[name]: shaped(hints[names[name]], value) for name, value in content.items() if name in names})
+    known = {names[name]: value for name, value in content.items() if name in names}
+    return kind(**{name: shaped(hints[name], value, lenient) for name, value in known.items()})
 
 
-def shaped(hint: Any, value: Any) -> Any:
+def shaped(hint: Any, value: Any, lenient: bool = False) -> Any:
     """A plain value as its annotation says: an array of its type, a tuple, a record, or as it is."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         fitting = [argument for argument in arguments if argument is not type(None)]
-        return value if value is None or len(fitting) != 1 else shaped(fitting[0], value)
+        return value if value is None or len(fitting) != 1 else shaped(fitting[0], value, lenient)
     if origin is np.ndarray:
         (scalar,) = get_args(arguments[1])
         return np.asarray(value, dtype=scalar)
-    if origin is tuple and isinstance(value, list | tuple):
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"expected a list, got {type(value).__name__}")
         each = arguments[:1] * len(value) if arguments[-1:] == (...,) else arguments
-        return tuple(shaped(argument, entry) for argument, entry in zip(each, value, strict=True))
+        return tuple(shaped(argument, entry, lenient) for argument, entry in zip(each, value, strict=True))
     if isinstance(hint, type) and dataclasses.is_dataclass(hint) and not isinstance(value, hint):
-        return from_json(hint, value)
+        return from_json(hint, value, lenient=lenient)
     return value

@@ -185,7 +185,7 @@ def measures(held: Windows, other: Windows, picked: NDArray[np.int64], like: NDA
 def moving(windows: Windows) -> int:
     """How many channels, the first, are columns of the series and no statics."""
     channels: int = windows.values.shape[2]
-    return channels - len(windows.meta.get("series", {}).get("statics", ()))
+    return channels - (len(windows.series.statics) if windows.series else 0)
 
 
 def in_spreads(like: NDArray[np.float32], *others: NDArray[np.float32]) -> list[NDArray[np.float32]]:

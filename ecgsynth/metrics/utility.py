@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.spread import mean_and_spread
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier, with_intervals
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier, with_intervals
 from ecgsynth.metrics.likeness import accuracy, confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.windows.windows import Windows
 

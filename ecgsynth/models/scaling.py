@@ -253,7 +253,7 @@ def read_space(kind: type[S], path: Path) -> S:
 
 
 def normal_range(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The median, and FEW_PERSONS_STD standard deviations of the normal distribution with these quartiles; all coarse."""
+    """The median, and FEW_PERSONS_STD standard deviations of the normal with these quartiles; all coarse."""
     low, middle, high = (float(quartile) for quartile in np.quantile(values, [0.25, 0.5, 0.75]))
     middle, spread = coarse(middle), coarse((high - low) / QUARTILES_STD)
     return middle - FEW_PERSONS_STD * spread, middle + FEW_PERSONS_STD * spread

@@ -100,7 +100,7 @@ class WGANConfig(JsonConfig):
 
     @property
     def noise_dim(self) -> int:
-        """Uniform numbers that one window is made from: those that become normals, in pairs, and one for its cluster."""
+        """Uniform numbers of which one window is made: those that become normals, in pairs, and one for its cluster."""
         return self.normals + self.normals % 2 + 1
 
 
@@ -122,7 +122,7 @@ class Film(nn.Module):
 
 
 class Generator(WindowGenerator):
-    """Noise and a cluster to features: a bidirectional GRU over latent steps, whose states are read out for the cluster.
+    """Noise and a cluster to features: a bidirectional GRU over latent steps, its states read out for the cluster.
 
     It works in coordinates local to the cluster: local = asinh((feature - centre) / spread), with the cluster's median
     and median absolute deviation. There the many quiet beats of a cluster and its few noisy ones are both within reach.

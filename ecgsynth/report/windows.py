@@ -264,7 +264,7 @@ def beside(entry: dict[str, Any] | None) -> str:
 
 def manifest_text(manifest: Manifest, name: str, size: int) -> str:
     """A model's manifest as a person wants to read it."""
-    data, training, metrics = manifest.data, manifest.training, manifest.metrics
+    data, training, metrics = manifest.data.to_json(), manifest.training, manifest.metrics
     source = data.get("source", {})
     series = manifest.kind == "series"
     rows = [
@@ -322,7 +322,7 @@ def range_of(column: dict[str, Any]) -> str:
 
 def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
     """What windows of a signal are, and of whom they were learnt."""
-    data = manifest.data
+    data = manifest.data.to_json()
     return [
         ("makes", f"synthetic {manifest.kind}, {manifest.time} samples at {manifest.fs_hz:g} Hz "
                   f"({manifest.time / manifest.fs_hz:.2f} s), in {manifest.units}"),
@@ -335,7 +335,8 @@ def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
 
 def made_of_series(manifest: Manifest) -> list[tuple[str, str]]:
     """What windows of a series are, and from what they were learnt."""
-    data, about = manifest.data, manifest.data.get("series", {})
+    data = manifest.data.to_json()
+    about = data.get("series", {})
     statics = [column["name"] for column in about.get("statics", [])]
     columns = manifest.channel_names[: len(manifest.channel_names) - len(statics)]
     called = "column" if len(columns) == 1 else "columns"

@@ -17,9 +17,7 @@ __all__ = ["MODEL", "build_wgan"]
 SCORE_COST = 30.0  # updates that take as long as a validation, as measured: 24 on beats, 31 on Stocks
 
 
-def build_wgan(
-    plan: WGANPlan, training: TrainConfig, real: Tensor, labels: Tensor, rng: torch.Generator
-) -> Learner:
+def build_wgan(plan: WGANPlan, training: TrainConfig, real: Tensor, labels: Tensor, rng: torch.Generator) -> Learner:
     """What the loop trains on windows as features (n, features) and their labels (n,) int64, on their device.
 
     Every batch has the same number of each class, drawn with repetition.
@@ -49,7 +47,9 @@ def build_wgan(
     )
 
 
-def networks(config: WGANConfig, training: TrainConfig, clusters: Clusters, device: torch.device) -> tuple[Nets, Generator]:
+def networks(
+    config: WGANConfig, training: TrainConfig, clusters: Clusters, device: torch.device
+) -> tuple[Nets, Generator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
     generator, average, critic = Generator(config), Generator(config), Critic(config)
     generator.set_clusters(clusters)

@@ -12,6 +12,7 @@ from ecgsynth.models.learner import Learner
 
 __all__ = ["Counters", "Learner", "TrainState"]
 
+
 @dataclass(slots=True, kw_only=True)
 class Counters:
     """How far a training is, and what it reached."""

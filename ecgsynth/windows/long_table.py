@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError
+from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["column_names", "rows"]
@@ -16,56 +17,56 @@ DIGITS = 7  # that a float32 has
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def column_names(about: dict[str, Any]) -> list[str]:
+def column_names(info: SeriesInfo) -> list[str]:
     """The columns of the table: id, step, time and label if there were any, then the columns and the statics.
 
-    ``about`` is ``meta["series"]`` of windows read by ecgsynth.windows.series, which a generator's file has too.
+    ``info`` is that of windows read by ecgsynth.windows.series, which a generator's file has too.
     """
-    return [*keys(about), *(column["name"] for column in [*about["columns"], *about["statics"]])]
+    return [*keys(info), *(column.name for column in info.channels)]
 
 
-def rows(windows: Windows, about: dict[str, Any], first: int) -> dict[str, NDArray[Any]]:
+def rows(windows: Windows, info: SeriesInfo, first: int) -> dict[str, NDArray[Any]]:
     """The table of a batch: each column by name, (n * time,); window i is sequence ``first + i``.
 
     Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
     its channel over the window. Raises DataError for windows of another table.
     """
     n, time, channels = windows.values.shape
-    columns, statics = about["columns"], about["statics"]
+    columns, statics = info.columns, info.statics
     if channels != len(columns) + len(statics):
         raise DataError(
             f"expected windows of {len(columns)} columns and {len(statics)} statics, got {channels} channels; "
             "they are of another table"
         )
     found: dict[str, NDArray[Any]] = {}
-    for name, role in keys(about).items():
+    for name, role in keys(info).items():
         if role == "id":
             found[name] = np.repeat(np.arange(first, first + n, dtype=np.int64), time)
         elif role == "step":
             found[name] = np.tile(np.arange(time, dtype=np.int64), n)
-        elif role == "time":
-            found[name] = np.tile(clock(about["time"], time), n)
+        elif role == "time" and info.time is not None:
+            found[name] = np.tile(clock(info.time, time), n)
         else:
             found[name] = np.repeat(np.asarray(windows.classes, dtype=np.str_)[windows.labels], time)
     for place, column in enumerate(columns):
-        found[column["name"]] = restored(windows.values[:, :, place].astype(np.float64).reshape(-1), column)
+        found[column.name] = restored(windows.values[:, :, place].astype(np.float64).reshape(-1), column)
     for place, column in enumerate(statics, start=len(columns)):
         level = windows.values[:, :, place].mean(axis=1, dtype=np.float64)
-        found[column["name"]] = np.repeat(restored(level, column), time)
+        found[column.name] = np.repeat(restored(level, column), time)
     return found
 
 
-def keys(about: dict[str, Any]) -> dict[str, str]:
+def keys(info: SeriesInfo) -> dict[str, str]:
     """The columns that are not numbers of the series, by name: id, step, time or label."""
-    options = about["options"]
-    clock_name = about["time"]["name"] if about["time"] else None
-    own = [column["name"] for column in [*about["columns"], *about["statics"]]]
-    taken = {*own, clock_name, options["label"], options["id"]}
+    options = info.options
+    clock_name = info.time.name if info.time else None
+    own = [column.name for column in info.channels]
+    taken = {*own, clock_name, options.label, options.id}
     names = {
-        options["id"] or free("id", taken): "id",
+        options.id or free("id", taken): "id",
         free("step", taken): "step",
         clock_name: "time",
-        options["label"]: "label",
+        options.label: "label",
     }
     return {name: role for name, role in names.items() if name is not None}
 
@@ -75,10 +76,10 @@ def free(name: str, taken: Iterable[str | None]) -> str:
     return free(f"synthetic_{name}", taken) if name in taken else name
 
 
-def clock(about: dict[str, Any], time: int) -> NDArray[Any]:
+def clock(info: ClockInfo, time: int) -> NDArray[Any]:
     """(time,) the times of a window that starts at 0, or in 2000 as ISO text."""
-    step = about["step"]
-    if about["kind"] == "number":
+    step = info.step
+    if info.kind == "number":
         if isinstance(step, int):  # the column was of whole numbers
             return np.arange(time, dtype=np.int64) * step
         return shortened(np.arange(time, dtype=np.float64) * step)
@@ -91,17 +92,17 @@ def near_whole(number: float) -> bool:
     return round(number) > 0 and abs(number - round(number)) <= 1e-9 * number
 
 
-def restored(values: NDArray[np.float64], column: dict[str, Any]) -> NDArray[Any]:
+def restored(values: NDArray[np.float64], column: ColumnInfo) -> NDArray[Any]:
     """Values (n,) in the type of their column and in its steps."""
-    if column["dtype"] == "bool":
+    if column.dtype == "bool":
         return values >= 0.5
-    if column["quantum"]:
-        values = np.round(values, -round(np.log10(column["quantum"])))
-    elif column.get("decimals") is not None:  # older files do not tell them
-        values = np.round(values, column["decimals"])
+    if column.quantum:
+        values = np.round(values, -round(np.log10(column.quantum)))
+    elif column.decimals is not None:
+        values = np.round(values, column.decimals)
     else:
         values = shortened(values)
-    if column["dtype"] == "int64":
+    if column.dtype == "int64":
         return np.rint(values).astype(np.int64)
     return values + 0.0  # -0.0 becomes 0.0
 

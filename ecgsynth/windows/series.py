@@ -1,6 +1,5 @@
 """A user's table of time series as windows: CSV, Parquet or arrays, one long series or many sequences."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,15 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import JsonConfig
 from ecgsynth.core.disclosure import coarse, shared_range
 from ecgsynth.core.tables import read_table, stem
-from ecgsynth.errors import ConfigError, DataError, require
+from ecgsynth.errors import DataError, require
+from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["SeriesOptions", "read_series"]
 
-MISSING = ("reject", "interpolate", "drop")
 BLOCK = 10  # windows' lengths, or strides if these are longer, that a block of a single series has
 FEW, LEAST = 10, 3  # blocks: of a shorter series, of this many lengths each
 MOST = 100  # blocks
@@ -25,41 +23,6 @@ FINEST = 1e-3  # of a column's standard deviation: what comes in finer steps is 
 MOST_DECIMALS = 9
 LAST_PLACES, NOISE_AT_MOST = 4, 0.01  # of float64, that may be wrong; of a decimal's step, that these may be
 EVEN = 0.01  # a step may differ by this share from the median, and this share of the steps by more
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeriesOptions(JsonConfig):
-    """How a table is cut into windows, and what its columns are."""
-
-    length: int = 24  # rows a window
-    stride: int = 1  # rows from the start of a window to that of the next
-    columns: tuple[str, ...] = ()  # none named: every numeric column that has no other role
-    id: str | None = None  # the column that says which sequence a row belongs to
-    time: str | None = None  # the column that must run forwards within each sequence
-    label: str | None = None  # the class of each sequence
-    statics: tuple[str, ...] = ()  # numeric columns that are constant within each sequence
-    missing: str = "reject"  # or "interpolate", linearly within a sequence, or "drop" windows with a missing value
-
-    def __post_init__(self) -> None:
-        for name in ("columns", "statics"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
-        if self.length < 2:
-            raise ConfigError(f"length must be at least 2 rows, got {self.length}")
-        if self.stride < 1:
-            raise ConfigError(f"stride must be at least 1 row, got {self.stride}")
-        if self.missing not in MISSING:
-            raise ConfigError(f"missing is one of {', '.join(MISSING)}, got {self.missing!r}")
-        named = [*self.columns, *self.statics, *self.roles]
-        twice = sorted(name for name, count in Counter(named).items() if count > 1)
-        if twice:
-            raise ConfigError(
-                f"a column can be named once and have one role, but {', '.join(twice)} is named several times"
-            )
-
-    @property
-    def roles(self) -> list[str]:
-        """The columns named as id, time and label."""
-        return [name for name in (self.id, self.time, self.label) if name is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +57,7 @@ class Clock:
 
     ticks: NDArray[Any]  # (rows,) int64 or float64
     fs_hz: float
-    about: dict[str, Any] | None
+    info: ClockInfo | None
     uneven: float  # share of the steps that are not the median
 
 
@@ -103,7 +66,7 @@ def read_series(path: Path | str, options: SeriesOptions | None = None) -> Windo
 
     The file (see table_files.read_table) has a row for each step.
     ``groups`` is the sequence of each window; of a single series without an id it is the block of time in which the
-    window lies, or "" where it straddles two. ``meta["series"]`` says what the columns are, so that the table can be
+    window lies, or "" where it straddles two. ``series`` says what the columns are, so that the table can be
     restored (ecgsynth.windows.long_table), and ``meta`` what was dropped, filled or left out.
 
     Raises ArtifactError for a file that is missing or broken, DataError for a table that does not fit the options.
@@ -138,11 +101,11 @@ def read_series(path: Path | str, options: SeriesOptions | None = None) -> Windo
         classes=classes,
         labels=codes,
         groups=groups,
+        series=describe_table(frame, used, sequences.owners[held] if known else None, names, clock, options),
         meta={
             "kind": "series",
             "source": {"name": stem(path)},
             "groups": "sequences" if known else "blocks",
-            "series": describe_table(frame, used, sequences.owners[held] if known else None, names, clock, options),
             "dropped": {"missing values": int(gappy.sum())} if gappy.any() else {},
             "filled": int((np.isnan(given) & ~np.isnan(values)).sum()),
             "short": int((sequences.lengths < options.length).sum()),
@@ -273,8 +236,8 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
         step = coarse(step)
     step = step / 1e6 if kind == "datetime" else step
     whole = kind == "number" and ticks.dtype.kind == "i" and step == int(step)
-    about = {"name": options.time, "kind": kind, "step": int(step) if whole else step}
-    return Clock(ticks, 1.0 / step, about, uneven)
+    info = ClockInfo(name=options.time, kind=kind, step=int(step) if whole else step)
+    return Clock(ticks, 1.0 / step, info, uneven)
 
 
 def parse_time(column: Any) -> tuple[NDArray[Any], str]:
@@ -476,49 +439,43 @@ def describe_table(
     names: list[str],
     clock: Clock,
     options: SeriesOptions,
-) -> dict[str, Any]:
+) -> SeriesInfo:
     """All that a generator's file has to say of the table, so that its like can be written.
 
     owners: (rows,) the sequence of each row, or None for a single series, each of whose rows counts by itself
     """
     split_at = len(names) - len(options.statics)
     about = [describe(name, frame[name], values[:, place], owners) for place, name in enumerate(names)]
-    return {
-        "options": options.to_json(),
-        "columns": about[:split_at],
-        "statics": about[split_at:],
-        "time": clock.about,
-    }
+    return SeriesInfo(
+        options=options, columns=tuple(about[:split_at]), statics=tuple(about[split_at:]), time=clock.info
+    )
 
 
 def describe(
     name: str, column: Any, values: NDArray[np.float64], owners: NDArray[np.int64] | None = None
-) -> dict[str, Any]:
+) -> ColumnInfo:
     """What it takes to write a column as it came: its type, the step of its values and their bounds."""
     types = require("pandas", "reading a table").api.types
     there = ~np.isnan(values)
     known = values[there]
     kind = "bool" if types.is_bool_dtype(column) else "int64" if types.is_integer_dtype(column) else "float64"
     step = quantum(known, whole=kind != "float64")
-    return {
-        "name": name,
-        "dtype": kind,
-        "quantum": step,
-        "decimals": decimals(known),
-        **ends(known, None if owners is None else owners[there], step),
-    }
+    lowest, highest = ends(known, None if owners is None else owners[there], step)
+    return ColumnInfo(name=name, dtype=kind, quantum=step, decimals=decimals(known), lowest=lowest, highest=highest)
 
 
-def ends(values: NDArray[np.float64], owners: NDArray[np.int64] | None, step: float | None) -> dict[str, float | None]:
+def ends(
+    values: NDArray[np.float64], owners: NDArray[np.int64] | None, step: float | None
+) -> tuple[float | None, float | None]:
     """From where to where values go, as it may be told; None where there are too few persons to tell it."""
     found = shared_range(values, owners)
     if found is None:
-        return {"lowest": None, "highest": None}
+        return None, None
     low, high = found
     if step:  # no further out
         low, high = np.ceil(low / step - 1e-6) * step, np.floor(high / step + 1e-6) * step
         low, high = min(low, high), max(low, high)
-    return {"lowest": float(low), "highest": float(high)}
+    return float(low), float(high)
 
 
 def quantum(values: NDArray[np.float64], *, whole: bool) -> float | None:

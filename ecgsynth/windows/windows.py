@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.npz import read_npz
+from ecgsynth.core.records import from_json
 from ecgsynth.errors import ArtifactError, DataError
+from ecgsynth.windows.info import SeriesInfo, Source
 
 __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
 
@@ -35,6 +37,7 @@ class Windows:
     parts: (n,) int8, positions in PARTS, or None before a split
     rr_s: (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none
     event_index: the sample of each window at which its event (a beat's R peak) lies
+    series: what the columns of the user's table were, or None of a signal
     """
 
     values: NDArray[np.float32]
@@ -47,6 +50,7 @@ class Windows:
     parts: NDArray[np.int8] | None = None
     rr_s: NDArray[np.float32] | None = None
     event_index: int | None = None
+    series: SeriesInfo | None = None
     meta: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,12 +75,20 @@ class Windows:
         return bool(self.meta.get("kind") == "series")
 
     @property
+    def source(self) -> Source:
+        """Where the windows are from."""
+        return from_json(Source, self.meta.get("source", {}), lenient=True)
+
+    @property
     def overlap(self) -> int:
-        """How many windows after it one has samples in common with: none of heartbeats, nor of sequences with one each."""
-        if not self.is_series or (self.groups is not None and len(np.unique(self.groups)) == len(self)):
+        """How many windows after it one has rows in common with: none of heartbeats, of sequences with one window each,
+        and of synthetic windows.
+        """
+        alone = self.groups is not None and len(np.unique(self.groups)) == len(self)
+        if not self.is_series or self.series is None or alone or self.meta.get("synthetic"):
             return 0
-        options = self.meta["series"]["options"]
-        return math.ceil(options["length"] / options["stride"]) if options["stride"] < options["length"] else 0
+        options = self.series.options
+        return math.ceil(options.length / options.stride) if options.stride < options.length else 0
 
     @property
     def owners(self) -> NDArray[np.int64] | None:
@@ -161,14 +173,17 @@ class Windows:
                     f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
                 )
             classes = tuple(str(name) for name in arrays["classes"])
+            meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
+            series = meta.pop("series", None)
             known: dict[str, Any] = {
                 "fs_hz": float(arrays["fs_hz"]),
                 "units": str(arrays["units"]),
                 "channel_names": tuple(str(name) for name in arrays["channel_names"]),
                 "event_index": int(arrays["event_index"]) if "event_index" in arrays else None,
-                "meta": json.loads(str(arrays["meta"])) if "meta" in arrays else {},
+                "series": None if series is None else SeriesInfo.from_json(series),
+                "meta": meta,
             }
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise ArtifactError(f"{path} is not what ecgsynth writes ({error}); make it again") from error
         position = {name: code for code, name in enumerate(classes)}
         names, where = np.unique(arrays["labels"], return_inverse=True)
@@ -229,6 +244,7 @@ def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[n
     """Every array of the file but the values."""
     classes = np.asarray(like.classes, dtype=np.str_)
     known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
+    meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}
     known["rr_s"] = np.concatenate(intervals) if intervals else None
     return {
         "format": np.asarray(FORMAT),
@@ -237,7 +253,7 @@ def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[n
         "units": np.asarray(like.units),
         "channel_names": np.asarray(like.channel_names, dtype=np.str_),
         "classes": classes,
-        "meta": np.asarray(json.dumps(like.meta)),
+        "meta": np.asarray(json.dumps(meta)),
         **{name: np.asarray(value) for name, value in known.items() if value is not None},
     }
 

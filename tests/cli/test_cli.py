@@ -17,9 +17,9 @@ from click.testing import Result
 import ecgsynth
 from ecgsynth import evaluation
 from ecgsynth.cli.main import Band, Duration, main
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.disclosure import published_metrics
 from ecgsynth.core.formats import FORMATS
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.metrics.series import STEPS
 from ecgsynth.training.plan import MODELS
 from ecgsynth.windows import series, splits

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 import ecgsynth
-from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.windows.windows import Windows
 
 Invoke, Say = Callable[..., Result], Callable[..., str]  # what the fixtures run, works and refuses are

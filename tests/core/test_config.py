@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsynth.core.config import ClassifierConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
+from ecgsynth.metrics.classifier import ClassifierConfig
+from ecgsynth.models.wgan import WGANConfig
 
 POSITIVE = st.integers(1, 10**6)
 FINITE = st.floats(0, 1e6)

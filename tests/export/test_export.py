@@ -22,17 +22,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import ecgsynth
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import windows_to_onnx as to_onnx
-from ecgsynth.export.manifest import CONTRACT, KEY, ClassEntry, Manifest
+from ecgsynth.export.manifest import CONTRACT, KEY, Manifest
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.export.windows_to_onnx import TOLERANCE, export_signal, largest_difference, without_ties, write_graph
+from ecgsynth.export.windows_to_onnx import TOLERANCE, largest_difference, without_ties, write_graph
 from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import Generator, box_muller
+from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.windows.info import FEW, ClassInfo, DataInfo, Source
 from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
@@ -418,17 +418,17 @@ def test_a_graph_that_differs_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Synthesizer, exported: Path, at: int
 ) -> None:
     monkeypatch.setattr(to_onnx, "write_graph", give(exported.read_bytes()))
-    other = copy.deepcopy(tiny.sampler)
+    other = copy.deepcopy(tiny)
     with torch.no_grad():
-        other.mean[at] += 1e-3  # after the graph was made
+        other.sampler.mean[at] += 1e-3  # after the graph was made
     kept = tmp_path / "kept.onnx"
     kept.write_bytes(b"of before")
     for path in (tmp_path / "new.onnx", kept):
         with pytest.raises(ArtifactError, match="differs from torch by .* nothing was written"):
-            export_signal(other, tiny.about, path, force=True)
+            other.export(path, force=True)
     assert list(tmp_path.iterdir()) == [kept]
     assert kept.read_bytes() == b"of before"
-    export_signal(tiny.sampler, tiny.about, kept, force=True)  # the guard lets the right one pass
+    tiny.export(kept, force=True)  # the guard lets the right one pass
     assert OnnxSampler(kept).manifest.noise_dim == NOISE_DIM
 
 
@@ -436,12 +436,12 @@ def test_a_graph_that_differs_is_not_written(
 def test_a_generator_of_numbers_that_are_none_is_not_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Synthesizer, exported: Path, value: float
 ) -> None:
-    broken = copy.deepcopy(tiny.sampler)
+    broken = copy.deepcopy(tiny)
     with torch.no_grad():
-        broken.mean[0] = value
+        broken.sampler.mean[0] = value
     monkeypatch.setattr(to_onnx, "write_graph", give(exported.read_bytes()))
     with np.errstate(invalid="ignore"), pytest.raises(ArtifactError, match="nothing was written"):
-        export_signal(broken, tiny.about, tmp_path / "new.onnx")
+        broken.export(tmp_path / "new.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -519,15 +519,18 @@ def test_an_existing_file_is_kept(tmp_path: Path, tiny: Synthesizer) -> None:
 
 def test_manifest_round_trip() -> None:
     said = Manifest(
-        kind="beats",
         noise_dim=12,
-        time=32,
-        fs_hz=250.0,
-        units="mV",
-        channel_names=("I", "II"),
-        event_index=None,
-        classes=(ClassEntry(name="N", meaning="µ, normal", share=0.25), ClassEntry(name="V", meaning="", share=0.75)),
-        data={"source": {"name": "ü"}},
+        data=DataInfo(
+            kind="beats",
+            time=32,
+            fs_hz=250.0,
+            units="mV",
+            channel_names=("I", "II"),
+            event_index=None,
+            classes=(ClassInfo(name="N", meaning="µ, normal", share=0.25), ClassInfo(name="V", meaning="", share=0.75)),
+            source=Source(name="ü"),
+            training_patients=FEW,
+        ),
         training={"config": {"seed": 2**53}},
         metrics={"score": 0.1 + 0.2},
     )

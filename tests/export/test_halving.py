@@ -15,12 +15,12 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.export import windows_to_onnx as to_onnx
 from ecgsynth.export.windows_to_onnx import WORTH_HALVING, export_signal, halve, write_graph
 from ecgsynth.models.decoder import SignalSampler
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.wgan import Generator, WGANConfig
+from ecgsynth.windows.info import ClassInfo, DataInfo
 
 pytestmark = pytest.mark.trains
 
@@ -240,15 +240,15 @@ CONFIG = WGANConfig(
     read_out=24,
 )
 ABOUT: dict[str, Any] = {
-    "data": {
-        "kind": "beats",
-        "fs_hz": 100.0,
-        "units": "mV",
-        "time": 16,
-        "channel_names": ["MLII"],
-        "event_index": 3,
-        "classes": [{"name": name, "meaning": name, "share": 0.5} for name in ("N", "V")],
-    },
+    "data": DataInfo(
+        kind="beats",
+        fs_hz=100.0,
+        units="mV",
+        time=16,
+        channel_names=("MLII",),
+        event_index=3,
+        classes=tuple(ClassInfo(name=name, meaning=name, share=0.5) for name in ("N", "V")),
+    ),
     "training": {},
     "metrics": {},
 }
@@ -286,9 +286,9 @@ def test_a_generator_in_half_the_bytes_draws_the_same_bytes(tmp_path: Path, monk
     content = draft.read_bytes()
     monkeypatch.setattr(to_onnx, "write_graph", lambda sampler, config, path: path.write_bytes(content))
     small, large = tmp_path / "small.onnx", tmp_path / "large.onnx"
-    export_signal(sampler, ABOUT, small)
+    export_signal(sampler, small, **ABOUT)
     monkeypatch.setattr(to_onnx, "halve", lambda model: None)
-    export_signal(sampler, ABOUT, large)
+    export_signal(sampler, large, **ABOUT)
     weights = sum(p.numel() for p in sampler.generator.parameters() if p.numel() >= WORTH_HALVING)
     assert large.stat().st_size - small.stat().st_size > 1.9 * weights
     uniform = np.random.default_rng(0).uniform(size=(300, CONFIG.noise_dim)).astype(np.float32)

@@ -145,9 +145,9 @@ def test_same_seed_same_bytes_other_seed_others(beats: OnnxSampler) -> None:
 
 def test_it_says_where_it_comes_from_and_what_was_measured(beats: OnnxSampler) -> None:
     said = beats.manifest
-    assert "MIT-BIH" in said.data["source"]["name"]
-    assert said.data["source"]["licence"]
-    assert said.data["training_patients"] > 40
+    assert "MIT-BIH" in said.data.source.name
+    assert said.data.source.licence
+    assert said.data.training_patients > 40
     assert {"utility", "fidelity", "privacy"} <= set(said.metrics)  # exported with --report
 
 

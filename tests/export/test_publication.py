@@ -9,14 +9,16 @@ import pandas as pd
 import pytest
 
 import ecgsynth
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.manifest import Manifest
+from ecgsynth.models.timegan import TimeGANConfig
 from ecgsynth.synthesizer import check_classes, described_classes
 from ecgsynth.tabular.encoding.encoding import CategoryCodes, NumberCodes
 from ecgsynth.tabular.synthesizer import TableSynthesizer, split_rows
 from ecgsynth.training.plan import plan
 from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
 TINY: dict[str, Any] = {"networks": {"hidden": (8,)}, "training": {"batch": 50}, "epochs": 1, "device": "cpu"}
@@ -110,7 +112,7 @@ def test_the_packaged_file_tells_none_either() -> None:
     assert isinstance(manifest, Manifest)
     for hidden in ("sha256", "seed", "private"):
         assert hidden not in manifest.to_text(), hidden
-    assert manifest.data["source"]["licence"] == "ODC-By 1.0"
+    assert manifest.data.source.licence == "ODC-By 1.0"
 
 
 def test_a_run_folder_says_that_it_is_personal_data(by_person: TableSynthesizer, tmp_path: Path) -> None:
@@ -140,7 +142,6 @@ def windows(people: dict[str, int], kind: str = "series") -> Windows:
     groups = np.concatenate([[f"{name}{i % some}" for i in range(40)] for name, some in people.items()])
     rng = np.random.default_rng(0)
     values = (rng.normal(size=(len(labels), 8, 1)) + 500 * (labels == 1)[:, None, None]).astype(np.float32)
-    options = {"length": 8, "stride": 8}
     return Windows(
         values=values,
         fs_hz=1.0,
@@ -150,7 +151,8 @@ def windows(people: dict[str, int], kind: str = "series") -> Windows:
         labels=labels,
         groups=groups,
         parts=np.zeros(len(labels), dtype=np.int8),
-        meta={"kind": kind, "groups": "sequences", "series": {"options": options}},
+        series=SeriesInfo(options=SeriesOptions(length=8, stride=8)),
+        meta={"kind": kind, "groups": "sequences"},
     )
 
 

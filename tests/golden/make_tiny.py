@@ -13,10 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.models.clusters import Modes
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import NOISE_GAIN, Generator
+from ecgsynth.models.wgan import NOISE_GAIN, Generator, WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 
 HERE = Path(__file__).resolve().parent

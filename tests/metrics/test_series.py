@@ -13,6 +13,7 @@ from ecgsynth.metrics import likeness as metrics
 from ecgsynth.metrics import series as series_fidelity
 from ecgsynth.metrics.series import RANGES, STEPS, halves, in_spreads, pairs
 from ecgsynth.report.plots import maps, save_series
+from ecgsynth.windows.info import ColumnInfo, SeriesInfo
 from ecgsynth.windows.windows import PARTS, Windows
 
 pytestmark = pytest.mark.trains
@@ -21,6 +22,12 @@ TIME = 12
 LEARNING = 100  # steps
 UNITS = np.array([1e6, 0.01, 1.0])  # as different as a volume, a share and a price
 measure = series_fidelity.series_fidelity
+
+
+def described(columns: tuple[str, ...], statics: tuple[str, ...] = ()) -> SeriesInfo:
+    """What is known of a table of numbers."""
+    kinds = (tuple(ColumnInfo(name=name, dtype="float64") for name in names) for names in (columns, statics))
+    return SeriesInfo(columns=next(kinds), statics=next(kinds))
 
 
 def series(seed: int, n: int, classes: tuple[str, ...] = ("all",), **changes: Any) -> Windows:
@@ -33,8 +40,8 @@ def series(seed: int, n: int, classes: tuple[str, ...] = ("all",), **changes: An
     values += 0.05 * rng.normal(size=values.shape)
     known: dict[str, Any] = {"fs_hz": 1.0, "units": "as given", "channel_names": ("volume", "share", "price")}
     known |= {"classes": classes, "labels": np.arange(n) % len(classes)}
-    about = {"columns": [{"name": name} for name in known["channel_names"]], "statics": [], "time": None}
-    known["meta"] = {"kind": "series", "split": "group", "series": about}
+    known["series"] = described(known["channel_names"])
+    known["meta"] = {"kind": "series", "split": "group"}
     return Windows(values=(UNITS * values + UNITS).astype(np.float32), **(known | changes))
 
 
@@ -187,8 +194,8 @@ def test_neighbours_are_sought_among_so_many(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_statics_are_not_foreseen() -> None:
     """The last column is a static; what is foreseen is the last of the others."""
-    about = {"columns": [{"name": "volume"}, {"name": "share"}], "statics": [{"name": "price"}], "time": None}
-    real, made = (dataclasses.replace(windows, meta=windows.meta | {"series": about}) for windows in (REAL, GOOD))
+    about = described(("volume", "share"), ("price",))
+    real, made = (dataclasses.replace(windows, series=about) for windows in (REAL, GOOD))
     without = [
         dataclasses.replace(windows, values=windows.values[:, :, :2].copy(), channel_names=("volume", "share"))
         for windows in (REAL, GOOD)

@@ -11,11 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import ConfigError, DataError, TrainingDivergedError
 from ecgsynth.evaluation import matching
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.metrics.classifier import BeatClassifier, ComponentClassifier, predict, train_classifier, with_intervals
+from ecgsynth.metrics.classifier import (
+    BeatClassifier,
+    ClassifierConfig,
+    ComponentClassifier,
+    predict,
+    train_classifier,
+    with_intervals,
+)
 from ecgsynth.metrics.likeness import f1_by_class, macro_f1
 from ecgsynth.metrics.utility import (
     ARMS,

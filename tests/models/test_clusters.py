@@ -7,9 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.models.clusters import FLOOR, MIN_MODE, PER_MODE, bisect, find_modes, halves, refine
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.wgan import Generator, WGANConfig
 
 CENTRES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
 

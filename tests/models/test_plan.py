@@ -7,14 +7,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import TimeGANConfig, WGANConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.models.clusters import MIN_MODE, find_modes
 from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANGenerator
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
+from ecgsynth.models.wgan import Generator, WGANConfig
 from ecgsynth.training.plan import FRAMES, MODELS, SERIES_PER_MODE, UNITS, find_space, generator_of, plan, plan_frame
+from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
@@ -31,7 +31,8 @@ def windows(values: NDArray[np.float64], labels: NDArray[np.int64] | None = None
         channel_names=tuple("abcdef"[: values.shape[2]]),
         classes=tuple("NSV"[: labels.max() + 1]),
         labels=labels,
-        meta={"kind": kind, "series": {"options": {"length": 2, "stride": 1, "statics": []}}},
+        series=SeriesInfo(options=SeriesOptions(length=2, stride=1)),
+        meta={"kind": kind},
     )
 
 
@@ -130,9 +131,7 @@ def test_a_series_has_a_mode_for_every_so_many_windows_of_a_class() -> None:
 def test_windows_that_do_not_overlap_have_more_modes() -> None:
     some = windows(walks(10 * SERIES_PER_MODE))
     alone = dataclasses.replace(some, groups=np.arange(len(some)).astype(np.str_))
-    apart = dataclasses.replace(
-        some, meta={"kind": "series", "series": {"options": {"length": 2, "stride": 2, "statics": []}}}
-    )
+    apart = dataclasses.replace(some, series=SeriesInfo(options=SeriesOptions(length=2, stride=2)))
     counts = [sum(find_space(each, None, seed=0)[1].counts) for each in (some, alone, apart)]
     assert counts[0] <= 10 < 20 < counts[1] == counts[2]
 

@@ -10,11 +10,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.models.decoder import SignalSampler
 from ecgsynth.models.scaling import BEHIND, LOST, MOST, POWER, ChannelScaler, PrincipalScaler, Scores, mixture
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.wgan import Generator, WGANConfig
 
 
 def draw(seed, n=200, time=10, channels=2, ways=None):

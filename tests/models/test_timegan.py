@@ -14,13 +14,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ecgsynth.core.config import TimeGANConfig
 from ecgsynth.errors import ConfigError
 from ecgsynth.models.timegan import (
     GATE,
     Latents,
     Nets,
     Recurrent,
+    TimeGANConfig,
     TimeGANGenerator,
     adversarial_loss,
     discriminator_loss,

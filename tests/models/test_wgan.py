@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.models.clusters import Modes
 from ecgsynth.models.wgan import (
     Critic,
     Generator,
     Nets,
+    WGANConfig,
     box_muller,
     critic_step,
     generator_step,

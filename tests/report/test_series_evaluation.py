@@ -11,11 +11,12 @@ import pytest
 
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.evaluation import copied, evaluate, real_windows
-from ecgsynth.export.manifest import ClassEntry, Manifest
+from ecgsynth.export.manifest import Manifest
 from ecgsynth.metrics.attacks import nearest_distance
 from ecgsynth.metrics.series import RANGES
 from ecgsynth.report.windows import manifest_text, notes, read_text, table_text
 from ecgsynth.training.run_folder import RunFolder
+from ecgsynth.windows.info import ClassInfo, ClockInfo, ColumnInfo, DataInfo, SeriesInfo
 from ecgsynth.windows.series import SeriesOptions, read_series
 from ecgsynth.windows.splits import split
 from ecgsynth.windows.windows import Windows
@@ -60,21 +61,22 @@ def run_of(folder: Path, fingerprint: str, **private: Any) -> Path:
 class Fake:
     """A generator that cuts new windows from new series of the same kind."""
 
-    def __init__(self, real: Windows, **changes: Any) -> None:
+    def __init__(self, real: Windows, metrics: dict[str, Any] | None = None, **changes: Any) -> None:
         self.path = Path("stocks.onnx")
         self.real = real
         learn = real.part("train")
-        data = {"kind": "series", "source": real.meta["source"], "series": real.meta["series"]}
-        data |= {"split": real.meta["split"], "training_windows": len(learn)}
-        data |= {"training_patients": None if learn.groups is None else len(np.unique(learn.groups))}
-        known: dict[str, Any] = {"kind": "series", "noise_dim": 7, "time": LENGTH, "fs_hz": real.fs_hz}
-        known |= {"units": "as given", "channel_names": real.channel_names, "event_index": None, "data": data}
-        known |= {"training": {"model": "timegan", "config": {"seed": 3}}, "metrics": {}}
-        known["classes"] = tuple(
-            ClassEntry(name=name, meaning=name, share=float(share))
+        classes = tuple(
+            ClassInfo(name=name, meaning=name, share=float(share))
             for name, share in zip(real.classes, learn.shares(), strict=True)
         )
-        self.manifest = Manifest(**(known | changes))
+        known: dict[str, Any] = {"kind": "series", "time": LENGTH, "fs_hz": real.fs_hz, "units": "as given"}
+        known |= {"channel_names": real.channel_names, "event_index": None, "classes": classes, "source": real.source}
+        known |= {"series": real.series, "split": real.meta["split"], "training_windows": len(learn)}
+        known |= {"training_patients": None if learn.groups is None else len(np.unique(learn.groups))}
+        training = {"model": "timegan", "config": {"seed": 3}}
+        self.manifest = Manifest(
+            noise_dim=7, data=DataInfo(**(known | changes)), training=training, metrics=metrics or {}
+        )
 
     def draw(self, label: str, n: int, seed: int) -> np.ndarray:
         return np.stack([rows(1000 * seed + 77 + i, LENGTH, label) for i in range(n)])
@@ -275,7 +277,7 @@ def test_without_its_run_folder_it_is_not_known_what_it_learnt_from(whole: dict[
 @pytest.mark.parametrize("which", ["grouped", "whole", "labelled"])
 def test_the_table_is_cut_as_it_was_learnt(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     made = request.getfixturevalue(which)
-    made["fake"].manifest.data["series"] = json.loads(json.dumps(made["fake"].manifest.data["series"]))
+    made["fake"].manifest = Manifest.from_text(made["fake"].manifest.to_text(), "here")
     learn = made["real"].part("train").fingerprint()
     for again in (
         real_windows(made["table"], made["fake"]),
@@ -290,9 +292,8 @@ def test_the_table_is_cut_as_it_was_learnt(which: str, request: pytest.FixtureRe
 
 
 def test_a_table_cannot_be_cut_by_guessing(grouped: dict[str, Any]) -> None:
-    about = {key: value for key, value in grouped["fake"].manifest.data.items() if key != "series"}
     with pytest.raises(DataError, match="does not say how its table was cut"):
-        real_windows(grouped["table"], Fake(grouped["real"], data=about))
+        real_windows(grouped["table"], Fake(grouped["real"], series=None))
 
 
 # ---- what a person reads
@@ -380,8 +381,9 @@ def test_a_manifest_as_text(grouped: dict[str, Any], whole: dict[str, Any], labe
     ],
 )
 def test_a_manifest_tells_of_time_and_statics(grouped: dict[str, Any], time: dict[str, Any], said: str) -> None:
-    series = {"columns": [{"name": "volume"}, {"name": "price"}], "statics": [{"name": "share"}], "time": time}
-    text = manifest_text(Fake(grouped["real"], data={"series": series}).manifest, "m", 0)
+    volume, price, share = (ColumnInfo(name=name, dtype="float64") for name in ("volume", "price", "share"))
+    series = SeriesInfo(columns=(volume, price), statics=(share,), time=ClockInfo(**time))
+    text = manifest_text(Fake(grouped["real"], series=series).manifest, "m", 0)
     assert "12 steps of 2 columns (volume, price)\n" in text
     assert "  statics      share\n" in text
     assert f"  time         {said}" in text
@@ -389,9 +391,9 @@ def test_a_manifest_tells_of_time_and_statics(grouped: dict[str, Any], time: dic
 
 def test_only_so_many_columns_are_named(grouped: dict[str, Any]) -> None:
     names = tuple(f"c{number}" for number in range(12))
-    text = manifest_text(dataclasses.replace(grouped["fake"].manifest, channel_names=names), "m", 0)
+    text = manifest_text(Fake(grouped["real"], channel_names=names).manifest, "m", 0)
     assert "12 columns (c0, c1, c2, c3, c4, c5, c6, c7, ...)" in text
-    one = manifest_text(dataclasses.replace(grouped["fake"].manifest, channel_names=("only",)), "m", 0)
+    one = manifest_text(Fake(grouped["real"], channel_names=("only",)).manifest, "m", 0)
     assert "12 steps of 1 column (only)" in one
 
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
-from ecgsynth.models.timegan import TimeGANGenerator
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
 from ecgsynth.training import fit_timegan as module
 from ecgsynth.training import loop as training
 from ecgsynth.training.fit_timegan import build, fit_timegan

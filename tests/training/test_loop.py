@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import ClassifierConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, TrainingDivergedError
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.clusters import Modes, find_modes
-from ecgsynth.models.wgan import Generator, critic_step, generator_step
+from ecgsynth.models.wgan import Generator, WGANConfig, critic_step, generator_step
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import loop as training
 from ecgsynth.training.fit_wgan import build, fit_wgan

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import ClassifierConfig, TimeGANConfig, WGANConfig
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.decoder import Limits
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANGenerator
-from ecgsynth.models.wgan import Generator, box_muller
+from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
+from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
 from ecgsynth.training.selection import parted, told_apart, told_apart_in_time, usefulness, validation_score
+from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
@@ -175,7 +176,8 @@ def test_a_model_that_makes_samples_is_judged_in_components_all_the_same() -> No
         channel_names=("a", "b"),
         classes=("all",),
         labels=np.zeros(600, dtype=np.int64),
-        meta={"kind": "series", "series": {"options": {"length": 1, "stride": 1}}},
+        series=SeriesInfo(options=SeriesOptions(length=2, stride=2)),
+        meta={"kind": "series"},
     )
     learn, check = whole.take(np.arange(300)), whole.take(np.arange(300, 600))
     scaler = ChannelScaler.fit(learn.values)
@@ -241,7 +243,8 @@ def test_the_judge_of_realism_sees_as_many_of_each_and_is_asked_of_others(
 
 def test_of_a_series_what_a_recurrent_network_tells_apart_is_taken_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
     one = some_windows(corners(30)[0], np.zeros(30, dtype=np.int64), "N")
-    series = dataclasses.replace(one, meta={"kind": "series", "series": {"options": {"length": 4, "stride": 4}}})
+    about = SeriesInfo(options=SeriesOptions(length=4, stride=4))
+    series = dataclasses.replace(one, series=about, meta={"kind": "series"})
     made = Fake(dataclasses.replace(FAKE, modes=(2,)), lambda label: label)
     monkeypatch.setattr("ecgsynth.training.selection.told_apart", lambda *given: 0.6)
     monkeypatch.setattr("ecgsynth.training.selection.told_apart_in_time", lambda *given: 0.25)
@@ -308,8 +311,8 @@ def test_the_overlap_follows_from_how_the_table_was_cut(monkeypatch: pytest.Monk
     one = some_windows(corners(30)[0], np.zeros(30, dtype=np.int64), "N")
     made = Fake(dataclasses.replace(FAKE, modes=(2,)), lambda label: label)
     for length, stride in ((24, 1), (24, 5), (4, 9)):
-        meta = {"kind": "series", "series": {"options": {"length": length, "stride": stride}}}
-        validation_score(one, dataclasses.replace(one, meta=meta), SPACE)(made)
+        about = SeriesInfo(options=SeriesOptions(length=length, stride=stride))
+        validation_score(one, dataclasses.replace(one, series=about, meta={"kind": "series"}), SPACE)(made)
     alone = dataclasses.replace(one, groups=np.arange(30).astype(np.str_), meta={"kind": "series"})
     validation_score(one, alone, SPACE)(made)  # nor do sequences of one window each
     validation_score(one, one, SPACE)(made)  # beats do not

@@ -10,18 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsynth.errors import DataError
+from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo, SeriesOptions
 from ecgsynth.windows.long_table import column_names, rows, shortened
 from ecgsynth.windows.windows import Windows
 
 
 def column(name, dtype="float64", quantum=None, **more):
-    return {"name": name, "dtype": dtype, "quantum": quantum, **more}
+    return ColumnInfo(name=name, dtype=dtype, quantum=quantum, **more)
 
 
 def about(columns, statics=(), time=None, **options):
     """What a generator's file says of a table, through JSON as it does."""
-    roles = {"id": None, "label": None, "time": time["name"] if time else None, **options}
-    return json.loads(json.dumps({"columns": columns, "statics": statics, "time": time, "options": roles}))
+    clock = ClockInfo(**time) if time else None
+    asked = SeriesOptions(time=clock.name if clock else None, **options)
+    info = SeriesInfo(columns=tuple(columns), statics=tuple(statics), time=clock, options=asked)
+    return SeriesInfo.from_json(json.loads(json.dumps(info.to_json())))
 
 
 def windows(values, classes=("all",), labels=None):

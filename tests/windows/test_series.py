@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.windows.info import ClockInfo, SeriesInfo
 from ecgsynth.windows.long_table import column_names, rows
 from ecgsynth.windows.series import SeriesOptions, blocks, decimals, quantum, read_series
 from ecgsynth.windows.windows import Windows
@@ -96,11 +97,11 @@ def test_one_series(read):
         "statics": [],
         "time": None,
     }
+    assert found.series.to_json() == series
     assert found.meta == {
         "kind": "series",
         "source": {"name": "table"},
         "groups": "blocks",
-        "series": series,
         "dropped": {},
         "filled": 0,
         "short": 0,
@@ -142,8 +143,8 @@ def test_what_is_known_of_a_column_is_enough_to_write_it(read):
         "fine": [0.1234, 0.5, 0.7, 0.9],
         "halves": [1.0, 2.0, 4.0, 3.0],
     }
-    known = {about["name"]: about for about in read(table).meta["series"]["columns"]}
-    assert {name: (about["dtype"], about["quantum"]) for name, about in known.items()} == {
+    known = {about.name: about for about in read(table).series.columns}
+    assert {name: (about.dtype, about.quantum) for name, about in known.items()} == {
         "tens": ("int64", 10.0),
         "flag": ("bool", 1.0),
         "below": ("float64", 0.1),
@@ -154,8 +155,8 @@ def test_what_is_known_of_a_column_is_enough_to_write_it(read):
 
 def test_whole_numbers_stay_so_beside_a_missing_one(read):
     found = read("x,flag\n1,True\n2,False\n,True\n5,\n7,False\n8,True\n", missing="interpolate")
-    assert [about["dtype"] for about in found.meta["series"]["columns"]] == ["int64", "bool"]
-    assert [about["quantum"] for about in found.meta["series"]["columns"]] == [1.0, 1.0]  # not of what was filled in
+    assert [about.dtype for about in found.series.columns] == ["int64", "bool"]
+    assert [about.quantum for about in found.series.columns] == [1.0, 1.0]  # not of what was filled in
     assert found.values[1:3, 1].tolist() == [[3.5, 1.0], [5.0, 0.5]]
 
 
@@ -226,8 +227,8 @@ def test_labels_and_statics(read):
     assert found.classes == ("u", "v")
     assert found.labels.tolist() == [1, 1, 0, 1, 1, 1]
     assert found.values[2].tolist() == [[10, 7, 0], [20, 7, 0]]
-    assert [about["name"] for about in found.meta["series"]["columns"]] == ["x"]
-    assert [about["name"] for about in found.meta["series"]["statics"]] == ["age", "male"]
+    assert [about.name for about in found.series.columns] == ["x"]
+    assert [about.name for about in found.series.statics] == ["age", "male"]
 
 
 def test_only_classes_that_have_a_window_are_classes(read):
@@ -254,15 +255,15 @@ def test_only_classes_that_have_a_window_are_classes(read):
 def test_the_step_of_time(read, times, fs_hz, about):
     found = read({"t": times, "x": [1, 2, 3]}, time="t")
     assert found.fs_hz == pytest.approx(fs_hz, rel=1e-12)
-    kept = found.meta["series"]["time"]
-    assert kept == {"name": "t", "kind": about[0], "step": about[1]}
-    assert type(kept["step"]) is type(about[1])  # whole numbers come back whole
+    kept = found.series.time
+    assert kept == ClockInfo(name="t", kind=about[0], step=about[1])
+    assert type(kept.step) is type(about[1])  # whole numbers come back whole
     assert found.channel_names == ("x",)
 
 
 def test_time_runs_anew_in_each_sequence(read):
     found = read(people(t=[0, 0, 2, 2, 4, 1, 3, 5, 7]), id="who", time="t")
-    assert found.meta["series"]["time"]["step"] == 2
+    assert found.series.time.step == 2
     assert "uneven" not in found.meta
 
 
@@ -399,8 +400,8 @@ def test_parquet(tmp_path):
     found = read_series(tmp_path / "a.parquet", SeriesOptions(length=2, id="who", label="kind", time="day"))
     assert found.values.tolist() == [[[1, 1.5, 1], [2, 2, 0]], [[3, 3, 0], [5, 5, 1]]]
     assert (found.groups.tolist(), found.classes) == (["1", "2"], ("u", "v"))
-    assert found.meta["series"]["time"] == {"name": "day", "kind": "datetime", "step": 86400.0}
-    assert [about["dtype"] for about in found.meta["series"]["columns"]] == ["int64", "float64", "bool"]
+    assert found.series.time == ClockInfo(name="day", kind="datetime", step=86400.0)
+    assert [about.dtype for about in found.series.columns] == ["int64", "float64", "bool"]
 
 
 def test_parquet_with_one_name_twice(tmp_path):
@@ -417,7 +418,7 @@ def test_arrays_of_one_series(tmp_path):
     one, two = (read_series(tmp_path / name, SeriesOptions(length=3)) for name in ("one.npz", "two.npz"))
     assert one.values[:, :, 0].tolist() == [[0, 1, 2], [1, 2, 3]]
     assert one.channel_names == ("column_1",)
-    assert one.meta["series"]["columns"][0]["dtype"] == "int64"
+    assert one.series.columns[0].dtype == "int64"
     assert two.values[1].tolist() == [[2, 3], [4, 5], [6, 7]]
     assert two.channel_names == ("a", "b")
 
@@ -677,7 +678,7 @@ def test_a_table_comes_back(tmp_path):
     table.to_csv(tmp_path / "ward.csv", index=False)
     options = SeriesOptions(length=4, stride=4, id="patient", time="when", label="ward", statics=("age",))
     windows = read_series(tmp_path / "ward.csv", options)
-    about = json.loads(json.dumps(windows.meta["series"]))  # as a generator's file has it
+    about = SeriesInfo.from_json(json.loads(json.dumps(windows.series.to_json())))  # as a generator's file has it
     back = pd.DataFrame(rows(windows, about, 0))
     assert list(back) == column_names(about) == ["patient", "step", "when", "ward", *windows.channel_names]
     assert windows.channel_names == ("pulse", "temp", "awake", "flow", "age")
@@ -696,10 +697,8 @@ def test_what_is_read_is_what_is_saved(read, tmp_path):
     back = Windows.load(tmp_path / "windows.npz")
     assert back.fingerprint() == windows.fingerprint()
     assert back.groups.tolist() == windows.groups.tolist()
-    assert SeriesOptions.from_json(back.meta["series"]["options"]) == SeriesOptions(
-        length=2, id="who", statics=("age",)
-    )
-    assert rows(back, back.meta["series"], 3)["x"].tolist() == rows(windows, windows.meta["series"], 3)["x"].tolist()
+    assert back.series.options == SeriesOptions(length=2, id="who", statics=("age",))
+    assert rows(back, back.series, 3)["x"].tolist() == rows(windows, windows.series, 3)["x"].tolist()
 
 
 # ---- real files
@@ -712,7 +711,7 @@ def test_stocks(timeseries):
     assert len(set(found.groups) - {""}) == 15
     table = pd.read_csv(timeseries / "stock_data.csv")
     np.testing.assert_array_equal(found.values[1000], table.iloc[1000:1024].to_numpy(dtype=np.float32))
-    back = rows(found.take(np.array([0])), found.meta["series"], 0)
+    back = rows(found.take(np.array([0])), found.series, 0)
     assert back["Volume"].tolist() == table["Volume"][:24].tolist()
     assert back["Open"] == pytest.approx(table["Open"][:24].to_numpy(), rel=5e-7)
 
@@ -723,11 +722,11 @@ def test_energy_is_read_in_about_a_second(timeseries):
     taken = time.process_time() - start
     assert found.values.shape == (19_608, 128, 28)
     assert found.fs_hz == pytest.approx(1 / 600)
-    assert found.meta["series"]["time"] == {"name": "date", "kind": "datetime", "step": 600.0}
-    first = found.meta["series"]["columns"][0]
-    assert (first["name"], first["dtype"], first["quantum"], first["lowest"]) == ("Appliances", "int64", 10.0, 20.0)
+    assert found.series.time == ClockInfo(name="date", kind="datetime", step=600.0)
+    first = found.series.columns[0]
+    assert (first.name, first.dtype, first.quantum, first.lowest) == ("Appliances", "int64", 10.0, 20.0)
     appliances = np.sort(found.values[::128, :, 0].reshape(-1))
-    assert appliances[-200] < first["highest"] < appliances[-1]  # the mean of the twenty highest
+    assert appliances[-200] < first.highest < appliances[-1]  # the mean of the twenty highest
     assert taken < 5  # on a busy machine; about one on a quiet one
 
 
@@ -748,17 +747,17 @@ def many_people(tmp_path, n):
     x[np.flatnonzero(who == "P17")[:25]] = 987.654
     pd.DataFrame({"who": who, "age": np.repeat(age, 30), "x": x}).to_csv(tmp_path / "people.csv", index=False)
     options = SeriesOptions(length=5, id="who", statics=("age",))
-    return age, read_series(tmp_path / "people.csv", options).meta["series"]
+    return age, read_series(tmp_path / "people.csv", options).series
 
 
 def test_the_ends_of_columns_and_statics_are_no_ones_own(tmp_path):
     age, about = many_people(tmp_path, 40)
-    (static,), (x,) = about["statics"], about["columns"]
-    assert (static["lowest"], static["highest"]) == (age[:10].mean(), age[-10:].mean())  # of ten persons, in years
-    assert x["highest"] < 10  # one person's value is not told, though 25 rows have it
+    (static,), (x,) = about.statics, about.columns
+    assert (static.lowest, static.highest) == (age[:10].mean(), age[-10:].mean())  # of ten persons, in years
+    assert x.highest < 10  # one person's value is not told, though 25 rows have it
 
 
 def test_of_too_few_persons_no_ends_are_told(tmp_path):
     _, about = many_people(tmp_path, 9)
-    for column in (*about["statics"], *about["columns"]):
-        assert column["lowest"] is column["highest"] is None
+    for column in about.channels:
+        assert column.lowest is column.highest is None
