@@ -37,7 +37,7 @@ def plan_timegan(learn: Windows, settings: Mapping[str, Any], seed: int) -> Time
     """
     time, channels = learn.values.shape[1:]
     found = {"time": time, "channels": channels, "classes": len(learn.classes), "frame": plan_frame(time)}
-    config = TimeGANConfig(**found | {"hidden": HIDDEN_UNITS} | settings)
+    config = TimeGANConfig(**{**found, "hidden": HIDDEN_UNITS, **settings})
     space = ChannelScaler.fit(learn.values, learn.owners, max(1, learn.overlap))
     return TimeGANPlan(config=config, space=space)
 
