@@ -26,11 +26,11 @@ CONFIG = WGANConfig(
     channels=2,
     components=8,
     intervals=2,
-    modes=(3, 2, 1),
+    clusters=(3, 2, 1),
     latent_steps=3,
     step_noise=3,  # 9 normals and 10 for the features: an odd number, so that one of the pairs is half used
     hidden=8,
-    mode_dim=4,
+    cluster_dim=4,
     read_out=8,
     critic_hidden=16,
 )
@@ -60,14 +60,14 @@ def tiny(seed: int = 0) -> Synthesizer:
         channels=CONFIG.channels,
         mean=np.sin(np.arange(size) / 5),
         weights=np.ones(CONFIG.channels),
-        stepped=np.zeros(CONFIG.channels),
-        knots=np.zeros((CONFIG.channels, 24)),
-        scores=np.zeros((CONFIG.channels, 24)),
+        transformed=np.zeros(CONFIG.channels),
+        quantiles=np.zeros((CONFIG.channels, 24)),
+        references=np.zeros((CONFIG.channels, 24)),
         axes=axes.T,
         scales=0.5 / np.arange(1, CONFIG.components + 1),
         interval_means=np.log([0.8, 0.7]),
         interval_scales=np.array([0.2, 0.1]),
-        kept=1.0,
+        explained=1.0,
     )
     data = {
         "kind": "beats",

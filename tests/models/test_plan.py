@@ -8,18 +8,18 @@ import torch
 from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.models.clusters import MIN_MODE, find_modes
+from ecgsynth.models.clusters import MIN_CLUSTER, find_clusters
 from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig
-from ecgsynth.training.plan import FRAMES, MODELS, SERIES_PER_MODE, UNITS, find_space, generator_of, plan, plan_frame
+from ecgsynth.training.plan import FRAMES, MODELS, OVERLAPPING_PER_CLUSTER, UNITS, find_space, generator_of, plan, plan_frame
 from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains
 
-SMALL = {"hidden": 4, "latent_steps": 2, "step_noise": 2, "mode_dim": 2, "read_out": 4}
+SMALL = {"hidden": 4, "latent_steps": 2, "step_noise": 2, "cluster_dim": 2, "read_out": 4}
 
 
 def windows(values: NDArray[np.float64], labels: NDArray[np.int64] | None = None, kind: str = "series") -> Windows:
@@ -71,7 +71,7 @@ def test_timegan_is_of_the_windows_size_and_classes_and_scales_by_channel() -> N
     found = plan("timegan", windows(values, labels), {}, seed=0)
     assert found.config == TimeGANConfig(time=12, channels=3, classes=2, hidden=UNITS)
     assert isinstance(found.scaler, ChannelScaler)
-    assert found.modes is None
+    assert found.clusters is None
     scaled = found.scaler.transform(values.astype(np.float32)).reshape(-1, 3)
     assert ((scaled >= 0) & (scaled <= 1)).mean() > 0.9
     assert (scaled.std(axis=0) > 0.05).all()  # of each channel, whatever its unit
@@ -107,75 +107,75 @@ def test_beats_have_components_of_all_and_none_that_is_fine() -> None:
     wanted = PrincipalScaler.fit(beats.values)
     assert found.scaler.axes.tobytes() == wanted.axes.tobytes()
     assert (found.scaler.weights == 1).all()  # leads are in one unit
-    modes = find_modes(wanted.transform(beats.values), labels, 2, seed=3)
-    assert found.modes is not None
-    assert found.modes.centres.tobytes() == modes.centres.tobytes()
+    clusters = find_clusters(wanted.transform(beats.values), labels, 2, seed=3)
+    assert found.clusters is not None
+    assert found.clusters.centres.tobytes() == clusters.centres.tobytes()
     assert found.config == WGANConfig(
-        time=6, channels=2, components=len(wanted.axes), modes=modes.counts, fine=0, **SMALL
+        time=6, channels=2, components=len(wanted.axes), clusters=clusters.counts, fine=0, **SMALL
     )
 
 
-def test_a_series_has_a_mode_for_every_so_many_windows_of_a_class() -> None:
-    labels = np.repeat([0, 1, 2], [5 * SERIES_PER_MODE, 2 * SERIES_PER_MODE, MIN_MODE])
+def test_a_series_has_a_cluster_for_every_so_many_windows_of_a_class() -> None:
+    labels = np.repeat([0, 1, 2], [5 * OVERLAPPING_PER_CLUSTER, 2 * OVERLAPPING_PER_CLUSTER, MIN_CLUSTER])
     found = plan("rwgan", windows(walks(len(labels)), labels), SMALL, seed=0)
     assert isinstance(found.config, WGANConfig)
     assert found.config.classes == 3
-    assert 1 < found.config.modes[0] <= 5
-    assert 1 <= found.config.modes[1] <= 2
-    assert found.config.modes[2] == 1
-    assert found.modes is not None
-    for first, last, label in ((0, found.config.modes[0], 0), (found.config.modes[0], sum(found.config.modes[:2]), 1)):
-        assert set(found.modes.numbers[labels == label]) == set(range(first, last))  # none is of two classes
+    assert 1 < found.config.clusters[0] <= 5
+    assert 1 <= found.config.clusters[1] <= 2
+    assert found.config.clusters[2] == 1
+    assert found.clusters is not None
+    for first, last, label in ((0, found.config.clusters[0], 0), (found.config.clusters[0], sum(found.config.clusters[:2]), 1)):
+        assert set(found.clusters.numbers[labels == label]) == set(range(first, last))  # none is of two classes
 
 
-def test_windows_that_do_not_overlap_have_more_modes() -> None:
-    some = windows(walks(10 * SERIES_PER_MODE))
+def test_windows_that_do_not_overlap_have_more_clusters() -> None:
+    some = windows(walks(10 * OVERLAPPING_PER_CLUSTER))
     alone = dataclasses.replace(some, groups=np.arange(len(some)).astype(np.str_))
     apart = dataclasses.replace(some, series=SeriesInfo(options=SeriesOptions(length=2, stride=2)))
     counts = [sum(find_space(each, None, seed=0)[1].counts) for each in (some, alone, apart)]
     assert counts[0] <= 10 < 20 < counts[1] == counts[2]
 
 
-def test_components_of_a_series_are_nearly_uncorrelated_within_modes() -> None:
-    values, far = two_regimes(4 * SERIES_PER_MODE)
-    scaler, modes, fine = find_space(windows(values), None, seed=0)
+def test_components_of_a_series_are_nearly_uncorrelated_within_clusters() -> None:
+    values, far = two_regimes(4 * OVERLAPPING_PER_CLUSTER)
+    scaler, clusters, fine = find_space(windows(values), None, seed=0)
     assert fine == 0
-    for mode in np.unique(modes.numbers):
-        assert len(set(far[modes.numbers == mode])) == 1  # the regimes are told apart
+    for cluster in np.unique(clusters.numbers):
+        assert len(set(far[clusters.numbers == cluster])) == 1  # the regimes are told apart
     made = scaler.transform(values.astype(np.float32))
     within = made.copy()
-    for mode in np.unique(modes.numbers):
-        within[modes.numbers == mode] -= within[modes.numbers == mode].mean(axis=0)
+    for cluster in np.unique(clusters.numbers):
+        within[clusters.numbers == cluster] -= within[clusters.numbers == cluster].mean(axis=0)
     count = within.shape[1]
     assert np.abs(np.corrcoef(within, rowvar=False) - np.eye(count)).max() < 1e-3
     one = PrincipalScaler.fit(values.astype(np.float32), weigh=True).transform(values.astype(np.float32))
-    for mode in np.unique(modes.numbers):
-        one[modes.numbers == mode] -= one[modes.numbers == mode].mean(axis=0)
+    for cluster in np.unique(clusters.numbers):
+        one[clusters.numbers == cluster] -= one[clusters.numbers == cluster].mean(axis=0)
     assert np.abs(np.corrcoef(one, rowvar=False) - np.eye(one.shape[1])).max() > 0.1  # components of all are not
     assert scaler.weights == pytest.approx(values.std(axis=(0, 1)), rel=1e-4)
 
 
-def test_modes_of_a_series_are_described_in_the_components_that_are_kept() -> None:
-    values, _ = two_regimes(4 * SERIES_PER_MODE)
-    scaler, modes, _ = find_space(windows(values), None, seed=0)
+def test_clusters_of_a_series_are_described_in_the_components_that_are_kept() -> None:
+    values, _ = two_regimes(4 * OVERLAPPING_PER_CLUSTER)
+    scaler, clusters, _ = find_space(windows(values), None, seed=0)
     made = scaler.transform(values.astype(np.float32))
-    assert modes.centres.shape == modes.spreads.shape == (sum(modes.counts), len(scaler.axes))
-    for mode in np.unique(modes.numbers):
-        assert modes.centres[mode] == pytest.approx(made[modes.numbers == mode].mean(axis=0), abs=1e-5)
-        assert modes.shares[0][mode] == pytest.approx((modes.numbers == mode).mean())
+    assert clusters.centres.shape == clusters.spreads.shape == (sum(clusters.counts), len(scaler.axes))
+    for cluster in np.unique(clusters.numbers):
+        assert clusters.centres[cluster] == pytest.approx(made[clusters.numbers == cluster].mean(axis=0), abs=1e-5)
+        assert clusters.shares[0][cluster] == pytest.approx((clusters.numbers == cluster).mean())
 
 
-def test_training_of_a_series_begins_at_the_mixture_of_its_modes() -> None:
+def test_training_of_a_series_begins_at_the_mixture_of_its_clusters() -> None:
     # Two regimes far apart: what is drawn lies in the one or the other as often as they are, spread as they are.
-    values, far = two_regimes(4 * SERIES_PER_MODE)
+    values, far = two_regimes(4 * OVERLAPPING_PER_CLUSTER)
     found = plan("rwgan", windows(values), SMALL, seed=0)
     assert isinstance(found.config, WGANConfig)
     assert isinstance(found.scaler, PrincipalScaler)
-    assert found.modes is not None
+    assert found.clusters is not None
     generator = Generator(found.config)
-    generator.set_modes(found.modes)
+    generator.set_clusters(found.clusters)
     draws = torch.rand((4000, found.config.noise_dim), generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
-    with torch.inference_mode():
+    with torch.inference_cluster():
         features = generator.from_uniform(draws, torch.zeros(4000, dtype=torch.int64)).numpy()
     matrix, mean = found.scaler.basis()
     made = (features @ matrix + mean).reshape(-1, 6, 2)
@@ -192,9 +192,9 @@ def start_of(values: NDArray[np.float64], n: int = 4000) -> tuple[NDArray[np.flo
     found = plan("rwgan", windows(values), SMALL, seed=0)
     assert isinstance(found.config, WGANConfig)
     assert isinstance(found.scaler, PrincipalScaler)
-    assert found.modes is not None
+    assert found.clusters is not None
     generator = Generator(found.config)
-    generator.set_modes(found.modes)
+    generator.set_clusters(found.clusters)
     return draw(SignalSampler(generator, found.scaler), np.zeros(n, dtype=np.int64), seed=0)[0], found.scaler
 
 

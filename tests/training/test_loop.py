@@ -17,7 +17,7 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, TrainingDivergedError
 from ecgsynth.metrics.classifier import ClassifierConfig
-from ecgsynth.models.clusters import Modes, find_modes
+from ecgsynth.models.clusters import Clusters, find_clusters
 from ecgsynth.models.wgan import Generator, WGANConfig, critic_step, generator_step
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import loop as training
@@ -31,11 +31,11 @@ pytestmark = pytest.mark.trains
 CONFIG = WGANConfig(
     time=32,
     components=4,
-    modes=(2, 2),
+    clusters=(2, 2),
     latent_steps=2,
     step_noise=2,
     hidden=8,
-    mode_dim=2,
+    cluster_dim=2,
     read_out=8,
     critic_hidden=16,
 )
@@ -43,18 +43,18 @@ STEPS = 50  # two lines of losses in the history, and an open sum
 
 
 def problem(seed: int = 0, n: int = 240) -> tuple[Tensor, Tensor]:
-    """Two well-separated Gaussian classes in the space of components, each of enough windows for two modes."""
+    """Two well-separated Gaussian classes in the space of components, each of enough windows for two clusters."""
     rng = torch.Generator().manual_seed(seed)
     labels = torch.arange(n) % 2
     centres = torch.tensor([[1.5, 0.0, 0.0, 1.0], [-1.5, 0.5, 0.0, -1.0]])
     return centres[labels] + 0.3 * torch.randn(n, 4, generator=rng), labels
 
 
-def modes_of(real: Tensor, labels: Tensor, most: int = 2) -> Modes:
-    """The modes of two classes, at most so many of each."""
+def clusters_of(real: Tensor, labels: Tensor, most: int = 2) -> Clusters:
+    """The clusters of two classes, at most so many of each."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecgsynth.models.clusters.MOST_MODES", most)
-        return find_modes(real.numpy(), labels.numpy(), classes=2, seed=0)
+        patch.setattr("ecgsynth.models.clusters.MOST_CLUSTERS", most)
+        return find_clusters(real.numpy(), labels.numpy(), classes=2, seed=0)
 
 
 def wiggle(generator: nn.Module) -> float:
@@ -78,7 +78,7 @@ def fit(
         config,
         real,
         labels,
-        modes_of(real, labels),
+        clusters_of(real, labels),
         score=score,
         run=RunFolder(run),
         on_progress=on_progress,
@@ -135,7 +135,7 @@ def test_the_unbroken_run_is_worth_comparing_with(unbroken: tuple[Path, dict[str
     assert reached["validation_score"] == max(scores.values()) == scores[reached["best_step"]]
     assert [line["step"] for line in history(run) if "score" not in line] == [20, 40]
     assert list(scores) == list(range(5, 51, 5))
-    assert np.bincount(modes_of(*problem()).numbers).min() >= 20  # all four modes are there, so that each is trained
+    assert np.bincount(clusters_of(*problem()).numbers).min() >= 20  # all four clusters are there, so that each is trained
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_the_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
             TrainConfig(steps=STEPS + 1, batch=8),
             real,
             labels,
-            modes_of(real, labels),
+            clusters_of(real, labels),
             score=wiggle,
             run=RunFolder(tmp_path),
         )
@@ -279,7 +279,7 @@ SIZES = {
     "hidden": 4,
     "latent_steps": 2,
     "step_noise": 2,
-    "mode_dim": 2,
+    "cluster_dim": 2,
     "read_out": 4,
     "critic_hidden": 8,
 }
@@ -287,7 +287,7 @@ SIZES = {
 
 def some_windows(seed: int = 0) -> Windows:
     rng = np.random.default_rng(seed)
-    n = 720  # 120 of each class to learn from, which is enough for two modes
+    n = 720  # 120 of each class to learn from, which is enough for two clusters
     labels = np.arange(n) % 2
     return Windows(
         values=(rng.normal(size=(n, 16, 1)) + labels[:, None, None]).astype(np.float32),
@@ -385,20 +385,20 @@ def test_fit_leaves_the_global_randomness_alone(tmp_path: Path) -> None:
     assert (tmp_path / "run/weights.safetensors").read_bytes() == (tmp_path / "again/weights.safetensors").read_bytes()
 
 
-# ---- the modes
+# ---- the clusters
 
 
-def test_the_kept_weights_and_the_checkpoint_hold_the_modes_of_the_data(
+def test_the_kept_weights_and_the_checkpoint_hold_the_clusters_of_the_data(
     unbroken: tuple[Path, dict[str, Any]],
 ) -> None:
-    modes, run = modes_of(*problem()), RunFolder(unbroken[0])
+    clusters, run = clusters_of(*problem()), RunFolder(unbroken[0])
     weights, _ = run.read_tensors(run.weights)
     state, _ = run.read_tensors(run.state)
-    for name, wanted in (("centres", modes.centres), ("spreads", modes.spreads)):
+    for name, wanted in (("centres", clusters.centres), ("spreads", clusters.spreads)):
         for held in (weights[f"generator.{name}"], state[f"generator.{name}"], state[f"average.{name}"]):
             assert np.array_equal(held.numpy(), wanted)
-    assert modes.counts == (2, 2)
-    assert np.array_equal(weights["generator.cumulative"].numpy(), np.cumsum(modes.shares, axis=1).astype(np.float32))
+    assert clusters.counts == (2, 2)
+    assert np.array_equal(weights["generator.cumulative"].numpy(), np.cumsum(clusters.shares, axis=1).astype(np.float32))
     assert 0 < weights["generator.cumulative"][0, 0] < 1 == weights["generator.cumulative"][0, 1]
 
 
@@ -427,42 +427,42 @@ def test_kept_weights_are_the_average_in_steps_of_half_precision(tmp_path: Path)
         assert torch.equal(state[f"average.{name}"], value)
 
 
-def test_every_window_of_a_batch_comes_with_its_mode_and_classes_are_balanced(
+def test_every_window_of_a_batch_comes_with_its_cluster_and_classes_are_balanced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, labels = problem(n=280)
     kept = torch.cat([torch.nonzero(labels == 0).squeeze(1), torch.nonzero(labels == 1).squeeze(1)[:30]])
     real, labels = real[kept], labels[kept]  # 140 windows of one class, 30 of the other
-    modes = modes_of(real, labels)
-    numbers = modes.numbers
-    assert modes.counts == (2, 1)  # 30 windows are one mode
-    config = dataclasses.replace(CONFIG, modes=modes.counts)
+    clusters = clusters_of(real, labels)
+    numbers = clusters.numbers
+    assert clusters.counts == (2, 1)  # 30 windows are one cluster
+    config = dataclasses.replace(CONFIG, clusters=clusters.counts)
     seen: list[Tensor] = []
     asked: list[Tensor] = []
     penalised: list[bool] = []
 
-    def watch_critic(nets: Any, x: Tensor, mode: Tensor, *rest: Any, penalise: bool) -> dict[str, Tensor]:
-        for row, number in zip(x.numpy(), mode.tolist(), strict=True):
-            local = np.arcsinh((real.numpy() - modes.centres[number]) / modes.spreads[number])
+    def watch_critic(nets: Any, x: Tensor, cluster: Tensor, *rest: Any, penalise: bool) -> dict[str, Tensor]:
+        for row, number in zip(x.numpy(), cluster.tolist(), strict=True):
+            local = np.arcsinh((real.numpy() - clusters.centres[number]) / clusters.spreads[number])
             (found,) = np.flatnonzero(np.abs(local - row).max(axis=1) < 1e-4)
             assert numbers[found] == number
-        seen.append(mode)
+        seen.append(cluster)
         penalised.append(penalise)
-        return critic_step(nets, x, mode, *rest, penalise=penalise)
+        return critic_step(nets, x, cluster, *rest, penalise=penalise)
 
-    def watch_generator(nets: Any, mode: Tensor, *rest: Any) -> dict[str, Tensor]:
-        asked.append(mode)
-        return generator_step(nets, mode, *rest)
+    def watch_generator(nets: Any, cluster: Tensor, *rest: Any) -> dict[str, Tensor]:
+        asked.append(cluster)
+        return generator_step(nets, cluster, *rest)
 
     monkeypatch.setattr("ecgsynth.training.fit_wgan.critic_step", watch_critic)
     monkeypatch.setattr("ecgsynth.training.fit_wgan.generator_step", watch_generator)
     settings = TrainConfig(steps=30, batch=40, critic_steps=2, gp_every=4)
-    fit_wgan(config, settings, real, labels, modes, score=wiggle, run=RunFolder(tmp_path))
+    fit_wgan(config, settings, real, labels, clusters, score=wiggle, run=RunFolder(tmp_path))
     assert (len(seen), len(asked)) == (60, 30)
     assert penalised == [True, False, False, False] * 15
-    for mode in (*seen, *asked):
-        assert torch.bincount(mode // 2).tolist() == [20, 20]
-    for batches in (seen, asked):  # within a class, every window alike, and so every mode by its share
+    for cluster in (*seen, *asked):
+        assert torch.bincount(cluster // 2).tolist() == [20, 20]
+    for batches in (seen, asked):  # within a class, every window alike, and so every cluster by its share
         counts = torch.bincount(torch.cat(batches), minlength=4).numpy()
         share = np.mean(numbers[:140] == 0)
         assert counts[0] / counts[:2].sum() == pytest.approx(share, abs=4 * (0.25 / counts[:2].sum()) ** 0.5)
@@ -534,8 +534,8 @@ def test_the_average_follows_by_its_formula(tmp_path: Path) -> None:
 
 def test_follow_moves_every_weight_of_a_generator() -> None:
     real, labels = problem()
-    modes = modes_of(real, labels)
-    nets, average = build(CONFIG, TrainConfig(steps=1), modes, torch.device("cpu"))
+    clusters = clusters_of(real, labels)
+    nets, average = build(CONFIG, TrainConfig(steps=1), clusters, torch.device("cpu"))
     before = [parameter.clone() for parameter in average.parameters()]
     with torch.no_grad():
         for parameter in nets.generator.parameters():
@@ -543,9 +543,9 @@ def test_follow_moves_every_weight_of_a_generator() -> None:
     follow(average, nets.generator, 0.75)
     for old, new in zip(before, average.parameters(), strict=True):
         assert torch.allclose(new, old + 0.25, atol=1e-6)
-    assert torch.equal(average.centres, torch.from_numpy(modes.centres))
+    assert torch.equal(average.centres, torch.from_numpy(clusters.centres))
     for own, followed in zip(average.buffers(), nets.generator.buffers(), strict=True):
-        assert torch.equal(own, followed)  # the modes are the same in both from the start
+        assert torch.equal(own, followed)  # the clusters are the same in both from the start
 
 
 def test_the_best_step_is_kept_not_the_last(tmp_path: Path) -> None:
@@ -709,7 +709,7 @@ def test_a_full_disk_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.M
 def slanted(n: int = 600) -> tuple[Tensor, Tensor]:
     """Two classes whose first two components go together in one and against each other in the other.
 
-    A mode's centre and spread, which the generator is given, say nothing of that: it has to be learnt.
+    A cluster's centre and spread, which the generator is given, say nothing of that: it has to be learnt.
     """
     rng = torch.Generator().manual_seed(0)
     labels = torch.arange(n) % 2
@@ -735,8 +735,8 @@ def slant_error(generator: Generator) -> float:
 
 def test_a_wgan_learns_what_centres_and_spreads_do_not_say(tmp_path: Path) -> None:
     real, labels = slanted()
-    config = dataclasses.replace(CONFIG, modes=(1, 1), hidden=16, critic_hidden=32)
-    modes = modes_of(real, labels, most=1)
+    config = dataclasses.replace(CONFIG, clusters=(1, 1), hidden=16, critic_hidden=32)
+    clusters = clusters_of(real, labels, most=1)
     settings = TrainConfig(steps=300, batch=64, rate=1e-2, gp_weight=0.5, ema=0.95, validations=10)
     errors: list[float] = []
 
@@ -744,8 +744,8 @@ def test_a_wgan_learns_what_centres_and_spreads_do_not_say(tmp_path: Path) -> No
         errors.append(slant_error(generator))
         return -errors[-1]
 
-    fit_wgan(config, settings, real, labels, modes, score=score, run=RunFolder(tmp_path))
-    _, generator = build(config, settings, modes, torch.device("cpu"))
+    fit_wgan(config, settings, real, labels, clusters, score=score, run=RunFolder(tmp_path))
+    _, generator = build(config, settings, clusters, torch.device("cpu"))
     assert slant_error(generator) > 0.6  # before it learns
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
@@ -763,34 +763,34 @@ def test_a_wgan_learns_what_centres_and_spreads_do_not_say(tmp_path: Path) -> No
 
 def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path) -> None:
     real, labels = problem(n=400)
-    modes = modes_of(real, labels)
-    assert np.bincount(modes.numbers, minlength=4).min() >= 20
-    # Without what is known of the modes, all has to be learnt.
-    blind = dataclasses.replace(modes, centres=np.zeros_like(modes.centres), spreads=np.ones_like(modes.spreads))
+    clusters = clusters_of(real, labels)
+    assert np.bincount(clusters.numbers, minlength=4).min() >= 20
+    # Without what is known of the clusters, all has to be learnt.
+    blind = dataclasses.replace(clusters, centres=np.zeros_like(clusters.centres), spreads=np.ones_like(clusters.spreads))
 
     def closeness(generator: Generator) -> float:
-        return -distance(generator, real, modes.numbers)
+        return -distance(generator, real, clusters.numbers)
 
     config = dataclasses.replace(CONFIG, hidden=16, critic_hidden=32)
     settings = TrainConfig(steps=250, batch=64, rate=1e-2, gp_weight=0.5, ema=0.95, validations=10)
     fit_wgan(config, settings, real, labels, blind, score=closeness, run=RunFolder(tmp_path))
     _, generator = build(config, TrainConfig(steps=1), blind, torch.device("cpu"))
-    untrained = distance(generator, real, modes.numbers)
+    untrained = distance(generator, real, clusters.numbers)
     tensors, _ = RunFolder(tmp_path).read_tensors(RunFolder(tmp_path).weights)
     generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
     assert untrained > 1.5
     # Ten seeds by three processors (ATEN_CPU_CAPABILITY unset, avx2, default) gave 0.10 to 0.24, and shares of the
-    # real spread from 0.30 to 1.46; one beat for each mode would give 0.
-    assert distance(generator, real, modes.numbers) < 0.5
-    for mode, made in enumerate(made_of_modes(generator)):
-        wide = (made.std(dim=0).norm() / real[modes.numbers == mode].std(dim=0).norm()).item()
+    # real spread from 0.30 to 1.46; one beat for each cluster would give 0.
+    assert distance(generator, real, clusters.numbers) < 0.5
+    for cluster, made in enumerate(made_of_clusters(generator)):
+        wide = (made.std(dim=0).norm() / real[clusters.numbers == cluster].std(dim=0).norm()).item()
         assert wide > 0.15
 
 
 def distance(generator: Generator, real: Tensor, numbers: NDArray[np.int64]) -> float:
-    """The largest distance of a mode's synthetic mean to its real one."""
-    means = [made.mean(dim=0) for made in made_of_modes(generator)]
-    return max((mean - real[numbers == mode].mean(dim=0)).norm().item() for mode, mean in enumerate(means))
+    """The largest distance of a cluster's synthetic mean to its real one."""
+    means = [made.mean(dim=0) for made in made_of_clusters(generator)]
+    return max((mean - real[numbers == cluster].mean(dim=0)).norm().item() for cluster, mean in enumerate(means))
 
 
 def test_the_time_left_is_that_of_the_budget_or_of_the_pace_of_the_steps(tmp_path: Path) -> None:
@@ -844,12 +844,12 @@ def test_a_plan_that_takes_the_whole_budget_leaves_one_step(tmp_path: Path) -> N
     assert (reached["steps"], scored) == (1, [1])
 
 
-def made_of_modes(generator: Generator) -> list[Tensor]:
-    """(500, components) of each of the four modes."""
+def made_of_clusters(generator: Generator) -> list[Tensor]:
+    """(500, components) of each of the four clusters."""
     noise = torch.randn(500, CONFIG.normals, generator=torch.Generator().manual_seed(5))
-    modes = [torch.full((500,), mode) for mode in range(4)]
+    clusters = [torch.full((500,), cluster) for cluster in range(4)]
     with torch.no_grad():
-        return [generator.place(generator(noise, mode), mode) for mode in modes]
+        return [generator.place(generator(noise, cluster), cluster) for cluster in clusters]
 
 
 def test_slow_validations_leave_a_budget_to_the_training(tmp_path: Path) -> None:

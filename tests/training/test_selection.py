@@ -48,14 +48,14 @@ SPACE = PrincipalScaler(  # in which a window of four samples is its own compone
     channels=1,
     mean=np.zeros(4),
     weights=np.ones(1),
-    stepped=np.zeros(1),
-    knots=np.zeros((1, 24)),
-    scores=np.zeros((1, 24)),
+    transformed=np.zeros(1),
+    quantiles=np.zeros((1, 24)),
+    references=np.zeros((1, 24)),
     axes=np.eye(4),
     scales=np.ones(4),
     interval_means=np.zeros(2),
     interval_scales=np.ones(2),
-    kept=1.0,
+    explained=1.0,
 )
 
 
