@@ -123,7 +123,7 @@ def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Pa
     measured: dict[str, Any] = {
         "utility": utility(
             real,
-            lambda n, label, number: sampler.sample(n, label, number),
+            lambda n, label, number: sampler.windows(n, label, number),
             repeats=given(asked.repeats, REPEATS),
             seed=asked.seed,
             test_part=asked.test_part,
@@ -144,7 +144,9 @@ def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Pa
         on_step=lambda done, total: tell("likeness", 0.7 + 0.2 * done / total),
     )
     tell("distances", 0.9)
-    measured["privacy"] = given_away(sampler.sample(enough(unseen), seed=asked.seed).values, learnt, unseen, asked.seed)
+    measured["privacy"] = given_away(
+        sampler.windows(enough(unseen), seed=asked.seed).values, learnt, unseen, asked.seed
+    )
     tell("report", 0.97)
     save_beats(picture, unseen, sampler, seed=asked.seed)
     return measured
@@ -166,7 +168,7 @@ def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: P
     if len(real.classes) > 1:
         measured["utility"] = utility(
             scaled(real),
-            lambda n, label, number: scaled(sampler.sample(n, label, number)),
+            lambda n, label, number: scaled(sampler.windows(n, label, number)),
             repeats=given(asked.repeats, REPEATS),
             seed=asked.seed,
             test_part=asked.test_part,
@@ -185,7 +187,7 @@ def measure_series(sampler: OnnxSampler, real: Windows, asked: Asked, picture: P
         on_step=lambda done, total: tell("likeness", 0.3 + 0.5 * done / total),
     )
     tell("distances", 0.8)
-    many = scaled(sampler.sample(enough(unseen), seed=asked.seed)).values
+    many = scaled(sampler.windows(enough(unseen), seed=asked.seed)).values
     if real.meta.get("split") == "none":
         measured["privacy"] = copied(many[:COMPARED], scaled(learnt).values, asked.seed)
     else:
@@ -235,7 +237,7 @@ def copied(synthetic: NDArray[np.float32], learnt: NDArray[np.float32], seed: in
 def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int = MOST) -> Windows:
     """Synthetic windows, as many of each class as there are in ``like``, but no more than are compared."""
     wanted = {name: min(most, count) for name, count in like.counts().items() if count}
-    pieces = [sampler.sample(count, name, seed) for name, count in wanted.items()]
+    pieces = [sampler.windows(count, name, seed) for name, count in wanted.items()]
     return dataclasses.replace(
         pieces[0],
         values=np.concatenate([piece.values for piece in pieces]),

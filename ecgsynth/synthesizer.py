@@ -182,26 +182,14 @@ class Synthesizer:
         data = self.about.data
         if n < 1:
             raise ConfigError(f"the number of windows must be at least 1, got {n}")
-        if label is not None and label not in self.classes:
-            raise ConfigError(f"there is no class {label!r}; the classes are {', '.join(self.classes)}")
-        if label is None:
+        code = data.code(label=label)
+        if code is None:
             shares = np.asarray([entry.share for entry in data.classes])
             labels = pick_labels(row_noise(seed, range(n), self.config.noise_dim).label, shares)
         else:
-            labels = np.full(n, self.classes.index(label), dtype=np.int64)
+            labels = np.full(n, code, dtype=np.int64)
         values, rr_s = draw(self.sampler, labels, seed)
-        return Windows(
-            values=values,
-            fs_hz=data.fs_hz,
-            units=data.units,
-            channel_names=data.channel_names,
-            classes=self.classes,
-            labels=labels,
-            rr_s=rr_s,
-            event_index=data.event_index,
-            series=data.series,
-            meta={"kind": data.kind, "synthetic": True, "seed": seed},
-        )
+        return Windows.made(data, values, labels, rr_s, seed=seed)
 
     def sample(
         self, n: int, where: Mapping[str, Any] | str | None = None, seed: int = 0, *, label: str | None = None

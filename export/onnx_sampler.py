@@ -1,13 +1,14 @@
 """Drawing synthetic windows from an exported file: numpy and onnxruntime, nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.windows.long_table import frame_of
 from ecgsynth.windows.windows import Windows
 
 from .manifest import Manifest
@@ -15,15 +16,26 @@ from .onnx_file import OnnxFile, in_order
 
 __all__ = ["OnnxSampler"]
 
-BATCH = 256
+BATCH_WINDOWS = 256
 
 
 class OnnxSampler:
-    """A generator in one .onnx file.
+    """A generator of windows in one .onnx file.
 
     Row ``i`` of a seed is the same whatever else is drawn with it (see ecgsynth.core.noise).
-    ``threads``: how many batches are drawn at a time; 0 is one for each core.
-    Raises ArtifactError if the file is missing, damaged, not one of ours, or of a newer contract.
+
+    Parameters
+    ----------
+    file
+        A path, or a file that is open.
+    threads
+        How many batches are drawn at a time; 0 is one for each core.
+
+    Raises
+    ------
+    ArtifactError
+        If the file is missing, damaged, not one of ours, or of a newer contract.
+
     """
 
     def __init__(self, file: Path | str | OnnxFile, *, threads: int = 0) -> None:
@@ -38,36 +50,58 @@ class OnnxSampler:
         self._intervals = any(output.name == "rr_s" for output in self._session.get_outputs())
         self._outputs = ["signal", "rr_s"] if self._intervals else ["signal"]
 
-    def sample(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
-        """``n`` synthetic windows, all of the class ``label``, or of every class in the training shares.
+    def sample(
+        self, n: int, where: Mapping[str, Any] | str | None = None, seed: int = 0, *, label: str | None = None
+    ) -> Any:
+        """Draw synthetic beats, or the table of a synthetic series.
 
-        Raises ConfigError for n below 1, an unknown class or an invalid seed.
+        Parameters
+        ----------
+        n
+            How many windows.
+        where
+            {"class": name} for windows of one class, of a series {its label column: value}; a text is a class, too.
+            Without it, every class comes in its share of the training windows.
+        seed
+            Which ones; the same seed gives the same.
+        label
+            A class, as in ``where``.
+
+        Returns
+        -------
+        Windows, pandas.DataFrame or dict
+            Of a signal, Windows. Of a series, the user's own table with a row for each step: a data frame, or its
+            columns as arrays by name where pandas is not installed (``windows`` gives its windows).
+
+        Raises
+        ------
+        ConfigError
+            For n below 1, a class or column that there is not, or a seed that cannot be.
+
         """
+        code = self.manifest.data.code(where, label)
+        drawn = self.windows(n, None if code is None else self.manifest.class_names[code], seed)
+        return drawn if drawn.series is None else frame_of(drawn, drawn.series)
+
+    def windows(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+        """Draw ``n`` synthetic windows, also of a series; ``label``, ``seed`` and errors as for ``sample``."""
         pieces = list(self.stream(n, label, seed))
-        return self.windows(
+        return Windows.made(
+            self.manifest.data,
             np.concatenate([piece.values for piece in pieces]),
             np.concatenate([piece.labels for piece in pieces]),
             np.concatenate([piece.rr_s for piece in pieces if piece.rr_s is not None]) if self._intervals else None,
-            seed,
+            seed=seed,
+            model=self.path.name,
         )
 
-    def stream(self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH) -> Iterator[Windows]:
-        """The same windows a batch at a time, at constant memory."""
-        code = self._check(n, label, batch)
-        return self._batches(n, code, seed, batch)
-
-    def _check(self, n: int, label: str | None, batch: int) -> int | None:
-        """The class code asked for; ConfigError for what cannot be drawn."""
+    def stream(self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH_WINDOWS) -> Iterator[Windows]:
+        """Draw the windows that ``windows`` gives a batch at a time, at constant memory."""
         if n < 1:
             raise ConfigError(f"the number of windows must be at least 1, got {n}")
         if batch < 1:
             raise ConfigError(f"a batch has at least 1 window, got {batch}")
-        if label is None:
-            return None
-        if label not in self.manifest.class_names:
-            names = ", ".join(self.manifest.class_names)
-            raise ConfigError(f"this generator has no class {label!r}; its classes are {names}")
-        return self.manifest.class_names.index(label)
+        return self._batches(n, self.manifest.data.code(label=label), seed, batch)
 
     def _batches(self, n: int, code: int | None, seed: int, batch: int) -> Iterator[Windows]:
         pieces = (range(start, min(start + batch, n)) for start in range(0, n, batch))
@@ -79,23 +113,6 @@ class OnnxSampler:
             labels = pick_labels(noise.label, self._shares)
         else:
             labels = np.full(len(rows), code, dtype=np.int64)
-        made = self._session.run(self._outputs, {"uniform": noise.uniform, "label": labels})
-        return self.windows(made[0], labels, made[1] if self._intervals else None, seed)
-
-    def windows(
-        self, values: NDArray[np.float32], labels: NDArray[np.int64], rr_s: NDArray[np.float32] | None, seed: int
-    ) -> Windows:
-        """What was drawn, with the names, rate and units that belong to it."""
-        known = self.manifest
-        return Windows(
-            values=values,
-            fs_hz=known.fs_hz,
-            units=known.units,
-            channel_names=known.channel_names,
-            classes=known.class_names,
-            labels=labels,
-            rr_s=rr_s,
-            event_index=known.event_index,
-            series=known.data.series,
-            meta={"kind": known.kind, "synthetic": True, "seed": seed, "model": self.path.name},
-        )
+        values, *intervals = self._session.run(self._outputs, {"uniform": noise.uniform, "label": labels})
+        rr_s = intervals[0] if intervals else None
+        return Windows.made(self.manifest.data, values, labels, rr_s, seed=seed, model=self.path.name)

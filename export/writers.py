@@ -18,6 +18,7 @@ from ecgsynth.core.text_rows import DELIMITERS, TEXT_FORMATS, write_records, wri
 from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.windows import long_table
 from ecgsynth.windows.info import SeriesInfo
+from ecgsynth.windows.wide_table import RR_COLUMNS, numbers, sample_columns
 from ecgsynth.windows.windows import Windows, save_batches
 
 from .disk import LARGE, check_room
@@ -31,8 +32,6 @@ RECORD_WINDOWS = 2048  # windows a WFDB record
 BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symbols of WFDB
 RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")
 WFDB_ADC_GAIN = 1000.0  # steps of the 16-bit samples in 1 mV
-
-INTERVALS = ("rr_before_s", "rr_after_s")
 
 
 def sample_to_file(
@@ -62,7 +61,7 @@ def sample_to_file(
     """
     file_format = format_of(path, file_format)
     about = series_of(sampler, columns, file_format)
-    like = sampler.sample(1, label, seed)
+    like = sampler.windows(1, label, seed)
     if about is not None:
         check_columns(columns, about)
 
@@ -144,29 +143,27 @@ def tables_of(about: SeriesInfo, kept: list[str], batches: Iterator[Windows]) ->
     first = 0
     for batch in batches:
         table = long_table.rows(batch, about, first)
-        yield {name: table[name] for name in kept}
+        yield {name: as_text(table[name]) for name in kept}
         first += len(batch)
 
 
-def column_names(like: Windows) -> list[str]:
+def as_text(column: NDArray[Any]) -> NDArray[Any]:
+    """Dates as ISO text; any other column as it is."""
+    return np.datetime_as_string(column) if column.dtype.kind == "M" else column
+
+
+def columns_of_row(like: Windows) -> list[str]:
     """A name for each number of a row, after the label."""
-    samples = [f"{name}_{sample}" for sample in range(like.values.shape[1]) for name in like.channel_names]
-    return samples if like.rr_s is None else [*INTERVALS, *samples]
-
-
-def numbers(batch: Windows) -> NDArray[np.float32]:
-    """(n, columns) the numbers of each row, in the order of ``column_names``."""
-    flat = batch.values.reshape(len(batch), -1)
-    return flat if batch.rr_s is None else np.hstack([batch.rr_s, flat])
+    return sample_columns(like.channel_names, like.values.shape[1], intervals=like.rr_s is not None)
 
 
 def write_csv(path: Path | str, like: Windows, batches: Iterator[Windows], file_format: str) -> None:
     mark = DELIMITERS[file_format]
     quoted = [in_csv(name, mark) for name in like.classes]
     with text_file(path, zipped=file_format == "csv.gz") as file:
-        file.write(mark.join(["label", *(in_csv(name, mark) for name in column_names(like))]) + "\n")
+        file.write(mark.join(["label", *(in_csv(name, mark) for name in columns_of_row(like))]) + "\n")
         for batch in batches:
-            table = numbers(batch)
+            table = numbers(batch.values, batch.rr_s)
             row = mark.join(["%.6g"] * table.shape[1])
             file.writelines(
                 f"{quoted[code]}{mark}{row % tuple(line)}\n"
@@ -198,13 +195,13 @@ def records(batch: Windows) -> Iterator[str]:
 
 def in_json(rr_s: list[float]) -> str:
     texts = ("null" if math.isnan(seconds) else f"{seconds:.6g}" for seconds in rr_s)
-    return "".join(f'"{name}": {text}, ' for name, text in zip(INTERVALS, texts, strict=True))
+    return "".join(f'"{name}": {text}, ' for name, text in zip(RR_COLUMNS, texts, strict=True))
 
 
 def write_parquet(path: Path, like: Windows, batches: Iterator[Windows]) -> None:
     pyarrow = require("pyarrow", "writing Parquet")
     parquet = require("pyarrow.parquet", "writing Parquet")
-    names = column_names(like)
+    names = columns_of_row(like)
     about = {"fs_hz": str(like.fs_hz), "units": like.units, "synthetic": "true"}
     schema = pyarrow.schema(
         [("label", pyarrow.string()), *((name, pyarrow.float32()) for name in names)], metadata=about
@@ -212,7 +209,10 @@ def write_parquet(path: Path, like: Windows, batches: Iterator[Windows]) -> None
     classes = np.asarray(like.classes)
     with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
         for batch in batches:
-            columns = [pyarrow.array(classes[batch.labels]), *(pyarrow.array(column) for column in numbers(batch).T)]
+            columns = [
+                pyarrow.array(classes[batch.labels]),
+                *(pyarrow.array(column) for column in numbers(batch.values, batch.rr_s).T),
+            ]
             writer.write_table(pyarrow.table(columns, schema=schema))
 
 

@@ -32,7 +32,7 @@ def save_beats(path: Path, real: Windows, sampler: OnnxSampler, *, seed: int = 0
         own = np.flatnonzero(real.labels == code)
         shown = real.values[rng.permutation(own)[:DRAWN], :, 0]
         panel(axes[code, 0], time_s, shown, REAL)
-        panel(axes[code, 1], time_s, sampler.sample(DRAWN, name, seed).values[:, :, 0], SYNTHETIC)
+        panel(axes[code, 1], time_s, sampler.windows(DRAWN, name, seed).values[:, :, 0], SYNTHETIC)
         axes[code, 0].set_ylabel(f"{name}\n{real.units}")
     axes[0, 0].set_title("real, held out")
     axes[0, 1].set_title("synthetic")

@@ -5,6 +5,7 @@ Records of plain values. A run folder keeps a DataInfo as it is, an exported fil
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -164,6 +165,45 @@ class DataInfo:
     def class_names(self) -> tuple[str, ...]:
         """The class names, in the order of the label codes."""
         return tuple(entry.name for entry in self.classes)
+
+    @property
+    def class_column(self) -> str | None:
+        """The column by which windows of a class are asked for: of a series, that of its labels, if it has any."""
+        return "class" if self.series is None else self.series.options.label
+
+    def code(self, where: Mapping[str, Any] | str | None = None, label: str | None = None) -> int | None:
+        """The class that is asked for.
+
+        Parameters
+        ----------
+        where
+            {"class": name}, for a series {its label column: value}; a text is taken as ``label``.
+        label
+            The name of a class.
+
+        Returns
+        -------
+        int or None
+            The position of the class in ``classes``; None where nothing is asked for.
+
+        Raises
+        ------
+        ConfigError
+            For a class or a column that there is not, or where both are given.
+
+        """
+        if where and label is not None:
+            raise ConfigError(f"ask for a class once: where={where!r} and label={label!r} are both given")
+        if isinstance(where, Mapping) and where:
+            if list(where) != [self.class_column]:
+                known = f"the column {self.class_column!r} alone" if self.class_column else "no column"
+                raise ConfigError(f"windows can be asked for by {known}, got {', '.join(map(repr, where))}")
+            (label,) = map(str, where.values())
+        elif isinstance(where, str):
+            label = where
+        if label is not None and label not in self.class_names:
+            raise ConfigError(f"this generator has no class {label!r}; its classes are {', '.join(self.class_names)}")
+        return None if label is None else self.class_names.index(label)
 
     def published(self) -> Self:
         """What an exported file may say of the data."""

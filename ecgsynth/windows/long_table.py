@@ -1,35 +1,91 @@
 """Windows as the user's own table: a row for each step of each window, columns under their names and in their types."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.errors import DataError
+from ecgsynth.errors import DataError, MissingExtraError, require
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
-from ecgsynth.windows.windows import Windows
 
-__all__ = ["column_names", "rows"]
+__all__ = ["Labelled", "column_names", "frame_of", "rows"]
 
 EPOCH = "2000-01-01T00:00:00"
 DIGITS = 7  # that a float32 has
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
-def column_names(info: SeriesInfo) -> list[str]:
-    """The columns of the table: id, step, time and label if there were any, then the columns and the statics.
+class Labelled(Protocol):
+    """Windows, of which values (n, time, channels), labels (n,) and the names of the classes are needed here."""
 
-    ``info`` is that of windows read by ecgsynth.windows.series, which a generator's file has too.
+    @property
+    def values(self) -> NDArray[np.float32]: ...
+    @property
+    def labels(self) -> NDArray[np.int64]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+
+def frame_of(windows: Labelled, info: SeriesInfo) -> Any:
+    """The user's own table of windows, which is what a sample of a series is.
+
+    Parameters
+    ----------
+    windows
+        Windows of the series; the first one is sequence 0 of the table.
+    info
+        What the columns of the table are.
+
+    Returns
+    -------
+    pandas.DataFrame or dict
+        The columns that ``rows`` gives, in a data frame; as arrays by name where pandas is not installed.
+
+    Raises
+    ------
+    DataError
+        For windows of another table.
+
     """
+    table = rows(windows, info, 0)
+    try:
+        pandas = require("pandas", "a data frame")
+    except MissingExtraError:
+        return table
+    return pandas.DataFrame(table)
+
+
+def column_names(info: SeriesInfo) -> list[str]:
+    """The columns of the table: id, step, time and label if there were any, then the columns and the statics."""
     return [*keys(info), *(column.name for column in info.channels)]
 
 
-def rows(windows: Windows, info: SeriesInfo, first: int) -> dict[str, NDArray[Any]]:
-    """The table of a batch: each column by name, (n * time,); window i is sequence ``first + i``.
+def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[Any]]:
+    """The table of a batch of windows.
 
     Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
-    its channel over the window. Raises DataError for windows of another table.
+    its channel over the window. Times start at 0 in each window, or in the year 2000 where they were dates.
+
+    Parameters
+    ----------
+    windows
+        n windows of the series.
+    info
+        What the columns of the table are.
+    first
+        The number of the sequence that the first window is; those of the others follow it.
+
+    Returns
+    -------
+    dict
+        Each column by its name, (n * time,), in its type; dates are datetime64.
+
+    Raises
+    ------
+    DataError
+        For windows of another table.
+
     """
     n, time, channels = windows.values.shape
     columns, statics = info.columns, info.statics
@@ -77,7 +133,7 @@ def free(name: str, taken: Iterable[str | None]) -> str:
 
 
 def clock(info: ClockInfo, time: int) -> NDArray[Any]:
-    """(time,) the times of a window that starts at 0, or in 2000 as ISO text."""
+    """(time,) the times of a window that starts at 0, or in 2000 as datetime64 of the coarsest unit that tells them."""
     step = info.step
     if info.kind == "number":
         if isinstance(step, int):  # the column was of whole numbers
@@ -85,7 +141,7 @@ def clock(info: ClockInfo, time: int) -> NDArray[Any]:
         return shortened(np.arange(time, dtype=np.float64) * step)
     unit = next((unit for unit, parts in UNITS.items() if near_whole(step * parts)), "ns")
     ticks = np.rint(np.arange(time) * (step * UNITS[unit])).astype(f"timedelta64[{unit}]")
-    return np.asarray(np.datetime_as_string(np.asarray([EPOCH], dtype=f"datetime64[{unit}]") + ticks))
+    return np.asarray(np.asarray(EPOCH, dtype=f"datetime64[{unit}]") + ticks)
 
 
 def near_whole(number: float) -> bool:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.npz import read_npz
 from ecgsynth.core.records import from_json
-from ecgsynth.errors import ArtifactError, DataError
-from ecgsynth.windows.info import SeriesInfo, Source
+from ecgsynth.errors import ArtifactError, DataError, require
+from ecgsynth.windows.info import DataInfo, SeriesInfo, Source
+from ecgsynth.windows.long_table import frame_of
+from ecgsynth.windows.wide_table import columns_of
 
 __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
 
@@ -154,9 +156,58 @@ class Windows:
             raise DataError(f"there is no class {label!r}; {there}")  # a series' classes are what its cells hold
         return self.classes.index(label)
 
+    def to_frame(self) -> Any:
+        """The windows as a pandas data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Of a series, the user's own table (ecgsynth.windows.long_table): a row for each step of each window. Of a
+            signal, a row for each window: ``label``, ``group`` and ``part`` where they are known, the RR intervals in
+            s where they are known, then its samples in ``units``, a column each.
+
+        Raises
+        ------
+        DataError
+            For windows of a series that do not know what its columns were.
+
+        """
+        pandas = require("pandas", "a data frame")
+        if self.series is not None:
+            return frame_of(self, self.series)
+        if self.is_series:
+            raise DataError("these windows do not know the columns of their table; draw them anew from their generator")
+        names = np.asarray(self.classes, dtype=np.str_)[self.labels]
+        parts = None if self.parts is None else np.asarray(PARTS)[self.parts]
+        known = {"label": names, "group": self.groups, "part": parts}
+        return pandas.DataFrame(columns_of(self.values, self.rr_s, self.channel_names, **known))
+
     def save(self, path: Path | str, *, force: bool = False) -> None:
         """Write one .npz of plain arrays (no pickle); labels are stored as class names."""
         save_batches(path, self, [self], force=force)
+
+    @classmethod
+    def made(
+        cls,
+        data: DataInfo,
+        values: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        rr_s: NDArray[np.float32] | None,
+        **meta: Any,
+    ) -> Self:
+        """Synthetic windows, with the names, rate and units of the data that their generator learnt from."""
+        return cls(
+            values=values,
+            fs_hz=data.fs_hz,
+            units=data.units,
+            channel_names=data.channel_names,
+            classes=data.class_names,
+            labels=labels,
+            rr_s=rr_s,
+            event_index=data.event_index,
+            series=data.series,
+            meta={"kind": data.kind, "synthetic": True, **meta},
+        )
 
     @classmethod
     def load(cls, path: Path | str) -> Self:

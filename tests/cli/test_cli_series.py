@@ -127,7 +127,7 @@ def test_sample_writes_the_users_table(works: Say, way: Path, tmp_path: Path) ->
     assert header == ["who", "step", "when", "ward", "flow", "pulse", "age"]
     assert len(rows) == 5 * LENGTH
     assert [row[2] for row in rows[:2]] == ["2000-01-01T00:00:00", "2000-01-01T00:10:00"]
-    wanted = ecgsynth.load(way / "series.onnx").sample(5, seed=7)
+    wanted = ecgsynth.load(way / "series.onnx").windows(5, seed=7)
     assert [int(row[5]) for row in rows] == np.rint(wanted.values[:, :, 1]).ravel().tolist()
     assert [float(row[4]) for row in rows] == pytest.approx(wanted.values[:, :, 0].ravel().tolist(), rel=1e-6)
 
@@ -145,7 +145,7 @@ def test_sample_picks_columns_and_a_label(works: Say, way: Path, tmp_path: Path)
 
 def test_sample_draws_what_python_draws(works: Say, way: Path, tmp_path: Path) -> None:
     works("sample", way / "series.onnx", "-n", 9, "--seed", 7, "-o", tmp_path / "out.npz")
-    got, wanted = Windows.load(tmp_path / "out.npz"), ecgsynth.load(way / "series.onnx").sample(9, seed=7)
+    got, wanted = Windows.load(tmp_path / "out.npz"), ecgsynth.load(way / "series.onnx").windows(9, seed=7)
     assert got.values.tobytes() == wanted.values.tobytes()
     works("sample", way / "series.onnx", "-n", 9, "--format", "parquet", "-o", tmp_path / "out.parquet")
 

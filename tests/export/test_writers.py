@@ -258,7 +258,7 @@ def test_a_series_is_written_as_the_users_table(
     told: list[int] = []
     path = tmp_path / "new" / f"out.{file_format}"
     sample_to_file(series, path, N, label=label, seed=SEED, file_format=file_format, on_progress=told.append)
-    table, wanted = read_table(path, file_format), series.sample(N, label, SEED)
+    table, wanted = read_table(path, file_format), series.windows(N, label, SEED)
     assert list(table) == COLUMNS
     assert [int(word) for word in table["who"]] == np.repeat(np.arange(N), TIME).tolist()  # on from batch to batch
     assert [int(word) for word in table["step"]] == list(range(TIME)) * N
@@ -302,7 +302,7 @@ def test_a_series_as_npz_is_its_windows(tmp_path: Path, series: OnnxSampler) -> 
     sample_to_file(series, tmp_path / "out.npz", N, seed=SEED)
     got = Windows.load(tmp_path / "out.npz")
     assert got.is_series
-    assert np.array_equal(got.values, series.sample(N, seed=SEED).values)
+    assert np.array_equal(got.values, series.windows(N, seed=SEED).values)
 
 
 @pytest.mark.parametrize(

@@ -294,7 +294,14 @@ def test_the_generator_draws_clusters_by_their_shares(at_most: Callable[[int], N
     labels = np.repeat([0, 1], 600)
     clusters = find_clusters(x, labels, classes=2, seed=0)
     config = WGANConfig(
-        time=4, components=2, clusters=clusters.counts, latent_steps=1, step_noise=2, hidden=2, read_out=2, cluster_dim=2
+        time=4,
+        components=2,
+        clusters=clusters.counts,
+        latent_steps=1,
+        step_noise=2,
+        hidden=2,
+        read_out=2,
+        cluster_dim=2,
     )
     generator = Generator(config).eval()
     generator.set_clusters(clusters)

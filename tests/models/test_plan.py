@@ -13,7 +13,16 @@ from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig
-from ecgsynth.training.plan import FRAMES, MODELS, OVERLAPPING_PER_CLUSTER, UNITS, find_space, generator_of, plan, plan_frame
+from ecgsynth.training.plan import (
+    FRAMES,
+    MODELS,
+    OVERLAPPING_PER_CLUSTER,
+    UNITS,
+    find_space,
+    generator_of,
+    plan,
+    plan_frame,
+)
 from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
@@ -124,7 +133,10 @@ def test_a_series_has_a_cluster_for_every_so_many_windows_of_a_class() -> None:
     assert 1 <= found.config.clusters[1] <= 2
     assert found.config.clusters[2] == 1
     assert found.clusters is not None
-    for first, last, label in ((0, found.config.clusters[0], 0), (found.config.clusters[0], sum(found.config.clusters[:2]), 1)):
+    for first, last, label in (
+        (0, found.config.clusters[0], 0),
+        (found.config.clusters[0], sum(found.config.clusters[:2]), 1),
+    ):
         assert set(found.clusters.numbers[labels == label]) == set(range(first, last))  # none is of two classes
 
 

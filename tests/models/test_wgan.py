@@ -354,7 +354,9 @@ def test_local_coordinates_are_those_of_the_cluster(nets: Nets) -> None:
     local = nets.generator.locate(features, CLUSTERS)
     for row, cluster in enumerate(CLUSTERS.tolist()):
         for column in range(FEATURES):
-            away = (features[row, column].item() - clusters.centres[cluster, column]) / clusters.spreads[cluster, column]
+            away = (features[row, column].item() - clusters.centres[cluster, column]) / clusters.spreads[
+                cluster, column
+            ]
             assert local[row, column].item() == pytest.approx(math.asinh(away), abs=1e-5)
     back = nets.generator.place(local, CLUSTERS)
     assert torch.allclose(back, features, rtol=1e-4, atol=1e-4)
@@ -375,7 +377,11 @@ def test_the_clusters_are_taken_over(nets: Nets) -> None:
     assert np.array_equal(generator.centres.numpy(), clusters.centres)
     assert np.array_equal(generator.spreads.numpy(), clusters.spreads)
     assert generator.first.tolist() == [0, 2, 5]
-    wanted = [[0.75, 1, 1], [0.5, 0.8, 1], [1, 1, 1]]  # a class with fewer clusters than another never gets beyond its own
+    wanted = [
+        [0.75, 1, 1],
+        [0.5, 0.8, 1],
+        [1, 1, 1],
+    ]  # a class with fewer clusters than another never gets beyond its own
     assert generator.cumulative.numpy() == pytest.approx(np.array(wanted), abs=1e-6)
 
 
@@ -449,7 +455,9 @@ def test_networks_neither_make_nor_judge_fine_components() -> None:
 def test_fine_components_are_normal_within_their_cluster_each_by_a_number_of_its_own() -> None:
     generator = shaken(Generator(FINE))
     assert isinstance(generator, Generator)
-    clusters = dataclasses.replace(some_clusters(), centres=normal(6, 9).numpy(), spreads=normal(6, 9).abs().numpy() + 0.5)
+    clusters = dataclasses.replace(
+        some_clusters(), centres=normal(6, 9).numpy(), spreads=normal(6, 9).abs().numpy() + 0.5
+    )
     generator.set_clusters(clusters)
     uniform = torch.rand((6, FINE.noise_dim), generator=rng(1)).clamp(1e-6, 1 - 1e-6)
     label = torch.tensor([0, 1, 2, 0, 1, 1])

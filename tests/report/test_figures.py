@@ -23,7 +23,7 @@ def windows(seed: int, n: int = 12) -> Windows:
 
 
 class Sampler:
-    def sample(self, n: int, label: str, seed: int) -> Windows:
+    def windows(self, n: int, label: str, seed: int) -> Windows:
         return windows(seed, n)
 
 

@@ -81,7 +81,7 @@ class Fake:
     def draw(self, label: str, n: int, seed: int) -> np.ndarray:
         return np.stack([rows(1000 * seed + 77 + i, LENGTH, label) for i in range(n)])
 
-    def sample(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+    def windows(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
         classes = self.manifest.class_names
         rng = np.random.default_rng(seed)
         codes = rng.integers(len(classes), size=n) if label is None else np.full(n, classes.index(label))
@@ -184,7 +184,7 @@ def test_without_a_split_there_is_nobody_to_attack(whole: dict[str, Any]) -> Non
     assert [near[key] for key in ("ratio", "closer_than_unseen", "membership_auc", "membership_auc_error")] == [
         None
     ] * 4
-    learnt, made = whole["real"].values, whole["fake"].sample(len(whole["real"])).values
+    learnt, made = whole["real"].values, whole["fake"].windows(len(whole["real"])).values
     expected = np.median(nearest_distance(made / learnt.std(axis=(0, 1)), learnt / learnt.std(axis=(0, 1))))
     assert near["median_distance_synthetic"] == pytest.approx(expected, rel=1e-3)
     assert (near["copies"], near["windows_unseen"], near["windows_synthetic"]) == (0, 0, len(whole["real"]))

@@ -135,7 +135,9 @@ def test_the_unbroken_run_is_worth_comparing_with(unbroken: tuple[Path, dict[str
     assert reached["validation_score"] == max(scores.values()) == scores[reached["best_step"]]
     assert [line["step"] for line in history(run) if "score" not in line] == [20, 40]
     assert list(scores) == list(range(5, 51, 5))
-    assert np.bincount(clusters_of(*problem()).numbers).min() >= 20  # all four clusters are there, so that each is trained
+    assert (
+        np.bincount(clusters_of(*problem()).numbers).min() >= 20
+    )  # all four clusters are there, so that each is trained
 
 
 @pytest.mark.parametrize(
@@ -398,7 +400,9 @@ def test_the_kept_weights_and_the_checkpoint_hold_the_clusters_of_the_data(
         for held in (weights[f"generator.{name}"], state[f"generator.{name}"], state[f"average.{name}"]):
             assert np.array_equal(held.numpy(), wanted)
     assert clusters.counts == (2, 2)
-    assert np.array_equal(weights["generator.cumulative"].numpy(), np.cumsum(clusters.shares, axis=1).astype(np.float32))
+    assert np.array_equal(
+        weights["generator.cumulative"].numpy(), np.cumsum(clusters.shares, axis=1).astype(np.float32)
+    )
     assert 0 < weights["generator.cumulative"][0, 0] < 1 == weights["generator.cumulative"][0, 1]
 
 
@@ -766,7 +770,9 @@ def test_a_wgan_learns_two_gaussian_classes(tmp_path: Path) -> None:
     clusters = clusters_of(real, labels)
     assert np.bincount(clusters.numbers, minlength=4).min() >= 20
     # Without what is known of the clusters, all has to be learnt.
-    blind = dataclasses.replace(clusters, centres=np.zeros_like(clusters.centres), spreads=np.ones_like(clusters.spreads))
+    blind = dataclasses.replace(
+        clusters, centres=np.zeros_like(clusters.centres), spreads=np.ones_like(clusters.spreads)
+    )
 
     def closeness(generator: Generator) -> float:
         return -distance(generator, real, clusters.numbers)
