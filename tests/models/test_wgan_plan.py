@@ -1,4 +1,4 @@
-"""Plans of both models: the space that is found in the windows, the settings that follow, and generators of them."""
+"""What the recurrent WGAN-GP finds in windows before its training, and what it starts from."""
 
 import dataclasses
 
@@ -7,22 +7,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.errors import DataError
 from ecgsynth.models.clusters import MIN_CLUSTER, find_clusters
 from ecgsynth.models.decoder import SignalSampler, draw
-from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
+from ecgsynth.models.scaling import PrincipalScaler
 from ecgsynth.models.wgan import Generator, WGANConfig
-from ecgsynth.training.plan import (
-    FRAMES,
-    MODELS,
-    OVERLAPPING_PER_CLUSTER,
-    UNITS,
-    find_space,
-    generator_of,
-    plan,
-    plan_frame,
-)
+from ecgsynth.models.wgan_plan import OVERLAPPING_PER_CLUSTER, find_space, plan_wgan
 from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
@@ -57,82 +47,33 @@ def two_regimes(n: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     return walks(n) + 100 * far[:, None, None] * 1000.0 ** np.arange(2), far
 
 
-# ---- TimeGAN
-
-
-@pytest.mark.parametrize(
-    ("time", "frame"),
-    [(24, 2), (16, 1), (8, 1), (15, 1), (64, 4), (128, 8), (256, 16), (250, 25), (7, 1), (2, 1), (17, 1), (34, 1)],
-)
-def test_timegan_has_8_to_16_latent_steps_where_the_length_allows_it(time: int, frame: int) -> None:
-    found = plan("timegan", windows(walks(30, time)), {}, seed=0)
-    assert isinstance(found.config, TimeGANConfig)
-    assert found.config.frame == plan_frame(time) == frame
-    assert found.config.latent_steps * frame == time
-    divisors = [size for size in range(1, time + 1) if time % size == 0]
-    if any(FRAMES[0] <= time // size <= FRAMES[1] for size in divisors):
-        assert FRAMES[0] <= found.config.latent_steps <= FRAMES[1]
-
-
-def test_timegan_is_of_the_windows_size_and_classes_and_scales_by_channel() -> None:
-    values = walks(60, 12, 3)
-    labels = np.arange(60) % 2
-    found = plan("timegan", windows(values, labels), {}, seed=0)
-    assert found.config == TimeGANConfig(time=12, channels=3, classes=2, hidden=UNITS)
-    assert isinstance(found.scaler, ChannelScaler)
-    assert found.clusters is None
-    scaled = found.scaler.transform(values.astype(np.float32)).reshape(-1, 3)
-    assert ((scaled >= 0) & (scaled <= 1)).mean() > 0.9
-    assert (scaled.std(axis=0) > 0.05).all()  # of each channel, whatever its unit
-
-
-def test_sizes_by_hand_come_first() -> None:
-    found = plan("timegan", windows(walks(30, 24)), {"frame": 6, "hidden": 5, "cell": "lstm", "layers": 1}, seed=0)
-    assert found.config == TimeGANConfig(time=24, channels=2, frame=6, hidden=5, cell="lstm", layers=1)
-    with pytest.raises(ConfigError, match="multiple of frame"):
-        plan("timegan", windows(walks(30, 24)), {"frame": 7}, seed=0)
-
-
-# ---- the recurrent WGAN-GP
-
-
-def test_an_unknown_model_is_named_with_those_there_are() -> None:
-    assert MODELS == ("rwgan", "timegan")
-    with pytest.raises(ConfigError, match="a model is one of rwgan, timegan, got 'vae'"):
-        plan("vae", windows(walks(30)), {}, seed=0)
-
-
 def test_too_few_windows_are_refused() -> None:
     with pytest.raises(DataError, match="need more than that many training windows, got 1"):
-        plan("rwgan", windows(walks(1)), {}, seed=0)
+        plan_wgan(windows(walks(1)), {}, seed=0)
 
 
-def test_beats_have_components_of_all_and_none_that_is_fine() -> None:
+def test_beats_have_components_of_all_and_no_gaussian_tail() -> None:
     values = walks(200)
     labels = np.repeat([0, 1], 100)
     beats = windows(values, labels, kind="beats")
-    found = plan("rwgan", beats, SMALL, seed=3)
-    assert isinstance(found.scaler, PrincipalScaler)
+    found = plan_wgan(beats, SMALL, seed=3)
     wanted = PrincipalScaler.fit(beats.values)
-    assert found.scaler.axes.tobytes() == wanted.axes.tobytes()
-    assert (found.scaler.weights == 1).all()  # leads are in one unit
+    assert found.space.axes.tobytes() == wanted.axes.tobytes()
+    assert (found.space.weights == 1).all()  # leads are in one unit
     clusters = find_clusters(wanted.transform(beats.values), labels, 2, seed=3)
-    assert found.clusters is not None
     assert found.clusters.centres.tobytes() == clusters.centres.tobytes()
     assert found.config == WGANConfig(
-        time=6, channels=2, components=len(wanted.axes), clusters=clusters.counts, fine=0, **SMALL
+        time=6, channels=2, components=len(wanted.axes), clusters=clusters.counts, **SMALL
     )
 
 
 def test_a_series_has_a_cluster_for_every_so_many_windows_of_a_class() -> None:
     labels = np.repeat([0, 1, 2], [5 * OVERLAPPING_PER_CLUSTER, 2 * OVERLAPPING_PER_CLUSTER, MIN_CLUSTER])
-    found = plan("rwgan", windows(walks(len(labels)), labels), SMALL, seed=0)
-    assert isinstance(found.config, WGANConfig)
+    found = plan_wgan(windows(walks(len(labels)), labels), SMALL, seed=0)
     assert found.config.classes == 3
     assert 1 < found.config.clusters[0] <= 5
     assert 1 <= found.config.clusters[1] <= 2
     assert found.config.clusters[2] == 1
-    assert found.clusters is not None
     for first, last, label in (
         (0, found.config.clusters[0], 0),
         (found.config.clusters[0], sum(found.config.clusters[:2]), 1),
@@ -150,11 +91,11 @@ def test_windows_that_do_not_overlap_have_more_clusters() -> None:
 
 def test_components_of_a_series_are_nearly_uncorrelated_within_clusters() -> None:
     values, far = two_regimes(4 * OVERLAPPING_PER_CLUSTER)
-    scaler, clusters, fine = find_space(windows(values), None, seed=0)
-    assert fine == 0
+    space, clusters, tail = find_space(windows(values), None, seed=0)
+    assert tail == 0
     for cluster in np.unique(clusters.numbers):
-        assert len(set(far[clusters.numbers == cluster])) == 1  # the regimes are told apart
-    made = scaler.transform(values.astype(np.float32))
+        assert len(set(far[clusters.numbers == cluster])) == 1  # the regimes are separate
+    made = space.transform(values.astype(np.float32))
     within = made.copy()
     for cluster in np.unique(clusters.numbers):
         within[clusters.numbers == cluster] -= within[clusters.numbers == cluster].mean(axis=0)
@@ -164,14 +105,14 @@ def test_components_of_a_series_are_nearly_uncorrelated_within_clusters() -> Non
     for cluster in np.unique(clusters.numbers):
         one[clusters.numbers == cluster] -= one[clusters.numbers == cluster].mean(axis=0)
     assert np.abs(np.corrcoef(one, rowvar=False) - np.eye(one.shape[1])).max() > 0.1  # components of all are not
-    assert scaler.weights == pytest.approx(values.std(axis=(0, 1)), rel=1e-4)
+    assert space.weights == pytest.approx(values.std(axis=(0, 1)), rel=1e-4)
 
 
 def test_clusters_of_a_series_are_described_in_the_components_that_are_kept() -> None:
     values, _ = two_regimes(4 * OVERLAPPING_PER_CLUSTER)
-    scaler, clusters, _ = find_space(windows(values), None, seed=0)
-    made = scaler.transform(values.astype(np.float32))
-    assert clusters.centres.shape == clusters.spreads.shape == (sum(clusters.counts), len(scaler.axes))
+    space, clusters, _ = find_space(windows(values), None, seed=0)
+    made = space.transform(values.astype(np.float32))
+    assert clusters.centres.shape == clusters.spreads.shape == (sum(clusters.counts), len(space.axes))
     for cluster in np.unique(clusters.numbers):
         assert clusters.centres[cluster] == pytest.approx(made[clusters.numbers == cluster].mean(axis=0), abs=1e-5)
         assert clusters.shares[0][cluster] == pytest.approx((clusters.numbers == cluster).mean())
@@ -180,16 +121,13 @@ def test_clusters_of_a_series_are_described_in_the_components_that_are_kept() ->
 def test_training_of_a_series_begins_at_the_mixture_of_its_clusters() -> None:
     # Two regimes far apart: what is drawn lies in the one or the other as often as they are, spread as they are.
     values, far = two_regimes(4 * OVERLAPPING_PER_CLUSTER)
-    found = plan("rwgan", windows(values), SMALL, seed=0)
-    assert isinstance(found.config, WGANConfig)
-    assert isinstance(found.scaler, PrincipalScaler)
-    assert found.clusters is not None
+    found = plan_wgan(windows(values), SMALL, seed=0)
     generator = Generator(found.config)
     generator.set_clusters(found.clusters)
     draws = torch.rand((4000, found.config.noise_dim), generator=torch.Generator().manual_seed(0)).clamp(1e-6, 1 - 1e-6)
-    with torch.inference_cluster():
+    with torch.inference_mode():
         features = generator.from_uniform(draws, torch.zeros(4000, dtype=torch.int64)).numpy()
-    matrix, mean = found.scaler.basis()
+    matrix, mean = found.space.basis()
     made = (features @ matrix + mean).reshape(-1, 6, 2)
     away = made[:, :, 0].mean(axis=1) > 50
     assert away.mean() == pytest.approx(far.mean(), abs=0.05)
@@ -200,14 +138,11 @@ def test_training_of_a_series_begins_at_the_mixture_of_its_clusters() -> None:
 
 
 def start_of(values: NDArray[np.float64], n: int = 4000) -> tuple[NDArray[np.float32], PrincipalScaler]:
-    """What is drawn before any training, and the scaler."""
-    found = plan("rwgan", windows(values), SMALL, seed=0)
-    assert isinstance(found.config, WGANConfig)
-    assert isinstance(found.scaler, PrincipalScaler)
-    assert found.clusters is not None
+    """What is drawn before any training, and the space."""
+    found = plan_wgan(windows(values), SMALL, seed=0)
     generator = Generator(found.config)
     generator.set_clusters(found.clusters)
-    return draw(SignalSampler(generator, found.scaler), np.zeros(n, dtype=np.int64), seed=0)[0], found.scaler
+    return draw(SignalSampler(generator, found.space), np.zeros(n, dtype=np.int64), seed=0)[0], found.space
 
 
 def test_a_series_starts_with_the_columns_as_they_are_distributed() -> None:
@@ -218,8 +153,8 @@ def test_a_series_starts_with_the_columns_as_they_are_distributed() -> None:
     level = rng.normal(size=(2000, 1)) + 0.5 * rng.normal(size=(2000, 24))
     values[:, :, 2] = 10 * np.clip(np.rint(2 * level - 1), 0, 4)
     values[:, :, 3] = rng.normal(size=(2000, 24)).cumsum(axis=1)
-    made, scaler = start_of(values)
-    assert scaler.stepped.tolist() == [1, 1, 1, 0]
+    made, space = start_of(values)
+    assert space.marginals.transformed.tolist() == [1, 1, 1, 0]
     assert np.abs(made[:, :, 0] - made[:, :, 1]).max() < 1e-3  # what two columns have in common they keep
     assert np.histogram(made[:, :, 0], 10, (2, 5))[0] / made[:, :, 0].size == pytest.approx(0.1, abs=0.015)
     for low in (0, 10, 20, 30):
@@ -228,57 +163,30 @@ def test_a_series_starts_with_the_columns_as_they_are_distributed() -> None:
 
 
 def test_a_series_of_few_ways_keeps_its_relations() -> None:
-    # Sines of a bounded amplitude, and prices whose high is a little above their low: none is taken as scores.
+    # Sines of a bounded amplitude, and prices whose high is a little above their low: none is transformed.
     rng = np.random.default_rng(1)
     clock, frequency, phase = np.arange(6), *rng.uniform(0, 0.1, (2, 3000, 1))
     price = 50 + rng.normal(size=(3000, 1)) * 20 + rng.normal(size=(3000, 6)).cumsum(axis=1)
     values = np.stack([np.sin(frequency * clock + phase), price, price + 0.1], axis=2)
-    made, scaler = start_of(values)
-    assert not scaler.stepped.any()
+    made, space = start_of(values)
+    assert not space.marginals.transformed.any()
     assert made[:, :, 2] - made[:, :, 1] == pytest.approx(0.1, abs=0.01)
     bend = np.abs(np.diff(values[:, :, 0], n=2, axis=1)).max()
     assert np.abs(np.diff(made[:, :, 0], n=2, axis=1)).max() < 2 * bend
 
 
-def test_the_weakest_components_of_a_series_are_fine(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecgsynth.training.plan.SERIES_COMPONENTS", 10)
-    monkeypatch.setattr("ecgsynth.training.plan.SERIES_LEARNT", 7)
-    found = plan("rwgan", windows(walks(400)), SMALL, seed=0)
-    assert isinstance(found.config, WGANConfig)
-    assert (found.config.components, found.config.learnt, found.config.fine) == (10, 7, 3)
-    assert isinstance(found.scaler, PrincipalScaler)
-    assert (np.diff(found.scaler.scales) < 0).all()  # the strongest come first
-    asked = plan("rwgan", windows(walks(400)), {**SMALL, "components": 5}, seed=0).config
+def test_the_weakest_components_of_a_series_are_a_gaussian_tail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ecgsynth.models.wgan_plan.SERIES_COMPONENTS", 10)
+    monkeypatch.setattr("ecgsynth.models.wgan_plan.SERIES_LEARNT_COMPONENTS", 7)
+    found = plan_wgan(windows(walks(400)), SMALL, seed=0)
+    assert (found.config.components, found.config.learnt, found.config.gaussian_tail) == (10, 7, 3)
+    assert (np.diff(found.space.scales) < 0).all()  # the strongest come first
+    asked = plan_wgan(windows(walks(400)), {**SMALL, "components": 5}, seed=0).config
     assert isinstance(asked, WGANConfig)
-    assert (asked.components, asked.fine) == (5, 0)
+    assert (asked.components, asked.gaussian_tail) == (5, 0)
 
 
-def test_sizes_are_not_changed() -> None:
-    sizes = {**SMALL, "components": 5}
-    plan("rwgan", windows(walks(60)), sizes, seed=0)
-    assert sizes == {**SMALL, "components": 5}
-
-
-# ---- generators of settings
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_a_generator_of_settings_takes_the_weights_of_another(model: str) -> None:
-    before = torch.get_rng_state()
-    config = plan(model, windows(walks(60)), SMALL if model == "rwgan" else {"hidden": 4}, seed=0).config.to_json()
-    made, other = generator_of(model, config), generator_of(model, config)
-    assert isinstance(made, Generator if model == "rwgan" else TimeGANGenerator)
-    assert made.config.to_json() == config
-    made.load_state_dict(other.state_dict())
-    draws = torch.full((3, made.config.noise_dim), 0.3)
-    label = torch.zeros(3, dtype=torch.int64)
-    assert torch.equal(made.from_uniform(draws, label), other.from_uniform(draws, label))
-    assert torch.equal(torch.get_rng_state(), before)  # nobody else's numbers are used up
-
-
-@pytest.mark.parametrize("model", MODELS)
-def test_settings_of_the_other_model_are_refused(model: str) -> None:
-    other = {"rwgan": "timegan", "timegan": "rwgan"}[model]
-    config = plan(other, windows(walks(60)), {"hidden": 4}, seed=0).config.to_json()
-    with pytest.raises(ConfigError, match="has no setting"):
-        generator_of(model, config)
+def test_settings_by_hand_are_not_changed() -> None:
+    settings = {**SMALL, "components": 5}
+    plan_wgan(windows(walks(60)), settings, seed=0)
+    assert settings == {**SMALL, "components": 5}
