@@ -147,13 +147,12 @@ class Synthesizer:
                 f"{folder.path} holds a model {name!r}; expected one of {', '.join(registry.names())}, "
                 "see 'ecgsynth train --help'"
             )
-        model = registry.entry(name)
         try:
-            generator = model.restore(content["config"])
-            about = About.from_json(content, {})
-        except (KeyError, TypeError) as error:
+            settings, about = dict(content["config"]), About.from_json(content, {})
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        space = model.space.load(folder.scaler)
+        model = registry.entry(name)
+        generator, space = model.restore(settings), model.space.load(folder.scaler)
         return cls(space, generator, about.with_metrics(folder.load_best(generator)))
 
     @property

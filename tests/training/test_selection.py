@@ -168,9 +168,7 @@ def test_of_one_class_only_what_gives_the_synthetic_away_counts(monkeypatch: pyt
     assert score(good) > 0.85
     assert score(wrong) < 0.8
     assert score(moved) == pytest.approx(0.5, abs=0.01)
-    assert torch.cat(good.drawn).shape == (
-        300,
-    )  # no more than real ones: each classifier has as many of both
+    assert torch.cat(good.drawn).shape == (300,)  # no more than real ones: each classifier has as many of both
     monkeypatch.setattr(
         "ecgsynth.training.selection.usefulness", lambda *given: pytest.fail("there is nothing to be useful for")
     )
