@@ -1,4 +1,4 @@
-"""What a file will take on disk, from two small ones, told before a large one is begun."""
+"""How large a file will be, reckoned from two small ones before it is begun."""
 
 import shutil
 import tempfile
@@ -7,9 +7,9 @@ from pathlib import Path
 
 from ecgsynth.errors import ArtifactError
 
-__all__ = ["LARGE", "check_room", "in_words"]
+__all__ = ["LARGE_NUMBERS", "check_room", "in_words"]
 
-LARGE = 10_000_000  # numbers: fewer are written without a survey, as that takes longer than they do
+LARGE_NUMBERS = 10_000_000  # fewer are written without a survey, as that takes longer than they do
 
 
 def check_room(
@@ -20,10 +20,28 @@ def check_room(
     unit: str,
     on_size: Callable[[int], None] | None = None,
 ) -> None:
-    """Raise ArtifactError where ``n`` windows or rows, the ``unit``, take more than is free on the disk of ``path``.
+    """Check that a file will find room on its disk.
 
-    ``write(place, count)`` writes so many. From the sizes of ``probe`` and of twice as many it is reckoned what each
-    one adds. ``on_size`` is told the bytes.
+    Parameters
+    ----------
+    write
+        Writes so many windows or rows to a path.
+    path
+        Where the file will be.
+    n
+        How many windows or rows it will have.
+    probe
+        From the sizes of so many and of twice as many it is reckoned what each one adds.
+    unit
+        "windows" or "rows", for the error.
+    on_size
+        Is called with the bytes that the file will take.
+
+    Raises
+    ------
+    ArtifactError
+        Where it takes more than is free.
+
     """
     with tempfile.TemporaryDirectory() as folder:
         sizes = []

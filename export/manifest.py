@@ -1,4 +1,4 @@
-"""The contract between an exported file and whoever samples it.
+"""The contract between an exported file and those who sample it.
 
 The manifest is JSON in the file's metadata under KEY. It says what the inputs and outputs are, what the
 generator learnt from, how, and what was measured, so that one file is all that has to be handed over.
@@ -52,7 +52,11 @@ class Manifest:
     def from_text(cls, text: str | None, where: str) -> Self:
         """The manifest in a file's metadata.
 
-        Raises ArtifactError if there is none, it cannot be read, or its contract is newer than this version's.
+        Raises
+        ------
+        ArtifactError
+            If there is none, it cannot be read, or its contract is newer than this version's.
+
         """
         content = content_of(text, where)
         try:

@@ -31,7 +31,14 @@ class OnnxFile:
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
-        """Raises ArtifactError if the file is missing, damaged, not one of ours, or of a newer contract."""
+        """Open a file.
+
+        Raises
+        ------
+        ArtifactError
+            If the file is missing, damaged, not one of ours, or of a newer contract.
+
+        """
         path = Path(path)
         if not path.is_file():
             raise ArtifactError(f"expected an .onnx file at {path}, but there is none")
@@ -47,7 +54,7 @@ class OnnxFile:
 
 
 def in_order(work: Callable[[T], R], pieces: Iterable[T], threads: int) -> Iterator[R]:
-    """``work`` on each piece, in order, so many at a time (0: one for each core), a few of them held in memory."""
+    """Do ``work`` on each piece, in order, so many at a time (0: one for each core), a few of them in memory."""
     threads = threads or os.cpu_count() or 1
     pieces = iter(pieces)
     if threads == 1:

@@ -1,7 +1,8 @@
 """Drawing any number of rows into a file, one block at a time: CSV, TSV, JSON, Parquet; npz holds them in memory."""
 
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -9,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.files import atomic, check_free, is_stdout
+from ecgsynth.core.files import atomic
 from ecgsynth.core.formats import TABLE_FORMATS, format_of
 from ecgsynth.core.text_rows import TEXT_FORMATS, write_rows
 from ecgsynth.errors import ConfigError, require
 
-from .disk import LARGE, check_room
 from .table_sampler import BLOCK, Rows, TableSampler, check_rows
+from .writing import Output, write_batches, write_tables
 
 __all__ = ["rows_to_file"]
 
@@ -53,34 +54,26 @@ def rows_to_file(
         )
     kept = [column for column in sampler.manifest.columns if columns is None or column["name"] in columns]
 
-    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
-        blocks = watched(sampler.stream(count, where, seed), told)
-        if file_format in TEXT_FORMATS:
-            write_text(place, kept, blocks, file_format)
-        elif file_format == "parquet":
-            write_parquet(Path(place), kept, blocks)
-        else:
-            write_arrays(Path(place), kept, blocks)
-
-    if not is_stdout(path):
-        path = Path(path)
-        check_free(path, force=force)
-        if n * len(kept) >= LARGE:
-            check_rows(sampler.manifest.columns, n)
-            check_room(write, path, n, BLOCK, "rows", on_size)
-    write(path, n, on_progress)
-
-
-def watched(blocks: Iterator[Rows], on_progress: Callable[[int], None] | None) -> Iterator[Rows]:
-    for block in blocks:
-        yield block
-        if on_progress is not None:
-            on_progress(len(next(iter(block.values()))))
+    check_rows(sampler.manifest.columns, n)
+    write_batches(
+        partial(WRITERS[file_format], columns=kept),
+        lambda count: sampler.stream(count, where, seed),
+        path,
+        file_format,
+        n,
+        count=lambda block: len(next(iter(block.values()))),
+        numbers=len(kept),
+        probe=BLOCK,
+        unit="rows",
+        force=force,
+        on_progress=on_progress,
+        on_size=on_size,
+    )
 
 
-def write_text(path: Path | str, columns: list[dict[str, Any]], blocks: Iterator[Rows], file_format: str) -> None:
-    rows = (zip(*(listed(block[column["name"]], column) for column in columns), strict=True) for block in blocks)
-    write_rows(path, file_format, [column["name"] for column in columns], chain.from_iterable(rows))
+def write_text(out: Output[Rows], columns: list[dict[str, Any]]) -> None:
+    rows = (zip(*(listed(block[column["name"]], column) for column in columns), strict=True) for block in out.batches)
+    write_rows(out.path, out.file_format, [column["name"] for column in columns], chain.from_iterable(rows))
 
 
 def listed(values: NDArray[Any], column: dict[str, Any]) -> list[Any]:
@@ -93,8 +86,8 @@ def listed(values: NDArray[Any], column: dict[str, Any]) -> list[Any]:
     return [None if value != value else int(value) if whole else value for value in values.tolist()]
 
 
-def write_parquet(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Rows]) -> None:
-    arrow, parquet = require("pyarrow", "writing Parquet"), require("pyarrow.parquet", "writing Parquet")
+def write_parquet(out: Output[Rows], columns: list[dict[str, Any]]) -> None:
+    arrow = require("pyarrow", "writing Parquet")
     types = {
         "int64": arrow.int64(),
         "float64": arrow.float64(),
@@ -115,15 +108,14 @@ def write_parquet(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Ro
         ]
         return arrow.record_batch(made, schema=schema)
 
-    with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        while group := [batch(block) for block in islice(blocks, GROUP)]:
-            writer.write_table(arrow.Table.from_batches(group))
+    groups = iter(lambda: [batch(block) for block in islice(out.batches, GROUP)], [])
+    write_tables(out.path, schema, map(arrow.Table.from_batches, groups))
 
 
-def write_arrays(path: Path, columns: list[dict[str, Any]], blocks: Iterator[Rows]) -> None:
+def write_arrays(out: Output[Rows], columns: list[dict[str, Any]]) -> None:
     """An .npz with an array for each column, the same bytes for the same rows."""
-    pieces = list(blocks)
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    pieces = list(out.batches)
+    with atomic(Path(out.path)) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for column in columns:
             array = plain(np.concatenate([block.pop(column["name"]) for block in pieces]), column["dtype"])
             with archive.open(f"{column['name']}.npy", "w", force_zip64=True) as file:
@@ -137,3 +129,10 @@ def plain(values: NDArray[Any], dtype: str) -> NDArray[Any]:
     if dtype == "bool":  # truths beside a missing one
         return np.asarray([np.nan if value is None else float(value) for value in values])
     return np.asarray(["" if value is None else value for value in values], dtype=np.str_)
+
+
+WRITERS: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(TEXT_FORMATS, write_text),
+    "parquet": write_parquet,
+    "npz": write_arrays,
+}

@@ -30,9 +30,9 @@ __all__ = ["export_signal", "largest_difference", "sealed", "trace"]
 OPSET = 18
 PARITY_BATCHES = (1, 2, 7, 64, 257)
 TOLERANCE = 1e-4
-TIES, FEW_TIES = 0.01, 3  # share of values that rounding may take either way, and so many whatever their share
-TRACED = 2  # rows of the batch that is followed through the graph
-WORTH_HALVING = 1000  # numbers in a tensor
+MOST_TIES_SHARE, MOST_TIES = 0.01, 3  # of values that rounding may take either way: this share, or so many
+TRACED_ROWS = 2  # of the batch that is followed through the graph
+HALVED_NUMBERS = 1000  # in a tensor that is worth halving
 
 
 def export_signal(
@@ -44,12 +44,25 @@ def export_signal(
     metrics: dict[str, Any],
     force: bool = False,
 ) -> None:
-    """Write ``sampler`` to ``path`` with its manifest, after comparing onnxruntime with torch.
+    """Write a generator with its manifest to a file, after comparing onnxruntime with torch.
 
-    ``data``, ``training`` and ``metrics``: all that a run knows; of it, the file has what may be published.
+    Parameters
+    ----------
+    sampler
+        The generator with the inverse of its scaling.
+    path
+        The .onnx file.
+    data, training, metrics
+        All that a run knows; of it, the file has what may be published.
+    force
+        Replace a file that is there.
 
-    Raises ArtifactError if the path is taken, or if the two differ by more than TOLERANCE of the signal's range at
-    any of several batch sizes; then nothing is written.
+    Raises
+    ------
+    ArtifactError
+        If the path is taken, or if the two differ by more than TOLERANCE of the signal's range at any of several batch
+        sizes; then nothing is written.
+
     """
     check_free(path, force=force)
     sampler = sampler.cpu().eval()
@@ -81,13 +94,28 @@ def sealed(draft: Path, manifest: str) -> bytes:
 
 def write_graph(sampler: SignalSampler, config: WindowConfig, path: Path) -> None:
     """Trace the sampler with a batch axis of any size."""
-    label = torch.zeros(TRACED, dtype=torch.int64)
+    label = torch.zeros(TRACED_ROWS, dtype=torch.int64)
     trace(sampler, config.noise_dim, {"label": label}, output_names(sampler), path)
 
 
 def trace(module: nn.Module, noise_dim: int, asked: dict[str, Tensor], outputs: list[str], path: Path) -> None:
-    """Write the graph of forward(uniform, *asked), whose first axis is of any size; ``asked`` are rows by name."""
-    uniform = torch.full((TRACED, noise_dim), 0.5)
+    """Write the graph of a module.
+
+    Parameters
+    ----------
+    module
+        Its forward takes ``uniform`` and what is asked for.
+    noise_dim
+        Uniform numbers a row.
+    asked
+        (TRACED_ROWS,) of each further input, by its name.
+    outputs
+        The names of what forward gives.
+    path
+        The file. The first axis of inputs and outputs can have any size in it.
+
+    """
+    uniform = torch.full((TRACED_ROWS, noise_dim), 0.5)
     batch = torch.export.Dim("n", min=1)
     rows = {0: batch}
     takes_any = any(kind is Parameter.VAR_POSITIONAL for kind in kinds(module))
@@ -133,8 +161,8 @@ def forget_where_it_was_made(model: onnx.ModelProto) -> None:
 def halve(model: onnx.ModelProto) -> None:
     """Store the tensors that half precision holds exactly in half precision, each with a cast back to single.
 
-    onnxruntime folds the casts as it loads, so not a bit of what is computed changes. A tensor that whoever runs the
-    graph may replace, as it is an input as well, stays as it is, and so does a small one.
+    onnxruntime folds the casts as it loads, so not a bit of what is computed changes. A tensor that is an
+    input as well, and so may be replaced when the graph is run, stays as it is, and so does a small one.
     """
     graph = model.graph
     taken, inputs = value_names(graph), {entry.name for entry in graph.input}
@@ -154,7 +182,7 @@ def halve(model: onnx.ModelProto) -> None:
 
 def in_half(tensor: onnx.TensorProto) -> NDArray[np.float16] | None:
     """A tensor of single precision in half precision, if it is worth it and loses nothing."""
-    if tensor.data_type != onnx.TensorProto.FLOAT or math.prod(tensor.dims) < WORTH_HALVING:
+    if tensor.data_type != onnx.TensorProto.FLOAT or math.prod(tensor.dims) < HALVED_NUMBERS:
         return None
     values = onnx.numpy_helper.to_array(tensor)
     with np.errstate(over="ignore", invalid="ignore"):
@@ -205,7 +233,7 @@ def without_ties(gap: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArra
     They are few, or rounding is not the reason.
     """
     tied = (steps > 0) & (np.abs(gap - steps) <= 0.01 * steps)
-    return np.where(tied, np.float32(0), gap) if tied.sum() <= max(FEW_TIES, TIES * gap.size) else gap
+    return np.where(tied, np.float32(0), gap) if tied.sum() <= max(MOST_TIES, MOST_TIES_SHARE * gap.size) else gap
 
 
 def output_names(sampler: SignalSampler) -> list[str]:

@@ -5,6 +5,7 @@ import math
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.files import atomic, check_free, is_stdout, text_file
+from ecgsynth.core.files import text_file
 from ecgsynth.core.formats import format_of
 from ecgsynth.core.text_rows import DELIMITERS, TEXT_FORMATS, write_records, write_rows
 from ecgsynth.errors import ArtifactError, ConfigError, require
@@ -21,14 +22,14 @@ from ecgsynth.windows.info import SeriesInfo
 from ecgsynth.windows.wide_table import RR_COLUMNS, numbers, sample_columns
 from ecgsynth.windows.windows import Windows, save_batches
 
-from .disk import LARGE, check_room
 from .onnx_sampler import OnnxSampler
+from .writing import Output, write_batches, write_tables
 
 __all__ = ["sample_to_file"]
 
-WRITTEN_AT_ONCE = 1024  # windows a batch
-PROBED = 64  # windows from whose files the size of a large one is reckoned, and twice as many
-RECORD_WINDOWS = 2048  # windows a WFDB record
+BATCH_WINDOWS = 1024
+PROBE_WINDOWS = 64  # from whose file, and that of twice as many, the size of a large one is reckoned
+RECORD_WINDOWS = 2048  # of a WFDB record
 BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symbols of WFDB
 RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")
 WFDB_ADC_GAIN = 1000.0  # steps of the 16-bit samples in 1 mV
@@ -47,103 +48,112 @@ def sample_to_file(
     on_progress: Callable[[int], None] | None = None,
     on_size: Callable[[int], None] | None = None,
 ) -> None:
-    """Draw ``n`` windows of ``sampler`` into ``path`` at constant memory; for wfdb, ``path`` is a folder of records.
+    """Draw windows into a file, at constant memory.
 
     npz is what Windows.load reads; CSV (also .csv.gz), TSV and Parquet have a row a window: its label, the RR intervals
     where the generator makes them, then its samples in physical units, a column each. JSON has a record a window, with
     the same label and intervals, and the samples as ``signal``, a list of (time, channels). Of a series they are the
-    user's own table, a row a step, of which ``columns`` picks some.
-    The format is what the path ends with (see core.formats), or is told for a name without an ending; the path "-"
-    is standard output. ``on_progress(k)`` is told of each k windows written, ``on_size(bytes)`` what a large file will
-    take before it is begun.
-    Raises ConfigError for a format, n, label, column or seed that cannot be, ArtifactError for a path that is taken or
-    a disk without room, MissingExtraError where Parquet or WFDB need a package that is not installed.
+    user's own table, a row a step.
+
+    Parameters
+    ----------
+    sampler
+        The generator.
+    path
+        The file, whose ending says its format (see core.formats); a folder for WFDB records; "-" is standard output.
+    n
+        How many windows.
+    label
+        Their class; every class in its share where none is named.
+    columns
+        Of a series, the columns to write beside id and step; all of them where none are named.
+    seed
+        The same seed gives the same file.
+    file_format
+        For a name without an ending.
+    force
+        Replace what is there.
+    on_progress
+        Is called with how many more windows are written.
+    on_size
+        Is called with the bytes that a large file will take, before it is begun.
+
+    Raises
+    ------
+    ConfigError
+        For a format, n, label, column or seed that cannot be.
+    ArtifactError
+        For a path that is taken, or a disk without room.
+    MissingExtraError
+        Where Parquet or WFDB need a package that is not installed.
+
     """
     file_format = format_of(path, file_format)
-    about = series_of(sampler, columns, file_format)
+    info = series_of(sampler, columns, file_format)
     like = sampler.windows(1, label, seed)
-    if about is not None:
-        check_columns(columns, about)
-
-    def write(place: Path | str, count: int, told: Callable[[int], None] | None = None) -> None:
-        batches = watched(sampler.stream(count, label, seed, WRITTEN_AT_ONCE), told)
-        if about is not None and file_format != "npz":
-            write_series(place, about, columns, like, batches, file_format)
-        elif file_format == "npz":
-            save_batches(place, like, batches, n=count, force=force)
-        elif file_format == "json":
-            write_json(place, like, batches)
-        elif file_format in DELIMITERS:
-            write_csv(place, like, batches, file_format)
-        elif file_format == "parquet":
-            write_parquet(Path(place), like, batches)
-        else:
-            write_wfdb(Path(place), like, batches)
-
-    if not is_stdout(path):
-        path = Path(path)
-        check_free(path, force=force)
-        if n * like.values.size >= LARGE:
-            check_room(write, path, n, PROBED, "windows", on_size)
-    write(path, n, on_progress)
+    write: Callable[[Output[Windows]], None]
+    if info is None or file_format == "npz":
+        write = partial(WRITERS[file_format], like=like)
+    else:
+        write = partial(SERIES_WRITERS[file_format], info=info, names=picked_columns(info, columns), like=like)
+    write_batches(
+        write,
+        lambda count: sampler.stream(count, label, seed, BATCH_WINDOWS),
+        path,
+        file_format,
+        n,
+        count=len,
+        numbers=like.values.size,
+        probe=PROBE_WINDOWS,
+        unit="windows",
+        force=force,
+        on_progress=on_progress,
+        on_size=on_size,
+    )
 
 
-def watched(batches: Iterator[Windows], on_progress: Callable[[int], None] | None) -> Iterator[Windows]:
-    for batch in batches:
-        yield batch
-        if on_progress is not None:
-            on_progress(len(batch))
+# ---- a series: the user's own table
 
 
 def series_of(sampler: OnnxSampler, columns: tuple[str, ...] | None, file_format: str) -> SeriesInfo | None:
     """What is known of the table that a series came from, or None; ConfigError for what cannot be written of it."""
-    about = sampler.manifest.data.series
-    if columns is not None and (about is None or file_format == "npz"):
+    info = sampler.manifest.data.series
+    if columns is not None and (info is None or file_format == "npz"):
         raise ConfigError("columns can be picked of a series that is written as its table, such as csv, not otherwise")
-    if about is not None and file_format == "wfdb":
+    if info is not None and file_format == "wfdb":
         raise ConfigError("WFDB records hold signals in one unit; write a series as csv, npz or another file")
-    return about
+    return info
 
 
-def check_columns(columns: tuple[str, ...] | None, about: SeriesInfo) -> None:
-    """Raise ConfigError for columns that a series has not."""
-    names = long_table.column_names(about)
+def picked_columns(info: SeriesInfo, columns: tuple[str, ...] | None) -> list[str]:
+    """The columns to write: id and step always; ConfigError for one that the series does not have."""
+    names = long_table.column_names(info)
     unknown = [name for name in columns or () if name not in names]
     if unknown:
         raise ConfigError(f"this generator has no column {', '.join(unknown)}; its columns are {', '.join(names)}")
+    return [name for name in names if columns is None or name in columns or name in names[:2]]
 
 
-def write_series(
-    path: Path | str,
-    about: SeriesInfo,
-    columns: tuple[str, ...] | None,
-    like: Windows,
-    batches: Iterator[Windows],
-    file_format: str,
-) -> None:
-    """The user's own table, a row a step, a batch of windows at a time."""
-    names = long_table.column_names(about)
-    kept = [name for name in names if columns is None or name in columns or name in names[:2]]
-    tables = tables_of(about, kept, batches)
-    if file_format in TEXT_FORMATS:
-        listed = (zip(*(column.tolist() for column in table.values()), strict=True) for table in tables)
-        write_rows(path, file_format, kept, chain.from_iterable(listed))
-        return
-    pyarrow = require("pyarrow", "writing Parquet")
-    parquet = require("pyarrow.parquet", "writing Parquet")
-    first = next(tables_of(about, kept, iter([like])))
-    schema = pyarrow.table(dict(first)).schema.with_metadata({"synthetic": "true"})
-    with atomic(Path(path)) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for table in tables:
-            writer.write_table(pyarrow.table(dict(table), schema=schema))
+def write_series_text(out: Output[Windows], info: SeriesInfo, names: list[str], like: Windows) -> None:
+    tables = tables_of(info, names, out.batches)
+    rows = (zip(*(column.tolist() for column in table.values()), strict=True) for table in tables)
+    write_rows(out.path, out.file_format, names, chain.from_iterable(rows))
 
 
-def tables_of(about: SeriesInfo, kept: list[str], batches: Iterator[Windows]) -> Iterator[dict[str, NDArray[Any]]]:
+def write_series_parquet(out: Output[Windows], info: SeriesInfo, names: list[str], like: Windows) -> None:
+    arrow = require("pyarrow", "writing Parquet")
+    first = next(tables_of(info, names, iter([like])))
+    schema = arrow.table(dict(first)).schema.with_metadata({"synthetic": "true"})
+    tables = tables_of(info, names, out.batches)
+    write_tables(out.path, schema, (arrow.table(dict(table), schema=schema) for table in tables))
+
+
+def tables_of(info: SeriesInfo, names: list[str], batches: Iterator[Windows]) -> Iterator[dict[str, NDArray[Any]]]:
     """The long table of each batch, its ids going on from the batch before."""
     first = 0
     for batch in batches:
-        table = long_table.rows(batch, about, first)
-        yield {name: as_text(table[name]) for name in kept}
+        table = long_table.rows(batch, info, first)
+        yield {name: as_text(table[name]) for name in names}
         first += len(batch)
 
 
@@ -152,17 +162,24 @@ def as_text(column: NDArray[Any]) -> NDArray[Any]:
     return np.datetime_as_string(column) if column.dtype.kind == "M" else column
 
 
+# ---- windows of a signal: a row or a record each
+
+
+def write_npz(out: Output[Windows], like: Windows) -> None:
+    save_batches(out.path, like, out.batches, n=out.n, force=True)  # the path is known to be free
+
+
 def columns_of_row(like: Windows) -> list[str]:
     """A name for each number of a row, after the label."""
     return sample_columns(like.channel_names, like.values.shape[1], intervals=like.rr_s is not None)
 
 
-def write_csv(path: Path | str, like: Windows, batches: Iterator[Windows], file_format: str) -> None:
-    mark = DELIMITERS[file_format]
+def write_csv(out: Output[Windows], like: Windows) -> None:
+    mark = DELIMITERS[out.file_format]
     quoted = [in_csv(name, mark) for name in like.classes]
-    with text_file(path, zipped=file_format == "csv.gz") as file:
+    with text_file(out.path, zipped=out.file_format == "csv.gz") as file:
         file.write(mark.join(["label", *(in_csv(name, mark) for name in columns_of_row(like))]) + "\n")
-        for batch in batches:
+        for batch in out.batches:
             table = numbers(batch.values, batch.rr_s)
             row = mark.join(["%.6g"] * table.shape[1])
             file.writelines(
@@ -176,9 +193,9 @@ def in_csv(name: str, mark: str) -> str:
     return '"' + name.replace('"', '""') + '"' if re.search(rf'["{mark}\r\n]', name) else name
 
 
-def write_json(path: Path | str, like: Windows, batches: Iterator[Windows]) -> None:
-    with text_file(path) as file:
-        write_records(file, (text for batch in batches for text in records(batch)))
+def write_json(out: Output[Windows], like: Windows) -> None:
+    with text_file(out.path) as file:
+        write_records(file, (text for batch in out.batches for text in records(batch)))
 
 
 def records(batch: Windows) -> Iterator[str]:
@@ -198,28 +215,24 @@ def in_json(rr_s: list[float]) -> str:
     return "".join(f'"{name}": {text}, ' for name, text in zip(RR_COLUMNS, texts, strict=True))
 
 
-def write_parquet(path: Path, like: Windows, batches: Iterator[Windows]) -> None:
-    pyarrow = require("pyarrow", "writing Parquet")
-    parquet = require("pyarrow.parquet", "writing Parquet")
-    names = columns_of_row(like)
+def write_parquet(out: Output[Windows], like: Windows) -> None:
+    arrow = require("pyarrow", "writing Parquet")
+    fields = [("label", arrow.string()), *((name, arrow.float32()) for name in columns_of_row(like))]
     about = {"fs_hz": str(like.fs_hz), "units": like.units, "synthetic": "true"}
-    schema = pyarrow.schema(
-        [("label", pyarrow.string()), *((name, pyarrow.float32()) for name in names)], metadata=about
-    )
+    schema = arrow.schema(fields, metadata=about)
     classes = np.asarray(like.classes)
-    with atomic(path) as temporary, parquet.ParquetWriter(temporary, schema) as writer:
-        for batch in batches:
-            columns = [
-                pyarrow.array(classes[batch.labels]),
-                *(pyarrow.array(column) for column in numbers(batch.values, batch.rr_s).T),
-            ]
-            writer.write_table(pyarrow.table(columns, schema=schema))
+
+    def table_of(batch: Windows) -> Any:
+        columns = numbers(batch.values, batch.rr_s).T
+        return arrow.table([arrow.array(classes[batch.labels]), *map(arrow.array, columns)], schema=schema)
+
+    write_tables(out.path, schema, map(table_of, out.batches))
 
 
-def write_wfdb(folder: Path, like: Windows, batches: Iterator[Windows]) -> None:
+def write_wfdb(out: Output[Windows], like: Windows) -> None:
     """Records of windows laid end to end, format 16, each annotated at its event; RECORDS lists them."""
     wfdb = require("wfdb", "writing WFDB records")
-    folder = folder.absolute()
+    folder = Path(out.path).absolute()
     if folder.is_dir():
         foreign = [entry.name for entry in folder.iterdir() if not RECORD_FILE.fullmatch(entry.name)]
         if foreign:
@@ -229,7 +242,7 @@ def write_wfdb(folder: Path, like: Windows, batches: Iterator[Windows]) -> None:
     names = []
     try:
         draft.mkdir(parents=True)
-        for number, (values, labels) in enumerate(regroup(batches, RECORD_WINDOWS)):
+        for number, (values, labels) in enumerate(regroup(out.batches, RECORD_WINDOWS)):
             names.append(f"synthetic{number:05d}")
             write_record(wfdb, draft, names[-1], like, values, labels)
         (draft / "RECORDS").write_text("\n".join(names) + "\n", encoding="utf-8")
@@ -250,15 +263,15 @@ def write_wfdb(folder: Path, like: Windows, batches: Iterator[Windows]) -> None:
 
 def regroup(batches: Iterator[Windows], size: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
     """The same values and labels in batches of ``size``, the last one perhaps smaller."""
-    held: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
+    waiting: list[tuple[NDArray[np.float32], NDArray[np.int64]]] = []
     for batch in batches:
-        held.append((batch.values, batch.labels))
-        if sum(len(labels) for _, labels in held) >= size:
-            values, labels = (np.concatenate(column) for column in zip(*held, strict=True))
+        waiting.append((batch.values, batch.labels))
+        if sum(len(labels) for _, labels in waiting) >= size:
+            values, labels = (np.concatenate(column) for column in zip(*waiting, strict=True))
             yield values[:size], labels[:size]
-            held = [(values[size:], labels[size:])] if len(labels) > size else []
-    if held:
-        values, labels = (np.concatenate(column) for column in zip(*held, strict=True))
+            waiting = [(values[size:], labels[size:])] if len(labels) > size else []
+    if waiting:
+        values, labels = (np.concatenate(column) for column in zip(*waiting, strict=True))
         yield values, labels
 
 
@@ -284,3 +297,16 @@ def write_record(
     wfdb.wrann(  # type: ignore[attr-defined]
         name, "atr", sample=events, symbol=symbols, fs=like.fs_hz, write_dir=str(folder)
     )
+
+
+WRITERS: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(DELIMITERS, write_csv),
+    "json": write_json,
+    "npz": write_npz,
+    "parquet": write_parquet,
+    "wfdb": write_wfdb,
+}
+SERIES_WRITERS: dict[str, Callable[..., None]] = {
+    **dict.fromkeys(TEXT_FORMATS, write_series_text),
+    "parquet": write_series_parquet,
+}

@@ -124,8 +124,8 @@ def prepare(folder: Path) -> None:
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
     """Judges and reports that are done at once, and networks of a size that trains at once."""
-    patch.setattr("ecgsynth.training.selection.DRAWN", 60)
-    patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=4, steps=2, batch=16))
+    patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
+    patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=4, steps=2, batch=16))
     patch.setattr("ecgsynth.evaluation.COMPARED", 30)
     patch.setattr("ecgsynth.evaluation.RELEASED", 100)
     patch.setattr("ecgsynth.evaluation.MOST", 30)

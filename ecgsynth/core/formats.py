@@ -15,11 +15,24 @@ STREAMED = ("csv", "tsv", "json")  # can go to standard output
 
 
 def format_of(where: Path | str, asked: str | None = None, formats: tuple[str, ...] = FORMATS) -> str:
-    """The format of what is written to a path, an address or "-": what its name ends with, or what was asked for.
+    """The format of an output: what its name ends with, or what was asked for.
 
-    A folder that exists, or has a slash behind its name, is one of WFDB records; standard output is CSV unless asked.
-    Raises ConfigError for a name that tells no format where none was asked for, one that tells another than was asked
-    for or none that there is, and a format that is not among ``formats``.
+    Parameters
+    ----------
+    where
+        A path, an address, or "-" for standard output, which is CSV unless another is asked for. A folder that exists,
+        or has a slash behind its name, is one of WFDB records.
+    asked
+        A format by its name, for outputs without an ending.
+    formats
+        Those that there are.
+
+    Raises
+    ------
+    ConfigError
+        For a name without an ending where no format was asked for, one whose ending is of another format, and a format
+        that is not among ``formats``.
+
     """
     if asked is not None and asked not in formats:
         known = f"a format is one of {', '.join(formats)}, got {asked!r}"
@@ -54,9 +67,9 @@ def asked_name(name: str, asked: str) -> str:
 
 
 def endings(formats: tuple[str, ...]) -> str:
-    """The names that tell a format, in words."""
-    *some, last = (f".{name}" for name in formats if name != "wfdb")
-    words = f"{', '.join(some)} or {last}"
+    """The endings that names can have, in words."""
+    *others, last = (f".{name}" for name in formats if name != "wfdb")
+    words = f"{', '.join(others)} or {last}"
     return f"{words} (or a folder, dir/, for WFDB)" if "wfdb" in formats else words
 
 

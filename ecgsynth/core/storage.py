@@ -46,10 +46,23 @@ def fetch(url: str, storage_options: dict[str, Any]) -> bytes:
 
 @contextmanager
 def delivered(where: Path | str, storage_options: dict[str, Any] | None, *, force: bool = False) -> Iterator[Path]:
-    """The path at which to write the file that belongs at ``where``: that very path, or, of an address, one in a
-    temporary folder, from which it is brought there when the block ends without an error.
+    """Give the path at which to write a file that belongs at a path or an address.
 
-    Raises ArtifactError for an address that is taken without ``force``, or cannot be written.
+    Parameters
+    ----------
+    where
+        A path, which is given as it is; or an address: then the path is in a temporary folder, and the file is brought
+        to the address when the block ends without an error.
+    storage_options
+        What the store of an address needs.
+    force
+        Replace what is at the address.
+
+    Raises
+    ------
+    ArtifactError
+        For an address that is taken, or cannot be written.
+
     """
     if not is_url(where):
         check_options(where, storage_options)

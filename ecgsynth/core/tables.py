@@ -1,4 +1,4 @@
-"""Tables from files, CSV, TSV, JSON, Parquet or an .npz of plain arrays, as pandas frames; what is wrong is said.
+"""Tables from files, CSV, TSV, JSON, Parquet or an .npz of arrays, as pandas frames.
 
 A file lies in a folder or behind any address that fsspec knows, such as s3://bucket/table.csv.
 """
@@ -20,23 +20,23 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.files import atomic, check_free, is_stdout, text_file
 from ecgsynth.core.formats import TABLE_FORMATS, format_of
-from ecgsynth.core.npz import read_npz
+from ecgsynth.core.npz import frame_of_arrays, read_npz
 from ecgsynth.core.storage import check_options, fetch, is_url, name_of
 from ecgsynth.core.text_rows import DELIMITERS, write_rows
-from ecgsynth.errors import ArtifactError, DataError, require
+from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 
-__all__ = ["read_table", "stem", "table_format", "write_table"]
+__all__ = ["read_table", "stem", "table_format", "tidy_frame", "write_table"]
 
 SUFFIXES = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet", ".json", ".npz")  # that are read
 WRITTEN = tuple(name for name in TABLE_FORMATS if name != "npz")  # of a frame
-# What plain pandas.read_csv takes as a missing value.
+# What pandas.read_csv takes as a missing value.
 MISSING_TEXT = (
     *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
     *("null", "NULL", "None", "<NA>", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
 )
 MARKS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}.*")  # a date, which is no name of a column
-CHUNK = 50_000  # rows that are looked through at a time
+CHUNK_ROWS = 50_000  # that are looked through at a time
 
 
 def stem(where: Path | str) -> str:
@@ -80,16 +80,36 @@ def read_table(
     storage_options: dict[str, Any] | None = None,
     trim: bool = False,
 ) -> tuple[Any, NDArray[np.str_] | None]:
-    """A pandas data frame, and the sequence of each row where the file itself tells them apart.
+    """Read a table from a file.
 
-    ``where`` is a path or an address that fsspec knows, with what its store needs as ``storage_options``. A CSV file
-    (also .csv.gz, or .tsv with tabs) begins with a line of column names. A .json is an array of records. An .npz has
-    ``values``: (rows,), (rows, columns), or many sequences (sequences, time, columns); and may have ``columns``, their
-    names; or it has an array for each column. ``text``: columns of a CSV file that
-    are read as they stand, 007 and not 7. Names and values of a CSV file are those that plain pandas.read_csv gives,
-    also the spaces behind a comma, but for whole numbers written with a zero before them, which are codes and stay as
-    they are; with ``trim``, for series, 007 is 7, and the spaces are left out.
-    Raises ArtifactError for a file that is missing or broken, DataError for one that is no table or has no rows.
+    A CSV file (also .csv.gz, or .tsv with tabs) begins with a line of column names. A .json is an array of records. An
+    .npz has ``values``: (rows,), (rows, columns), or many sequences (sequences, time, columns); and may have
+    ``columns``, their names; or it has an array for each column.
+
+    Parameters
+    ----------
+    where
+        A path, or an address that fsspec knows.
+    text
+        Columns of a CSV file that are read as they are written: 007 and not 7.
+    storage_options
+        What the store of an address needs.
+    trim
+        For series: 007 is 7, and spaces behind a comma are left out. Otherwise names and values of a CSV file are those
+        that pandas.read_csv gives, but whole numbers written with a zero before them are codes and stay as they are.
+
+    Returns
+    -------
+    frame, ids
+        A pandas data frame, and (rows,) the sequence of each row where the file itself has sequences, or None.
+
+    Raises
+    ------
+    ArtifactError
+        For a file that is missing or broken.
+    DataError
+        For one that is no table or has no rows.
+
     """
     source = source_of(where, storage_options)
     name, ids = source.name.lower(), None
@@ -100,13 +120,36 @@ def read_table(
     elif name.endswith(".json"):
         frame = read_records(source, text)
     elif name.endswith(".npz"):
-        frame, ids = read_arrays(source)
+        frame, ids = frame_of_arrays(arrays_of(source), source.name)
     else:
         raise DataError(f"expected a table named .csv, .csv.gz, .tsv, .parquet, .json or .npz, got {source.name}")
     check_names(list(frame.columns), source.name)
     if not len(frame):
         raise DataError(f"{source.name} has no rows; expected one for each step of a series or each record of a table")
     return frame, ids
+
+
+def tidy_frame(frame: Any) -> Any:
+    """A user's data frame as ``read_table`` gives one: its named index is a column, and names are text.
+
+    Raises
+    ------
+    ConfigError
+        For anything but a data frame.
+    DataError
+        For one without rows, or with several columns of one name.
+
+    """
+    pandas = require("pandas", "reading a table")
+    if not isinstance(frame, pandas.DataFrame):
+        raise ConfigError(f"expected a path, an address or a pandas DataFrame as the table, got {type(frame).__name__}")
+    if any(name is not None for name in frame.index.names):
+        frame = frame.reset_index()
+    frame = frame.set_axis([str(name) for name in frame.columns], axis=1)
+    check_names(list(frame.columns), "the data frame")
+    if not len(frame):
+        raise DataError("the data frame has no rows; expected one for each step of a series or each record of a table")
+    return frame.infer_objects()
 
 
 def read_csv(source: Source, text: tuple[str, ...], *, trim: bool) -> Any:
@@ -167,7 +210,7 @@ def zero_led(source: Source, names: list[str], how: dict[str, Any]) -> list[str]
     found: set[str] = set()
     if not names:
         return []
-    with source.open() as file, pandas.read_csv(file, usecols=names, dtype=str, chunksize=CHUNK, **how) as chunks:
+    with source.open() as file, pandas.read_csv(file, usecols=names, dtype=str, chunksize=CHUNK_ROWS, **how) as chunks:
         for chunk in chunks:
             for name in set(names) - found:
                 if any(re.match(r" *0[0-9]", value) for value in chunk[name].dropna().unique()):
@@ -271,6 +314,7 @@ def read_parquet(source: Source) -> Any:
 
 
 def arrays_of(source: Source) -> dict[str, NDArray[Any]]:
+    """All arrays of an .npz, at a path or an address."""
     if source.path is not None:
         return read_npz(source.path)
     with tempfile.TemporaryDirectory() as folder:
@@ -279,56 +323,25 @@ def arrays_of(source: Source) -> dict[str, NDArray[Any]]:
         return read_npz(path)
 
 
-def of_columns(arrays: dict[str, NDArray[Any]]) -> bool:
-    """Whether each array is a column, as 'ecgsynth sample' writes rows of a table."""
-    own = set(arrays) - {"values", "columns"}
-    return bool(own) and len({array.shape for array in arrays.values()}) == 1 and arrays[min(own)].ndim == 1
-
-
-def columns_of(arrays: dict[str, NDArray[Any]]) -> Any:
-    """A column an array; "" is a missing text, NaN a missing number."""
-    pandas = require("pandas", "reading a table")
-    frame = pandas.DataFrame(index=range(len(next(iter(arrays.values())))))
-    for name, array in arrays.items():
-        if array.dtype.kind == "U":
-            texts = array.astype(object)
-            texts[array == ""] = None
-            frame[name] = pandas.array(texts, dtype="string")
-        else:
-            frame[name] = array if array.dtype.kind == "M" else pandas.array(array)
-    return frame
-
-
-def read_arrays(source: Source) -> tuple[Any, NDArray[np.str_] | None]:
-    """The table of an .npz of plain arrays; in three dimensions, the first one tells the sequences apart."""
-    pandas = require("pandas", "reading a table")
-    arrays = arrays_of(source)
-    if "channel_names" in arrays:
-        raise DataError(f"{source.name} holds windows already; train on it as it is")
-    if of_columns(arrays):
-        return columns_of(arrays), None
-    if "values" not in arrays:
-        raise DataError(f"expected an array 'values' in {source.name}, got {', '.join(sorted(arrays)) or 'none'}")
-    values = arrays["values"]
-    if values.dtype.kind not in "biuf" or values.ndim not in (1, 2, 3):
-        raise DataError(
-            f"expected numbers (rows, columns) or (sequences, time, columns) as 'values' of {source.name}, "
-            f"got {values.dtype} of shape {values.shape}"
-        )
-    ids = np.repeat(np.arange(len(values)).astype(np.str_), values.shape[1]) if values.ndim == 3 else None
-    values = values[:, None] if values.ndim == 1 else values
-    values = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
-    names = arrays.get("columns", np.asarray([f"column_{place}" for place in range(1, values.shape[1] + 1)]))
-    if names.shape != (values.shape[1],):
-        raise DataError(f"expected {values.shape[1]} names as 'columns' of {source.name}, got shape {names.shape}")
-    return pandas.DataFrame(values, columns=[str(name) for name in names]), ids
-
-
 def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
-    """Write a pandas data frame as CSV (also .csv.gz), TSV, JSON or Parquet, by what the path ends with; "-" is CSV on
-    standard output.
+    """Write a pandas data frame to a file.
 
-    Raises ConfigError for another ending, ArtifactError where the file exists and ``force`` is not set.
+    Parameters
+    ----------
+    frame
+        The table.
+    path
+        Its ending says the format: CSV (also .csv.gz), TSV, JSON or Parquet; "-" is CSV on standard output.
+    force
+        Replace a file that is there.
+
+    Raises
+    ------
+    ConfigError
+        For another ending.
+    ArtifactError
+        Where the file exists and ``force`` is not set.
+
     """
     file_format = table_format(path)
     if not is_stdout(path):
@@ -338,8 +351,8 @@ def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
         with atomic(Path(path)) as temporary:
             frame.to_parquet(temporary, index=False)
     elif file_format == "json":
-        plain = frame.astype(object).where(frame.notna(), None)
-        rows = zip(*(plain[name].tolist() for name in plain), strict=True)
+        values = frame.astype(object).where(frame.notna(), None)
+        rows = zip(*(values[name].tolist() for name in values), strict=True)
         write_rows(path, "json", [str(name) for name in frame], rows)
     else:
         with text_file(path, zipped=file_format == "csv.gz") as file:
@@ -347,5 +360,5 @@ def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
 
 
 def table_format(where: Path | str) -> str:
-    """In which format a frame is written to a path or an address; ConfigError for a name that tells none."""
+    """The format in which a frame is written to a path or an address; ConfigError for a name that has none."""
     return format_of(where, formats=WRITTEN)

@@ -15,7 +15,20 @@ TEXT_FORMATS = (*DELIMITERS, "json")
 
 
 def write_rows(where: Path | str, file_format: str, names: list[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write rows of plain values under their column names; None is missing: an empty field, or null."""
+    """Write rows of numbers, texts and truths under their column names.
+
+    Parameters
+    ----------
+    where
+        A path, or "-" for standard output.
+    file_format
+        One of TEXT_FORMATS.
+    names
+        Of the columns.
+    rows
+        Each as long as ``names``; None is missing: an empty field, or null.
+
+    """
     with text_file(where, zipped=file_format == "csv.gz") as file:
         if file_format == "json":
             write_records(file, (record(names, row) for row in rows))

@@ -80,14 +80,30 @@ class Record:
 def read_beats(
     folder: Path | str, options: BeatOptions | None = None, *, on_record: Callable[[str, int, int], None] | None = None
 ) -> Windows:
-    """All annotated beats of the WFDB records in ``folder``, in mV, with AAMI classes, RR intervals and patients.
+    """Read all annotated beats of the WFDB records in a folder.
 
-    Beats are dropped, and counted by reason in ``meta["dropped"]``, where the window leaves the record, touches
-    missing samples, or is flat. ``meta["stand_ins"]`` names the leads that stood in for a missing one.
-    ``on_record(name, done, total)`` is told of each record read.
+    Parameters
+    ----------
+    folder
+        Of records, each a .hea, a .dat and a .atr file; RECORDS lists them if there is such a file.
+    options
+        How records are cut into beats.
+    on_record
+        Is called after each record with its name, how many are read, and how many there are.
 
-    Raises DataError for a missing folder, record or annotation file, an unreadable signal, an annotation past the
-    signal's end, a lead that no record has, or a record whose lead is flat or missing throughout.
+    Returns
+    -------
+    Windows
+        In mV, with AAMI classes, RR intervals and patients. Beats are dropped, and counted by reason in
+        ``meta["dropped"]``, where the window leaves the record, touches missing samples, or is flat;
+        ``meta["stand_ins"]`` names the leads that stood in for a missing one.
+
+    Raises
+    ------
+    DataError
+        For a missing folder, record or annotation file, an unreadable signal, an annotation past the signal's end, a
+        lead that no record has, or a record whose lead is flat or missing throughout.
+
     """
     options = options or BeatOptions()
     folder = Path(folder)
@@ -96,7 +112,7 @@ def read_beats(
     leads = resolve_leads(headers, options.leads)
     records: dict[str, Record] = {}
     left_out: dict[str, str] = {}
-    for done, name in enumerate(names, start=1):
+    for count, name in enumerate(names, start=1):
         reason = None
         if options.missing_lead == "drop" and not set(leads) <= set(headers[name].sig_name):
             reason = "lacks a lead"
@@ -109,7 +125,7 @@ def read_beats(
         else:
             left_out[name] = reason
         if on_record is not None:
-            on_record(name, done, len(names))
+            on_record(name, count, len(names))
     if not sum(len(record.labels) for record in records.values()):
         raise DataError(f"no beat is left of the {len(names)} records in {folder}; check the leads and the annotations")
     return join(records, left_out, leads, options)
@@ -137,7 +153,7 @@ def read_header(folder: Path, name: str) -> Any:
     wfdb = require("wfdb", "reading WFDB records")
     try:
         header = wfdb.rdheader(str(folder / name))
-    except (ValueError, IndexError, TypeError, AttributeError):  # whose text quotes the header, comments and all
+    except (ValueError, IndexError, TypeError, AttributeError):  # its text quotes the header and its comments
         raise DataError(f"record {name}: its header is not a WFDB header; fetch it again") from None
     if not header.fs or not header.sig_len or not header.sig_name or None in header.sig_name:
         raise DataError(
@@ -183,7 +199,7 @@ def read_annotations(folder: Path, name: str, length: int) -> tuple[NDArray[np.i
 
 
 def pick_channels(name: str, available: list[str], leads: tuple[str, ...]) -> tuple[list[int], dict[str, str]]:
-    """Channel positions of ``leads``; where one is missing, the first lead that nobody asked for stands in."""
+    """Channel positions of ``leads``; where one is missing, the first lead that was not asked for stands in."""
     spare = [i for i, lead in enumerate(available) if lead not in leads]
     channels: list[int] = []
     stand_ins: dict[str, str] = {}

@@ -1,7 +1,7 @@
 """What is known of windows: how a series was cut, what its columns are, and all that a run or a file says of its data.
 
-Records of plain values. A run folder keeps a DataInfo as it is, an exported file has its published form
-(ecgsynth.core.disclosure decides what that may hold).
+These are records of plain values. A run folder has a DataInfo as it is, an exported file its published form
+(ecgsynth.core.disclosure decides what is in that).
 """
 
 from collections import Counter
@@ -143,7 +143,7 @@ class PrivateInfo:
 class DataInfo:
     """What a run, or the manifest of an exported file, knows of the windows that a generator learnt from and makes.
 
-    A count is None where it is not known, and FEW in a published form that does not tell it.
+    A count is None where it is not known, and FEW in a published form where it is too small to be published.
     """
 
     kind: str  # "beats", "series", or "windows" of any other signal

@@ -133,7 +133,7 @@ def free(name: str, taken: Iterable[str | None]) -> str:
 
 
 def clock(info: ClockInfo, time: int) -> NDArray[Any]:
-    """(time,) the times of a window that starts at 0, or in 2000 as datetime64 of the coarsest unit that tells them."""
+    """(time,) the times of a window that starts at 0, or in 2000 as datetime64 of the coarsest unit that holds them."""
     step = info.step
     if info.kind == "number":
         if isinstance(step, int):  # the column was of whole numbers

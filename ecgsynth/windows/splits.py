@@ -16,18 +16,37 @@ RESTARTS = 64  # random assignments of patients, each improved to a local optimu
 
 
 def split(windows: Windows, kind: str, seed: int) -> Windows:
-    """The same windows with their ``parts``: 65 % training, 20 % validation, 15 % test.
+    """Split windows into parts: 65 % training, 20 % validation, 15 % test.
 
-    beat: at random within each class, as in most of the literature. Beats of one patient are in all parts, so
-    what is measured on this split says nothing about new patients.
-    patient: no patient in two parts; patients are placed so that every class comes as near to 65/20/15 as they allow.
-    group: the same for a series, whose groups are sequences or blocks of time; windows across two blocks are left out.
-    none: every part is all windows, as TimeGAN's protocol has it; what is measured then says nothing about new data.
+    Parameters
+    ----------
+    windows
+        Of beats or of a series.
+    kind
+        "beat": at random within each class, as in most of the literature. Beats of one patient are in all parts, so
+        what is measured on this split says nothing about new patients.
+        "patient": no patient in two parts; patients are placed so that every class comes as near to 65/20/15 as they
+        allow.
+        "group": the same for a series, whose groups are sequences or blocks of time; windows across two blocks are
+        left out.
+        "none": every part is all windows, as in TimeGAN's protocol; what is measured says nothing about new data.
+    seed
+        The same seed gives the same split.
 
-    Raises ConfigError for an unknown kind, DataError where a split by patient is asked for and patients are unknown
-    or fewer than three.
+    Returns
+    -------
+    Windows
+        The same windows with their ``parts``.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown kind.
+    DataError
+        Where a split by patient is asked for and patients are unknown or fewer than three.
+
     """
-    about = windows.meta | {"split": kind, "split_seed": seed}
+    meta = windows.meta | {"split": kind, "split_seed": seed}
     parts = None
     if kind == "beat":
         parts = by_beat(windows.labels, np.random.default_rng(seed))
@@ -40,7 +59,7 @@ def split(windows: Windows, kind: str, seed: int) -> Windows:
         parts = by_group(windows.labels, groups, len(windows.classes), np.random.default_rng(seed), kind)
     elif kind != "none":
         raise ConfigError(f"a split is one of {', '.join(SPLITS)}, got {kind!r}")
-    return dataclasses.replace(windows, parts=parts, meta=about)
+    return dataclasses.replace(windows, parts=parts, meta=meta)
 
 
 def by_beat(labels: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int8]:

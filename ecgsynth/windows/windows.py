@@ -19,6 +19,7 @@ from ecgsynth.core.records import from_json
 from ecgsynth.errors import ArtifactError, DataError, require
 from ecgsynth.windows.info import DataInfo, SeriesInfo, Source
 from ecgsynth.windows.long_table import frame_of
+from ecgsynth.windows.view import count_text, draw_windows, page
 from ecgsynth.windows.wide_table import columns_of
 
 __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
@@ -29,17 +30,31 @@ FORMAT = 1
 PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Windows:
-    """Windows of a signal in physical units.
+    """Windows of a signal in physical units, or of a user's series.
 
-    values: (n, time, channels) float32, in ``units``
-    labels: (n,) int64, positions in ``classes``
-    groups: (n,) str, the patient of each window, or None where nobody stands behind it
-    parts: (n,) int8, positions in PARTS, or None before a split
-    rr_s: (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none
-    event_index: the sample of each window at which its event (a beat's R peak) lies
-    series: what the columns of the user's table were, or None of a signal
+    Attributes
+    ----------
+    values
+        (n, time, channels) float32, in ``units``.
+    fs_hz, units, channel_names
+        Samples a second, the unit of the values, and what each channel is.
+    classes, labels
+        The names of the classes, and (n,) int64, the position of each window's in them.
+    groups
+        (n,) str, the patient of each window, the sequence or the block of time; or None where none is known.
+    parts
+        (n,) int8, positions in PARTS, or None before a split.
+    rr_s
+        (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none; or None.
+    event_index
+        The sample of each window at which its event (a beat's R peak) lies, or None.
+    series
+        What the columns of the user's table were, or None of a signal.
+    meta
+        Plain JSON: ``kind`` ("beats", "series"), ``source``, ``split``, what was dropped, and more.
+
     """
 
     values: NDArray[np.float32]
@@ -94,13 +109,21 @@ class Windows:
 
     @property
     def owners(self) -> NDArray[np.int64] | None:
-        """(n,) the person of each window as a code, or None where none is known: a block of time is nobody."""
+        """(n,) the person of each window as a code, or None where none is known: a block of time is no person."""
         if self.groups is None or self.meta.get("groups") == "blocks":
             return None
         return np.asarray(np.unique(self.groups, return_inverse=True)[1], dtype=np.int64)
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def __repr__(self) -> str:
+        n, time, channels = self.values.shape
+        shape = f"{n:,} x {time} samples x {channels} {'channel' if channels == 1 else 'channels'}"
+        return f"Windows({shape} at {self.fs_hz:g} Hz in {self.units}: {count_text(self.counts())})"
+
+    def _repr_html_(self) -> str:
+        return page(repr(self), self.counts(), self.plot)
 
     def take(self, index: NDArray[Any]) -> Self:
         """The windows at ``index`` (positions or a mask), with all that is known of them."""
@@ -123,10 +146,10 @@ class Windows:
         return self.take(self.parts == PARTS.index(name))
 
     def keep_classes(self, names: tuple[str, ...]) -> Self:
-        """Only the windows of these classes, which become all the classes there are, in the order of before."""
+        """Only the windows of these classes, which become all the classes there are, in the order that they had."""
         kept = sorted({self.code(name) for name in names})
         if not kept:
-            raise DataError(f"name at least one class to keep of the {len(self.classes)} that there are")
+            raise DataError(f"expected at least one class to keep, got none; there are {len(self.classes)}")
         picked = self.take(np.isin(self.labels, kept))
         return dataclasses.replace(
             picked,
@@ -155,6 +178,23 @@ class Windows:
             there = f"there are {len(self.classes)}" if self.is_series else f"the classes are {', '.join(self.classes)}"
             raise DataError(f"there is no class {label!r}; {there}")  # a series' classes are what its cells hold
         return self.classes.index(label)
+
+    def plot(self) -> Any:
+        """Draw some windows of each class.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            One that pyplot does not know; a notebook shows it, ``savefig`` writes it.
+
+        """
+        places = np.arange(self.values.shape[1], dtype=np.float64)
+        clock = (places, "step")
+        if self.event_index is not None:
+            clock = ((places - self.event_index) / self.fs_hz, "seconds from the event")
+        elif not self.is_series:
+            clock = (places / self.fs_hz, "seconds")
+        return draw_windows(self.values, self.labels, self.classes, self.channel_names, self.units, clock)
 
     def to_frame(self) -> Any:
         """The windows as a pandas data frame.
@@ -211,7 +251,14 @@ class Windows:
 
     @classmethod
     def load(cls, path: Path | str) -> Self:
-        """Read what ``save`` or ``ecgsynth sample`` wrote; ArtifactError for anything else."""
+        """Read what ``save`` or ``ecgsynth sample`` wrote.
+
+        Raises
+        ------
+        ArtifactError
+            For anything else.
+
+        """
         arrays = read_npz(Path(path))
         missing = {"format", "values", "labels", "fs_hz", "units", "channel_names", "classes"} - set(arrays)
         if missing:
@@ -261,11 +308,28 @@ def save_batches(
     n: int | None = None,
     force: bool = False,
 ) -> None:
-    """Write ``n`` windows that come in batches, holding the values of one batch at a time.
+    """Write windows that come in batches, with the values of one batch in memory at a time.
 
-    Values, labels and RR intervals are the batches', all else is that of ``like``; without ``n``, as many windows as
-    it has. The file is what ``Windows.save`` writes and ``Windows.load`` reads. ArtifactError if the path is taken or
-    cannot be written.
+    Parameters
+    ----------
+    path
+        The file, which is as ``Windows.save`` writes it.
+    like
+        Windows with all that is known of them but for values, labels and RR intervals, which are the batches'.
+    batches
+        The windows.
+    n
+        How many they are in all; as many as ``like`` has where it is not said.
+    force
+        Replace a file that is there.
+
+    Raises
+    ------
+    ArtifactError
+        If the path is taken or cannot be written.
+    DataError
+        For more or fewer windows than ``n``, or RR intervals in some batches only.
+
     """
     path = Path(path)
     check_free(path, force=force)
@@ -286,13 +350,15 @@ def save_batches(
             raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
         if intervals and sum(map(len, intervals)) != written:
             raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
-        for name, array in describe(like, np.concatenate(codes), intervals).items():
+        for name, array in arrays_but_values(like, np.concatenate(codes), intervals).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
-def describe(like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
-    """Every array of the file but the values."""
+def arrays_but_values(
+    like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]
+) -> dict[str, NDArray[Any]]:
+    """Every array of the file but the values, by its name."""
     classes = np.asarray(like.classes, dtype=np.str_)
     known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
     meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}

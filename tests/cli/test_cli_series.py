@@ -21,8 +21,8 @@ OPTIONS = ["--length", LENGTH, "--stride", 2, "--id", "who", "--time", "when", "
 
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("ecgsynth.training.selection.DRAWN", 60)
-    patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=8, steps=3, batch=32))
+    patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
+    patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=3, batch=32))
     patch.setattr("ecgsynth.evaluation.COMPARED", 50)
     patch.setattr("ecgsynth.evaluation.RELEASED", 200)
 

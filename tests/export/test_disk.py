@@ -11,7 +11,7 @@ from click.testing import Result
 import ecgsynth
 from ecgsynth.core.formats import FORMATS, TABLE_FORMATS
 from ecgsynth.errors import ArtifactError
-from ecgsynth.export import table_writers, writers
+from ecgsynth.export import writing
 from ecgsynth.export.disk import check_room, in_words, size_of
 from ecgsynth.export.table_writers import rows_to_file
 from ecgsynth.export.writers import sample_to_file
@@ -49,7 +49,7 @@ def test_more_than_is_free_is_refused_before_it_is_drawn(
 
 def test_rows_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     leave_free(monkeypatch, 10_000)
-    monkeypatch.setattr(table_writers, "LARGE", 1)
+    monkeypatch.setattr(writing, "LARGE_NUMBERS", 1)
     with pytest.raises(
         ArtifactError, match=r"^9,000 rows take about .* kB as a\.csv, and 10\.0 kB are free there; ask"
     ):
@@ -59,7 +59,7 @@ def test_rows_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_what_windows_take_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file_format: str) -> None:
-    monkeypatch.setattr(writers, "LARGE", 1)
+    monkeypatch.setattr(writing, "LARGE_NUMBERS", 1)
     told: list[int] = []
     path = tmp_path / "out"
     sample_to_file(ecgsynth.load(BEATS), path, 3000, file_format=file_format, on_size=told.append)
@@ -68,7 +68,7 @@ def test_what_windows_take_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_
 
 @pytest.mark.parametrize("file_format", TABLE_FORMATS)
 def test_what_rows_take_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file_format: str) -> None:
-    monkeypatch.setattr(table_writers, "LARGE", 1)
+    monkeypatch.setattr(writing, "LARGE_NUMBERS", 1)
     told: list[int] = []
     path = tmp_path / "out"
     rows_to_file(ecgsynth.load(GOLDEN / "tiny_table.onnx"), path, 9000, file_format=file_format, on_size=told.append)
@@ -78,7 +78,7 @@ def test_what_rows_take_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_more_than_a_gigabyte_is_told_before_it_starts(
     run: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ecgsynth.export.writers.LARGE", 1)
+    monkeypatch.setattr("ecgsynth.export.writing.LARGE_NUMBERS", 1)
     monkeypatch.setattr("ecgsynth.cli.main.MANY_BYTES", 100_000)
     done = run("sample", BEATS, "-n", 1000, "-o", tmp_path / "a.npz")
     assert done.stderr == "this takes about 270.8 kB\nSampling\n"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from ecgsynth.export import windows_to_onnx as to_onnx
-from ecgsynth.export.windows_to_onnx import WORTH_HALVING, export_signal, halve, write_graph
+from ecgsynth.export.windows_to_onnx import HALVED_NUMBERS, export_signal, halve, write_graph
 from ecgsynth.models.decoder import SignalSampler
 from ecgsynth.models.scaling import PrincipalScaler
 from ecgsynth.models.wgan import Generator, WGANConfig
@@ -29,7 +29,7 @@ X = np.random.default_rng(0).normal(size=(7, WIDTH)).astype(np.float32)
 EXACT = np.random.default_rng(1).normal(size=(WIDTH, WIDTH)).astype(np.float16).astype(np.float32)
 INEXACT = EXACT + np.float32(1e-6)
 
-assert EXACT.size >= WORTH_HALVING
+assert EXACT.size >= HALVED_NUMBERS
 
 
 def graph_of(
@@ -122,9 +122,9 @@ def test_one_number_that_half_precision_does_not_hold_spares_the_tensor(change: 
 @pytest.mark.parametrize(
     ("name", "tensor"),
     [
-        ("small", EXACT.ravel()[: WORTH_HALVING - 1]),
+        ("small", EXACT.ravel()[: HALVED_NUMBERS - 1]),
         ("double", EXACT.astype(np.float64)),
-        ("whole", np.arange(2 * WORTH_HALVING)),
+        ("whole", np.arange(2 * HALVED_NUMBERS)),
         ("half", EXACT.astype(np.float16)),
     ],
 )
@@ -134,7 +134,7 @@ def test_small_tensors_and_those_of_other_kinds_are_left_alone(name: str, tensor
 
 
 def test_the_least_tensor_that_is_worth_it() -> None:
-    model = graph_of(product(), {"w": INEXACT, "v": EXACT.ravel()[:WORTH_HALVING]})
+    model = graph_of(product(), {"w": INEXACT, "v": EXACT.ravel()[:HALVED_NUMBERS]})
     assert kinds(halved(model)) == [TensorProto.FLOAT, TensorProto.FLOAT16]
     assert len(halved(model).SerializeToString()) < len(model.SerializeToString())
 
@@ -211,7 +211,7 @@ def test_a_tensor_that_can_be_given_from_outside_is_left_alone() -> None:
 )
 def test_whatever_is_stored_the_tensors_are_the_same(tensors: list[NDArray[np.float32]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(to_onnx, "WORTH_HALVING", 1)
+        patch.setattr(to_onnx, "HALVED_NUMBERS", 1)
         model = graph_of([helper.make_node("Identity", ["x"], ["y"])], {f"t{i}": t for i, t in enumerate(tensors)})
         small = halved(model)
     casts = {node.input[0]: node.output[0] for node in small.graph.node if node.op_type == "Cast"}
@@ -289,7 +289,7 @@ def test_a_generator_in_half_the_bytes_draws_the_same_bytes(tmp_path: Path, monk
     export_signal(sampler, small, **ABOUT)
     monkeypatch.setattr(to_onnx, "halve", lambda model: None)
     export_signal(sampler, large, **ABOUT)
-    weights = sum(p.numel() for p in sampler.generator.parameters() if p.numel() >= WORTH_HALVING)
+    weights = sum(p.numel() for p in sampler.generator.parameters() if p.numel() >= HALVED_NUMBERS)
     assert large.stat().st_size - small.stat().st_size > 1.9 * weights
     uniform = np.random.default_rng(0).uniform(size=(300, CONFIG.noise_dim)).astype(np.float32)
     asked = {"uniform": uniform, "label": np.arange(300) % 2}

@@ -18,6 +18,7 @@ from ecgsynth.export.manifest import TableManifest, read_manifest
 from ecgsynth.export.onnx_file import OnnxFile, in_order
 from ecgsynth.export.table_sampler import BLOCK, Rows, TableSampler, category_index, check_rows, restored
 from ecgsynth.export.table_writers import rows_to_file
+from ecgsynth.export.writing import Output
 
 pytestmark = pytest.mark.trains
 
@@ -293,7 +294,7 @@ def test_csv_is_what_sample_gives(tiny: TableSampler, tmp_path: Path, where: dic
 def test_whole_numbers_are_whole_in_a_block_without_a_gap(tmp_path: Path) -> None:
     column = {"name": "n", "dtype": "int64"}
     blocks = ({"n": np.array(block)} for block in ([1.0, np.nan], [2.0, 3.0]))
-    table_writers.write_text(tmp_path / "a.csv", [column], blocks, "csv")
+    table_writers.write_text(Output(tmp_path / "a.csv", "csv", 4, blocks), [column])
     assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "n\n1\n\n2\n3\n".replace("\n\n", '\n""\n')
 
 

@@ -35,7 +35,7 @@ INTERVALS = ["rr_before_s", "rr_after_s"]
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """N windows are several batches and several records, none of them of a round number."""
-    monkeypatch.setattr(writers, "WRITTEN_AT_ONCE", 8)
+    monkeypatch.setattr(writers, "BATCH_WINDOWS", 8)
     monkeypatch.setattr(writers, "RECORD_WINDOWS", 10)
 
 
@@ -465,7 +465,7 @@ def test_memory_does_not_grow_with_the_number_of_windows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file_format: str
 ) -> None:
     sampler = TracedSampler(TINY)
-    monkeypatch.setattr(writers, "WRITTEN_AT_ONCE", 50)
+    monkeypatch.setattr(writers, "BATCH_WINDOWS", 50)
     sample_to_file(sampler, tmp_path / "warm", 150, file_format=file_format)
     peaks = []
     for n in (300, 6000):

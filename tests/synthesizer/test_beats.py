@@ -107,6 +107,47 @@ def test_a_seed_outside_the_contract_is_refused(beats_run: Path, seed: int) -> N
         Synthesizer.load(beats_run).sample(3, seed=seed)
 
 
+@pytest.mark.parametrize("ask", [{"where": {"class": "V"}}, {"where": "V"}, {"label": "V"}], ids=str)
+def test_a_class_is_asked_for_in_three_ways(beats_run: Path, ask: dict[str, Any]) -> None:
+    made = Synthesizer.load(beats_run)
+    assert made.sample(4, seed=6, **ask).values.tobytes() == made.windows(4, "V", seed=6).values.tobytes()
+    with pytest.raises(ConfigError, match="by the column 'class' alone, got 'ward'"):
+        made.sample(4, {"ward": "V"})
+
+
+# ---- without a run folder
+
+
+def test_a_fit_without_a_run_folder_leaves_nothing_and_has_all(
+    beats_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Any
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    made, kept = small.fit(small.windows(), None), Synthesizer.load(beats_run)
+    assert not list((tmp_path / "temporary").iterdir())
+    assert made.sample(9, seed=2).values.tobytes() == kept.sample(9, seed=2).values.tobytes()
+    made.save(tmp_path / "run")
+    again = Synthesizer.load(tmp_path / "run")
+    assert again.sample(9, seed=2).values.tobytes() == kept.sample(9, seed=2).values.tobytes()
+    assert again.about == made.about
+
+
+def test_a_fit_without_a_run_folder_has_nothing_to_go_on_with(small: Any) -> None:
+    with pytest.raises(ConfigError, match="goes on in its run folder; name it to resume"):
+        small.fit(small.windows(), None, resume=True)
+
+
+def test_who_says_nothing_of_the_training_gets_twenty_minutes(tmp_path: Path, small: Any) -> None:
+    def stop(progress: Any) -> None:
+        if progress.step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        small.fit(small.windows(), tmp_path / "run", training=None, on_progress=stop)
+    said = json.loads((tmp_path / "run" / "config.json").read_text(encoding="utf-8"))["training"]
+    assert (said["config"]["budget_s"], said["config"]["steps"], said["model"]) == (1200.0, None, "rwgan")
+
+
 # ---- round trips
 
 

@@ -177,6 +177,16 @@ def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:
     assert one.values.tobytes() != other.values.tobytes()
 
 
+def test_a_sample_is_the_users_own_table(run: Path, exported: Path) -> None:
+    made = Synthesizer.load(run).sample(3, {"ward": "B"}, seed=1)
+    assert list(made) == ["who", "step", "when", "ward", "flow", "pulse", "dose", "age"]
+    assert len(made) == 3 * LENGTH
+    assert set(made["ward"]) == {"B"}
+    other = ecgsynth.load(exported).sample(3, {"ward": "B"}, seed=1)
+    assert list(made.dtypes) == list(other.dtypes)
+    assert made["flow"].to_numpy() == pytest.approx(other["flow"].to_numpy(), abs=1e-3)
+
+
 def test_the_recurrent_wgan_begins_where_the_windows_are(windows: Windows, tmp_path: Path) -> None:
     made = fit(windows, tmp_path / "run", "rwgan").windows(2000, seed=1)
     real = windows.part("train")
