@@ -11,7 +11,7 @@ from ecgsynth.errors import ConfigError
 
 __all__ = ["DEFAULT_BUDGET_S", "JsonConfig", "TrainConfig", "at_least"]
 
-DEFAULT_BUDGET_S = 20 * 60.0  # of a training of windows that is told nothing else
+DEFAULT_BUDGET_S = 20 * 60.0  # of a training of windows, where nothing else is asked for
 
 
 class JsonConfig:

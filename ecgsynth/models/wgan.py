@@ -90,7 +90,7 @@ class WGANConfig(JsonConfig):
 
     @property
     def learnt(self) -> int:
-        """How many of them, the first, the networks make and judge."""
+        """How many of them, the first, the networks make and score."""
         return self.features - self.gaussian_tail
 
     @property

@@ -1,4 +1,4 @@
-"""Clusters: clusters within a class, none too small, against plain references; what is kept of each is its medians."""
+"""Clusters within a class, none too small, against plain references; what is kept of each is its medians."""
 
 from collections.abc import Callable
 
