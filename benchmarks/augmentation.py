@@ -22,10 +22,10 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig, TrainConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.files import write_json
 from ecgsynth.core.spread import with_spread
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
 from ecgsynth.metrics.utility import ARMS as UTILITY_ARMS
 from ecgsynth.metrics.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
 from ecgsynth.synthesizer import Synthesizer
@@ -116,7 +116,7 @@ def main(
     learn, test = known.part("train"), known.part(part)
     print(f"known: {len(learn)} beats, {learn.counts()}", flush=True)
     training = TrainConfig(steps=generator_steps, seed=seed, validations=6)
-    model = Synthesizer.fit(known, training, output / "run", resume=True, min_class=2, device="cpu")
+    model = Synthesizer.fit(known, output / "run", training=training, resume=True, min_class=2, device="cpu")
     done = output / "confusions.json"
     confusions: dict[str, list[Any]] = json.loads(done.read_text()) if done.exists() else {arm: [] for arm in ARMS}
     config = ClassifierConfig(steps=classifier_steps)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from ecgsynth.cli.main import BAR_STEPS, Duration, bar
-from ecgsynth.core.config import TrainConfig, WGANConfig
-from ecgsynth.models.clusters import Modes
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.clusters import Clusters
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import Generator, Nets
+from ecgsynth.models.wgan import Generator, Nets, WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training import fit_wgan
 from ecgsynth.windows.windows import Windows
@@ -42,36 +42,36 @@ class RecurrentCritic(nn.Module):
         seen = self.size // FRAMES + config.intervals
         self.rnn = nn.GRU(seen, UNITS, batch_first=True, bidirectional=True)
         self.score = nn.Linear(4 * UNITS, 1)
-        self.project = nn.Embedding(sum(config.modes), 4 * UNITS)
+        self.project = nn.Embedding(sum(config.clusters), 4 * UNITS)
         nn.init.normal_(self.project.weight, std=(4 * UNITS) ** -0.5)
         self.intervals = config.intervals
 
-    def forward(self, local: Tensor, mode: Tensor) -> Tensor:
-        made = self.place(local, mode) @ self.basis
+    def forward(self, local: Tensor, cluster: Tensor) -> Tensor:
+        made = self.place(local, cluster) @ self.basis
         frames = made[:, : self.size].unflatten(1, (FRAMES, -1))  # (n, frames, samples of a frame)
         rhythm = made[:, made.shape[1] - self.intervals :].unsqueeze(1).expand(-1, FRAMES, -1)
         states, _ = self.rnn(torch.cat([frames, rhythm], dim=2))
         h = torch.cat([states.mean(dim=1), states.amax(dim=1)], dim=1)  # (n, 4 * units)
-        return self.score(h).squeeze(1) + (self.project(mode) * h).sum(dim=1)
+        return self.score(h).squeeze(1) + (self.project(cluster) * h).sum(dim=1)
 
 
 def with_recurrent_critic(windows: Windows) -> Callable[..., tuple[Nets, Generator]]:
-    """``fit_wgan.build`` with the other critic."""
-    build, learn = fit_wgan.build, windows.part("train")
+    """``fit_wgan.networks`` with the other critic."""
+    networks, learn = fit_wgan.networks, windows.part("train")
     basis, _ = PrincipalScaler.fit(learn.values, learn.rr_s).basis()
     basis[:, : learn.values[0].size] /= learn.values.std()  # so that frames are of about the size of the intervals
 
-    def build_other(
-        config: WGANConfig, training: TrainConfig, modes: Modes, device: torch.device
+    def others(
+        config: WGANConfig, training: TrainConfig, clusters: Clusters, device: torch.device
     ) -> tuple[Nets, Generator]:
-        nets, average = build(config, training, modes, device)
+        nets, average = networks(config, training, clusters, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.seed)
             critic = RecurrentCritic(config, torch.from_numpy(basis), nets.generator.place).to(device)
         optimizer = torch.optim.Adam(critic.parameters(), lr=training.rate, betas=(0.0, 0.9), fused=True)
         return dataclasses.replace(nets, critic=critic, critic_optimizer=optimizer), average
 
-    return build_other
+    return others
 
 
 @click.command()
@@ -83,15 +83,15 @@ def main(beats: Path, critic: str, budget: float, seed: int) -> None:
     """Train with one of the two critics for a given time."""
     windows = Windows.load(beats)
     if critic == "recurrent":
-        fit_wgan.build = with_recurrent_critic(windows)
+        fit_wgan.networks = with_recurrent_critic(windows)
     with tempfile.TemporaryDirectory() as run, bar(critic, BAR_STEPS) as show:
         made = Synthesizer.fit(
             windows,
-            TrainConfig(budget_s=budget, seed=seed, validations=8),
             Path(run) / "run",
+            training=TrainConfig(budget_s=budget, seed=seed, validations=8),
             on_progress=lambda now: show(int(now.fraction * BAR_STEPS), f"{now.step} {now.score}"),
         )
-    reached = made.about["metrics"]
+    reached = made.about.metrics
     print(f"| {critic} critic | {reached['steps']} steps | validation {reached['validation_score']:.3f} |")
 
 

@@ -12,32 +12,31 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.metrics.attacks import privacy
 from ecgsynth.metrics.classification import confusion_matrix, f1_by_class, macro_f1
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows.windows import Windows
 
 COMPARED = 300  # beats of a class whose distances are taken
-MOST = 2000  # beats of a class that are told apart
-LEARNT = 0.7
+MOST_OF_CLASS = 2000  # beats of a class that are told apart
+LEARNT_SHARE = 0.7
 
 
-def told_apart(real: Windows, made: Windows, steps: int) -> tuple[float, list[float]]:
+def discrimination_accuracy(real: Windows, made: Windows, steps: int) -> tuple[float, list[float]]:
     """Accuracy of a CNN that tells real from synthetic beats, as many of each class: overall, and by class."""
     rng = np.random.default_rng(0)
     values: list[NDArray[np.float32]] = []
     truth: list[NDArray[np.int64]] = []
     classes: list[NDArray[np.int64]] = []
     for code in range(len(real.classes)):
-        own, its = (rng.permutation(np.flatnonzero(part.labels == code))[:MOST] for part in (real, made))
+        own, its = (rng.permutation(np.flatnonzero(part.labels == code))[:MOST_OF_CLASS] for part in (real, made))
         n = min(len(own), len(its))
         values += [real.values[own[:n]], made.values[its[:n]]]
         truth.append(np.repeat(np.array([1, 0]), n))
         classes.append(np.full(2 * n, code))
     x, y, c = np.concatenate(values), np.concatenate(truth), np.concatenate(classes)
-    learn, check = np.split(rng.permutation(len(x)), [round(LEARNT * len(x))])
+    learn, check = np.split(rng.permutation(len(x)), [round(LEARNT_SHARE * len(x))])
     config = ClassifierConfig(steps=steps)
     net = train_classifier(lambda: BeatClassifier(x.shape[2], 2, config.width), x[learn], y[learn], config, seed=0)
     right = predict(net, x[check]) == y[check]
@@ -52,7 +51,7 @@ def main(run: Path, beats: Path, steps: int) -> None:
     """Print what the validation part says of a run."""
     model, real = Synthesizer.load(run), Windows.load(beats)
     learn, check = real.part("train"), real.part("validation")
-    made = model.sample(len(learn), seed=0)
+    made = model.windows(len(learn), seed=0)
     for code, name in enumerate(real.classes):
         near = privacy(
             made.values[made.labels == code][:COMPARED],
@@ -60,7 +59,7 @@ def main(run: Path, beats: Path, steps: int) -> None:
             check.values[check.labels == code][:COMPARED],
         )
         print(f"{name}: distance ratio {near['ratio']:.2f}, copies {near['copies']}", flush=True)
-    accuracy, by_class = told_apart(check, made, round(0.7 * steps))
+    accuracy, by_class = discrimination_accuracy(check, made, round(0.7 * steps))
     print(f"told apart {accuracy:.3f}, by class " + " ".join(f"{value:.3f}" for value in by_class), flush=True)
     config = ClassifierConfig(steps=steps)
     for arm, known in (("TSTR", made), ("TRTR", learn)):

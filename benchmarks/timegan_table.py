@@ -44,7 +44,7 @@ VALIDATIONS = 12
 BATCH = {"rwgan": 240, "timegan": 128, "start": 240}
 SINES = 10_000  # windows
 SINE_CHANNELS = 5
-MOST = 10_000  # synthetic windows that are measured
+MOST_MEASURED = 10_000  # synthetic windows that are measured
 
 
 def sines(length: int) -> NDArray[np.float32]:
@@ -91,18 +91,18 @@ def fill(data: str, length: int, model: str, cell: Path) -> dict[str, Any]:
     with bar(f"{data} {length} {model}", BAR_STEPS) as show:
         made = Synthesizer.fit(
             windows,
-            TrainConfig(
+            cell / "run",
+            training=TrainConfig(
                 steps=max(1, STEPS[model] // part), batch=BATCH[model], validations=max(1, VALIDATIONS // part)
             ),
-            cell / "run",
             model="timegan" if model == "timegan" else "rwgan",
             resume=(cell / "run").exists(),
             on_progress=lambda now: show(int(now.fraction * BAR_STEPS), f"step {now.step} score {now.score}"),
         )
     made.export(cell / "model.onnx", force=True)
-    drawn = made.sample(min(len(windows), MOST), seed=1).values
+    drawn = made.windows(min(len(windows), MOST_MEASURED), seed=1).values
     size = {"megabytes": round((cell / "model.onnx").stat().st_size / 1e6, 2)}
-    return measure(data, windows.values, drawn) | {"training": made.about["metrics"]} | size
+    return measure(data, windows.values, drawn) | {"training": made.about.metrics} | size
 
 
 def table() -> str:

@@ -84,8 +84,8 @@ def run_demo(
     real.save(output / "beats.npz", force=force)
     Synthesizer.fit(
         real,
-        TrainConfig(budget_s=budget_s, seed=seed, validations=8),
         output / "run",
+        training=TrainConfig(budget_s=budget_s, seed=seed, validations=8),
         force=force,
         on_progress=lambda now: tell(now.phase, share * now.fraction),
     ).export(output / "beats.onnx", force=force)

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.metrics.attacks import ATTACKS, attacked, exposure_of_windows, nearest_distance, privacy
 from ecgsynth.metrics.beats import MOST_WINDOWS, fidelity
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.metrics.measure import known
 from ecgsynth.metrics.progress import Tell, part, silent
 from ecgsynth.metrics.series import series_fidelity

@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import TimeGANConfig, WGANConfig
 from ecgsynth.core.files import atomic, check_free
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError
 from ecgsynth.models.decoder import SignalSampler
+from ecgsynth.models.model import WindowConfig
 from ecgsynth.windows.info import DataInfo
 
 from .manifest import KEY, Manifest
@@ -92,7 +92,7 @@ def sealed(draft: Path, manifest: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def write_graph(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, path: Path) -> None:
+def write_graph(sampler: SignalSampler, config: WindowConfig, path: Path) -> None:
     """Trace the sampler with a batch axis of any size."""
     label = torch.zeros(TRACED_ROWS, dtype=torch.int64)
     trace(sampler, config.noise_dim, {"label": label}, output_names(sampler), path)
@@ -202,7 +202,7 @@ def value_names(graph: onnx.GraphProto) -> set[str]:
     return names
 
 
-def largest_difference(sampler: SignalSampler, config: WGANConfig | TimeGANConfig, content: bytes) -> float:
+def largest_difference(sampler: SignalSampler, config: WindowConfig, content: bytes) -> float:
     """The largest |onnxruntime - torch| over channels and several batch sizes, as a share of the channel's |torch|."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0

@@ -31,7 +31,8 @@ ROOMS = (
 )
 ORDER = " ".join(ROOMS).split()
 SAMPLING = (
-    "errors core windows.windows windows.info windows.long_table windows.wide_table windows.view report.manifest "
+    "errors core windows.windows windows.info windows.long_table windows.wide_table windows.view models.registry "
+    "report.manifest "
     "cli.main cli.tables cli.options cli.progress"
 ).split()
 WITH_TORCH = "export.windows_to_onnx export.table_to_onnx".split()  # all else of export is for sampling

@@ -18,7 +18,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
-from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.metrics.classifier import ClassifierConfig
 
 pytest.importorskip("wfdb")
 
@@ -124,8 +124,8 @@ def prepare(folder: Path) -> None:
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
     """Judges and reports that are done at once, and networks of a size that trains at once."""
-    patch.setattr("ecgsynth.training.selection.DRAWN", 60)
-    patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=4, steps=2, batch=16))
+    patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
+    patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=4, steps=2, batch=16))
     patch.setattr("ecgsynth.evaluation.COMPARED_WINDOWS", 30)
     patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 100)
     patch.setattr("ecgsynth.evaluation.MOST_WINDOWS", 30)

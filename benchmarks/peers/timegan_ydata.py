@@ -20,10 +20,10 @@ import click
 import numpy as np
 import torch
 
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
-from ecgsynth.models.timegan import discriminator_step, embedding_step, generator_step, supervisor_step
-from ecgsynth.training.fit_timegan import GENERATOR_STEPS, build
-from ecgsynth.training.plan import plan_frame
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.timegan import TimeGANConfig, discriminator_step, embedding_step, generator_step, supervisor_step
+from ecgsynth.models.timegan_plan import plan_frame
+from ecgsynth.training.fit_timegan import GENERATOR_STEPS, networks
 
 HERE = Path(__file__).resolve().parents[2]
 HOME = HERE / "runs" / "peers" / "ydata"
@@ -81,7 +81,7 @@ def theirs(hidden: int, batch: int, steps: int) -> float:
 def ours(hidden: int, batch: int, steps: int, frame: int) -> float:
     """Processor seconds of one step of each phase here, with so many samples a latent step."""
     config = TimeGANConfig(time=LENGTH, channels=CHANNELS, hidden=hidden, frame=frame)
-    nets, _ = build(config, TrainConfig(steps=1), torch.device("cpu"))
+    nets, _ = networks(config, TrainConfig(steps=1), torch.device("cpu"))
     x = torch.from_numpy(np.random.default_rng(0).random((batch, LENGTH * CHANNELS)).astype(np.float32))
     label = torch.zeros(batch, dtype=torch.int64)
 

@@ -28,6 +28,7 @@ from ecgsynth.cli.tables import impute, schema, train_table
 from ecgsynth.core.files import STDOUT
 from ecgsynth.core.formats import FORMATS, check_named, format_of
 from ecgsynth.errors import ConfigError
+from ecgsynth.models import registry
 
 if TYPE_CHECKING:
     from ecgsynth.windows.windows import Windows
@@ -130,10 +131,10 @@ def training_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make."),
         click.option(
             "--model",
-            default="rwgan",
+            default=registry.DEFAULT,
             show_default=True,
-            type=click.Choice(["rwgan", "timegan"]),
-            help="A recurrent WGAN-GP, or TimeGAN.",
+            type=click.Choice(registry.names()),
+            help="; ".join(f"{name}: {registry.help_of(name)}" for name in registry.names()) + ".",
         ),
         click.option("--budget", type=Duration(), help="Train for this long, such as 20min (the default) or 1h30min."),
         click.option("--steps", type=click.IntRange(min=1), help="Train for so many generator updates instead."),
@@ -171,9 +172,9 @@ def train_windows(
     with training_bar(SHOWN, RunFolder(output), resume=resume, force=force) as (on_progress, say):
         made = Synthesizer.fit(
             load_windows(say),
-            settings,
             output,
             model=model,
+            training=settings,
             source=source,
             device=device,
             resume=resume,
@@ -181,7 +182,7 @@ def train_windows(
             on_progress=on_progress,
             began=began,
         )
-    reached = made.about["metrics"]
+    reached = made.about.metrics
     click.echo(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
         f"validation score {reached['validation_score']:.3f}"

@@ -27,6 +27,7 @@ __all__ = [
     "published_training",
     "rounded_inwards",
     "shared_codes",
+    "shared_mean",
     "shared_range",
 ]
 
@@ -142,8 +143,22 @@ def mean_around(ranked: Floats, owners: Codes, place: int, persons: int) -> floa
         if len(found) >= persons or half >= len(ranked):
             break
         half *= 2
-    means = np.bincount(codes, ranked[part]) / np.bincount(codes)
-    return float(means.mean())
+    return mean_over_persons(ranked[part], codes)
+
+
+def mean_over_persons(values: Floats, codes: Codes) -> float:
+    """The mean of persons' means; ``codes``: (n,) whose each value is, none left out."""
+    return float((np.bincount(codes, values) / np.bincount(codes)).mean())
+
+
+def shared_mean(
+    values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS
+) -> float | None:
+    """The mean of values (n,), of persons' means where these are known; None if it is of fewer than ``persons``."""
+    if owners is None:
+        return float(values.mean()) if len(values) >= persons * repeats else None
+    people, codes = np.unique(owners, return_inverse=True)
+    return mean_over_persons(values, codes) if len(people) >= persons else None
 
 
 def drawn_in(values: NDArray[np.float32], owners: Codes | None = None, *, repeats: int = 1) -> NDArray[np.float32]:

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ecgsynth.core.config import ClassifierConfig
-from ecgsynth.metrics.classifier import predict
+from ecgsynth.metrics.classifier import ClassifierConfig, predict
 from ecgsynth.metrics.comparison import Comparison, FeatureNetwork, Floats, as_many_of_each, check_kinds, trained
 from ecgsynth.metrics.likeness import NEIGHBOURS, coverage, density, frechet_distance, mmd
 from ecgsynth.metrics.measure import NAN, Found, Measure, mean_of_classes, measured

@@ -1,20 +1,36 @@
 """The arrhythmia classifier: a small one-dimensional CNN, the judge of how useful synthetic beats are."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import ClassifierConfig
-from ecgsynth.errors import TrainingDivergedError
+from ecgsynth.core.config import JsonConfig, at_least
+from ecgsynth.errors import ConfigError, TrainingDivergedError
 from ecgsynth.windows.windows import RR_RANGE_S
 
-__all__ = ["BeatClassifier", "ComponentClassifier", "predict", "train_classifier", "with_intervals"]
+__all__ = ["BeatClassifier", "ClassifierConfig", "ComponentClassifier", "predict", "train_classifier", "with_intervals"]
 
 INTERVAL_UNITS = 16
 USUAL_RR_S = 0.8  # stands for an interval that is missing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierConfig(JsonConfig):
+    """The arrhythmia classifier and its training."""
+
+    width: int = 32  # filters of the first layer
+    steps: int = 2000  # updates, whatever the number of windows
+    batch: int = 256
+    rate: float = 2e-3  # the highest of a one-cycle schedule
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "width", "steps", "batch")
+        if not self.rate > 0:
+            raise ConfigError(f"rate must be above 0, got {self.rate}")
 
 
 class BeatClassifier(nn.Module):

@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import DataError
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
 from ecgsynth.metrics.likeness import median_distance
 from ecgsynth.metrics.physiology import delineate
 from ecgsynth.metrics.progress import Step, Trainings

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import ConfigError
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.metrics.comparison import Comparison, FeatureNetwork, Floats, Pair, as_many_of_each, check_kinds
 from ecgsynth.metrics.likeness import coverage, density, median_distance, mmd
 from ecgsynth.metrics.measure import Found, Measure, measured

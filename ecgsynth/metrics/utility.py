@@ -13,11 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.spread import of_repeats
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.metrics.classification import accuracy, confusion_matrix, f1_by_class, macro_f1
-from ecgsynth.metrics.classifier import BeatClassifier, predict, train_classifier, with_intervals
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier, with_intervals
 from ecgsynth.metrics.measure import Arm
 from ecgsynth.metrics.progress import Tell, Trainings, silent
 from ecgsynth.windows.windows import Windows

@@ -1,7 +1,7 @@
-"""Modes: kinds of windows within a class, found by clustering, on which a generator is conditioned beside the class.
+"""Clusters: kinds of windows within a class, found by clustering, on which a generator is conditioned beside the class.
 
 The windows of a class are a mixture of many tight kinds (a person's normal beat, a bundle branch block). A generator
-that must find these kinds by itself loses some and smears others; told which kind to make, it learns each. Liu et al.,
+that must find these kinds by itself loses some and smears others; conditioned on the kind, it learns each. Liu et al.,
 "Diverse Image Generation via Self-Conditioned GANs", CVPR 2020, do the same for images without classes.
 """
 
@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from ecgsynth.core.disclosure import shared_codes
 from ecgsynth.errors import require
 
-__all__ = ["MIN_MODE", "PER_MODE", "Modes", "describe_modes", "find_modes"]
+__all__ = ["MIN_CLUSTER", "WINDOWS_PER_CLUSTER", "Clusters", "describe_clusters", "find_clusters"]
 
-MIN_MODE = 20  # training windows of a mode, so that what is kept of it is nobody's own beat
-PER_MODE = 30  # windows of a class for each mode that is looked for
-MOST_MODES = 300  # of a class
+MIN_CLUSTER = 20  # training windows of a cluster, so that what is kept of it is nobody's own beat
+WINDOWS_PER_CLUSTER = 30  # windows of a class for each cluster that is looked for
+MOST_CLUSTERS = 300  # of a class
 ROUNDS = 8  # of k-means, after the clusters have been found by splitting
 SPLIT_ROUNDS = 10
-FLOOR = 0.02  # least spread of a feature in a mode, as a share of its spread in all windows
-MAD = 1.4826  # the median absolute deviation of a normal distribution times this is its standard deviation
+FLOOR = 0.02  # least spread of a feature in a cluster, as a share of its spread in all windows
+MAD_TO_STD = 1.4826  # the median absolute deviation of a normal distribution times this is its standard deviation
 
 
 @dataclass(frozen=True, slots=True)
-class Modes:
-    """The modes of all classes, those of the first class first.
+class Clusters:
+    """The clusters of all classes, those of the first class first.
 
-    numbers: (n,) int64, the mode of each training window
-    shares: one array (k,) a class: the share of each of its k modes among its windows, falling
-    centres, spreads: (modes, features), median and scaled median absolute deviation of a mode's windows, or mean
+    numbers: (n,) int64, the cluster of each training window
+    shares: one array (k,) a class: the share of each of its k clusters among its windows, falling
+    centres, spreads: (clusters, features), median and scaled median absolute deviation of a cluster's windows, or mean
         and standard deviation
     """
 
@@ -42,23 +42,37 @@ class Modes:
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """How many modes each class has."""
+        """How many clusters each class has."""
         return tuple(len(shares) for shares in self.shares)
 
 
-def find_modes(
+def find_clusters(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
     classes: int,
     seed: int,
-    per_mode: int = PER_MODE,
+    windows_per_cluster: int = WINDOWS_PER_CLUSTER,
     owners: NDArray[np.int64] | None = None,
-) -> Modes:
-    """Cluster the features (n, features) of each class into modes of MIN_MODE windows or more.
+) -> Clusters:
+    """Cluster the features (n, features) of each class into clusters of MIN_CLUSTER windows or more.
 
-    ``per_mode``: windows of a class for each mode that is looked for. ``owners``: (n,) the person of each window, where
-    a mode is to be of enough of them to be told (see core.disclosure).
-    A class without windows has one mode, at zero; one with fewer than twice MIN_MODE has one.
+    A class without windows has one cluster, at zero; one with fewer than twice MIN_CLUSTER has one.
+
+    Parameters
+    ----------
+    features
+        (n, features) float32, the windows to be clustered.
+    labels
+        (n,) int64, their classes.
+    classes
+        How many classes there are.
+    seed
+        Of what the clustering draws.
+    windows_per_cluster
+        Windows of a class for each cluster that is looked for.
+    owners
+        (n,) the person of each window, where a cluster is to be of enough of them to be published (core.disclosure).
+
     """
     numbers = np.zeros(len(labels), dtype=np.int64)
     shares: list[NDArray[np.float64]] = []
@@ -69,50 +83,60 @@ def find_modes(
         if not len(own):
             shares.append(np.ones(1))
         else:
-            found = cluster(features[own], rng, per_mode, None if owners is None else owners[own])
+            found = cluster_rows(features[own], rng, windows_per_cluster, None if owners is None else owners[own])
             numbers[own] = before + found
             shares.append(np.bincount(found) / len(found))
         before += len(shares[-1])
-    return describe_modes(features, numbers, tuple(shares))
+    return describe_clusters(features, numbers, tuple(shares))
 
 
-def describe_modes(
+def describe_clusters(
     features: NDArray[np.float32],
     numbers: NDArray[np.int64],
     shares: tuple[NDArray[np.float64], ...],
     *,
     robust: bool = True,
-) -> Modes:
-    """Centres and spreads of modes that are known, in whatever features (n, features) they are wanted.
+) -> Clusters:
+    """Centres and spreads of clusters that are known, in whatever features (n, features) they are wanted.
 
-    They are median and median absolute deviation or, if not ``robust``, mean and standard deviation.
+    Parameters
+    ----------
+    features
+        (n, features) float32.
+    numbers
+        (n,) int64, the cluster of each window, over all classes.
+    shares
+        Of the clusters of each class, see Clusters.
+    robust
+        Median and scaled median absolute deviation; otherwise mean and standard deviation.
+
     """
     count = sum(map(len, shares))
     centres = np.zeros((count, features.shape[1]), dtype=np.float32)
     spreads = np.zeros_like(centres)
-    for mode in np.unique(numbers):
-        members = features[numbers == mode]
+    for cluster in np.unique(numbers):
+        members = features[numbers == cluster]
         if robust:
-            centres[mode] = np.median(members, axis=0)
-            spreads[mode] = MAD * np.median(np.abs(members - centres[mode]), axis=0)
+            centres[cluster] = np.median(members, axis=0)
+            spreads[cluster] = MAD_TO_STD * np.median(np.abs(members - centres[cluster]), axis=0)
         else:
-            centres[mode], spreads[mode] = members.mean(axis=0), members.std(axis=0)
+            centres[cluster], spreads[cluster] = members.mean(axis=0), members.std(axis=0)
     floor = FLOOR * features.std(axis=0) + 1e-6
-    return Modes(numbers, shares, centres, np.maximum(spreads, floor).astype(np.float32))
+    return Clusters(numbers, shares, centres, np.maximum(spreads, floor).astype(np.float32))
 
 
-def cluster(
+def cluster_rows(
     x: NDArray[np.float32],
     rng: np.random.Generator,
-    per_mode: int = PER_MODE,
+    windows_per_cluster: int = WINDOWS_PER_CLUSTER,
     owners: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
-    """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_MODE unless there is only one.
+    """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_CLUSTER unless there is only one.
 
     Clusters are split in two, that of the largest sum of squares first (bisecting k-means; Steinbach, Karypis and
     Kumar, 2000), and then refined all together by k-means; those that lose too many rows are dissolved.
     """
-    found = refine(x, bisect(x, min(MOST_MODES, len(x) // per_mode), rng), owners)
+    found = refine(x, bisect(x, min(MOST_CLUSTERS, len(x) // windows_per_cluster), rng), owners)
     sizes = np.bincount(found)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
@@ -121,7 +145,7 @@ def cluster(
 
 
 def bisect(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(n,) cluster of each row: at most ``wanted`` clusters of MIN_MODE or more."""
+    """(n,) cluster of each row: at most ``wanted`` clusters of MIN_CLUSTER or more."""
     numbers = np.zeros(len(x), dtype=np.int64)
     count = 1
     waiting = [(0.0, 0, np.arange(len(x)))]  # minus the sum of squares, number, rows
@@ -139,7 +163,7 @@ def bisect(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDA
 
 def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_] | None:
     """(n,) which of two halves each row is in, by 2-means from the main axis; None if one half would be too small."""
-    if len(x) < 2 * MIN_MODE:
+    if len(x) < 2 * MIN_CLUSTER:
         return None
     centred = x - x.mean(axis=0)
     axis = rng.normal(size=x.shape[1:]).astype(np.float32)
@@ -153,18 +177,18 @@ def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_
             break
         one, other = centred[side].mean(axis=0), centred[~side].mean(axis=0)
         side = centred @ (one - other) > (one + other) @ (one - other) / 2
-    if not MIN_MODE <= side.sum() <= len(x) - MIN_MODE:  # a few outliers: rather two halves of the same size
+    if not MIN_CLUSTER <= side.sum() <= len(x) - MIN_CLUSTER:  # a few outliers: rather two halves of the same size
         side = along > np.median(along)
-    return side if MIN_MODE <= side.sum() <= len(x) - MIN_MODE else None
+    return side if MIN_CLUSTER <= side.sum() <= len(x) - MIN_CLUSTER else None
 
 
 def refine(
     x: NDArray[np.float32], numbers: NDArray[np.int64], owners: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_MODE or, where
-    the persons are known, may not be told.
+    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_CLUSTER or,
+    where the persons are known, may not be published.
     """
-    cluster_of = require("sklearn.cluster", "finding modes")
+    cluster_of = require("sklearn.cluster", "finding clusters")
     count = int(numbers.max()) + 1
     if count == 1:
         return numbers
@@ -172,7 +196,7 @@ def refine(
     found = cluster_of.KMeans(count, init=means, n_init=1, max_iter=ROUNDS).fit(x).labels_.astype(np.int64)
     while True:
         sizes = np.bincount(found, minlength=count)
-        good = sizes >= MIN_MODE
+        good = sizes >= MIN_CLUSTER
         if owners is not None:
             good &= shared_codes(found, owners, count)
         bad = np.flatnonzero((sizes > 0) & ~good)

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.noise import row_noise
-from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANGenerator
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.model import Space, WindowGenerator
 from ecgsynth.windows.windows import RR_RANGE_S
 
 __all__ = ["Limits", "SignalSampler", "draw"]
@@ -42,33 +40,34 @@ class SignalSampler(nn.Module):
     steps: Tensor
     lows: Tensor
     highs: Tensor
-    bent: Tensor
+    transformed: Tensor
     order: Tensor
-    knots: Tensor
-    scores: Tensor
+    quantiles: Tensor
+    references: Tensor
 
     def __init__(
         self,
-        generator: Generator | TimeGANGenerator,
-        scaler: PrincipalScaler | ChannelScaler,
+        generator: WindowGenerator,
+        space: Space,
         limits: Limits | None = None,
     ) -> None:
         super().__init__()
         self.generator = generator
-        self.shape = (scaler.time, scaler.channels)
-        self.intervals = len(scaler.interval_means)
-        basis, mean = scaler.basis()
+        self.shape = (space.time, space.channels)
+        self.intervals = len(space.interval_means)
+        basis, mean = space.basis()
         self.register_buffer("basis", torch.from_numpy(basis))
         self.register_buffer("mean", torch.from_numpy(mean))
-        self.stepped = bool(scaler.stepped.any())
-        if isinstance(scaler, PrincipalScaler) and self.stepped:
-            bent = np.flatnonzero(scaler.stepped)
-            order = np.arange(scaler.channels)
-            order[bent] = scaler.channels + np.arange(len(bent))  # these stand behind the others when they are done
-            self.register_buffer("bent", torch.from_numpy(bent))
+        marginals = space.marginals
+        picked = np.flatnonzero(marginals.transformed)
+        self.transforms = bool(len(picked))
+        if self.transforms:
+            order = np.arange(space.channels)
+            order[picked] = space.channels + np.arange(len(picked))  # these stand behind the others when they are done
+            self.register_buffer("transformed", torch.from_numpy(picked))
             self.register_buffer("order", torch.from_numpy(order))
-            self.register_buffer("knots", torch.from_numpy(scaler.knots[bent].astype(np.float32)))
-            self.register_buffer("scores", torch.from_numpy(scaler.scores[bent].astype(np.float32)))
+            self.register_buffer("quantiles", torch.from_numpy(marginals.quantiles[picked].astype(np.float32)))
+            self.register_buffer("references", torch.from_numpy(marginals.references[picked].astype(np.float32)))
         self.bounded, self.rounds = limits is not None, limits is not None and bool(limits.steps.any())
         if limits is not None:
             for name in ("steps", "lows", "highs"):
@@ -82,8 +81,8 @@ class SignalSampler(nn.Module):
             made = torch.addcmul(self.mean, features, self.basis)
         size = math.prod(self.shape)
         signal = made[:, :size].unflatten(1, self.shape)
-        if self.stepped:
-            values = self.from_scores(signal.index_select(2, self.bent))
+        if self.transforms:
+            values = self.from_references(signal.index_select(2, self.transformed))
             signal = torch.cat([signal, values], dim=2).index_select(2, self.order)
         if self.bounded:
             signal = torch.minimum(torch.maximum(signal, self.lows), self.highs)
@@ -94,21 +93,38 @@ class SignalSampler(nn.Module):
             return (signal,)
         return signal, made[:, size:].clamp(*map(math.log, RR_RANGE_S)).exp()
 
-    def from_scores(self, score: Tensor) -> Tensor:
-        """Scores (n, time, bent channels) -> values, straight lines between knots; the outermost are the ends."""
-        starts, widths, rises = (part.T for part in (self.scores, self.scores.diff(dim=1), self.knots.diff(dim=1)))
-        values: Tensor = self.knots[:, 0].expand_as(score)
-        for start, width, rise in zip(starts, widths.clamp(min=1e-6), rises, strict=False):  # each (bent channels,)
-            values = values + rise * ((score - start) / width).clamp(0, 1)
+    def from_references(self, reference: Tensor) -> Tensor:
+        """References (n, time, transformed channels) -> values, by straight lines; the outermost are the ends."""
+        starts, widths, rises = (
+            part.T for part in (self.references, self.references.diff(dim=1), self.quantiles.diff(dim=1))
+        )
+        values: Tensor = self.quantiles[:, 0].expand_as(reference)
+        for start, width, rise in zip(starts, widths.clamp(min=1e-6), rises, strict=False):  # each (channels,)
+            values = values + rise * ((reference - start) / width).clamp(0, 1)
         return values
 
 
 def draw(
     sampler: SignalSampler, labels: NDArray[np.int64], seed: int, *, start: int = 0, batch: int = 1024
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Signals (n, time, channels), and RR intervals (n, 2) or None, of rows ``start`` and following of ``seed``.
+    """Signals of rows ``start`` and following of a seed, one for each label.
 
-    One for each label (n,).
+    Parameters
+    ----------
+    sampler
+        On the device on which it is to compute.
+    labels
+        (n,) int64.
+    seed, start
+        Which rows of whose noise (ecgsynth.core.noise).
+    batch
+        Windows computed at once.
+
+    Returns
+    -------
+    signals, intervals
+        (n, time, channels) float32 in physical units; (n, 2) float32 in s, or None where they are not made.
+
     """
     device = sampler.mean.device
     noise_dim = sampler.generator.config.noise_dim

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecgsynth.core.config import TimeGANConfig
+from ecgsynth.core.config import JsonConfig, at_least
+from ecgsynth.errors import ConfigError
+from ecgsynth.models.model import WindowGenerator
 
 __all__ = [
     "Latents",
     "Nets",
     "Recurrent",
+    "TimeGANConfig",
     "TimeGANGenerator",
     "adversarial_loss",
     "discriminator_loss",
@@ -41,6 +44,49 @@ GATE = 0.15  # the discriminator rests while its loss is no higher
 INPUT_GAIN = 2.0  # of the weights on what a layer reads, when training begins
 SQUASHED_GAIN = 4.0  # of a read-out before a sigmoid
 SAFE = 1e-12  # under a root, whose slope at 0 is infinite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeGANConfig(JsonConfig):
+    """TimeGAN: what is made, and how large its networks are."""
+
+    time: int  # samples a window
+    channels: int = 1
+    classes: int = 1  # 1: no condition; else every network reads the class at every step
+    frame: int = 1  # samples that one latent step stands for: long windows need several
+    cell: str = "gru"  # or "lstm"
+    hidden: int = 24  # units of a layer, and numbers of a latent step
+    layers: int = 3  # of each network; the supervisor has one less
+    noise: int = 0  # uniform numbers read at each latent step; 0: as many as the step has numbers
+
+    def __post_init__(self) -> None:
+        at_least(self, 1, "time", "channels", "classes", "frame", "hidden", "layers")
+        if self.noise == 0:
+            object.__setattr__(self, "noise", self.frame * self.channels)
+        at_least(self, 1, "noise")
+        if self.cell not in ("gru", "lstm"):
+            raise ConfigError(f"cell is gru or lstm, got {self.cell!r}")
+        if self.time % self.frame:
+            raise ConfigError(f"time must be a multiple of frame, got {self.time} samples in frames of {self.frame}")
+        if self.latent_steps < 2:
+            raise ConfigError(
+                f"a window needs at least two latent steps, one to follow another; got {self.time} samples in one frame"
+            )
+
+    @property
+    def latent_steps(self) -> int:
+        """Steps of every recurrent network."""
+        return self.time // self.frame
+
+    @property
+    def features(self) -> int:
+        """Numbers of a window."""
+        return self.time * self.channels
+
+    @property
+    def noise_dim(self) -> int:
+        """Uniform numbers that one window is made from."""
+        return self.latent_steps * self.noise
 
 
 class Recurrent(nn.Module):
@@ -86,7 +132,7 @@ def initialise(net: Recurrent) -> None:
     nn.init.zeros_(net.head.bias)
 
 
-class TimeGANGenerator(nn.Module):
+class TimeGANGenerator(WindowGenerator):
     """Uniform noise to a window: generator, supervisor and recovery, all that sampling needs.
 
     forward: z (n, latent_steps, noise) in (0, 1), label (n,) int64
@@ -94,6 +140,8 @@ class TimeGANGenerator(nn.Module):
     from_uniform: uniform (n, noise_dim) in (0, 1), label (n,) int64
         -> (n, features), scaled to [0, 1]: time first, then channel
     """
+
+    config: TimeGANConfig
 
     def __init__(self, config: TimeGANConfig) -> None:
         super().__init__()

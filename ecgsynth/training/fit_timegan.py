@@ -3,20 +3,24 @@
 import torch
 from torch import Tensor
 
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.learner import Learner
+from ecgsynth.models.model import Model
+from ecgsynth.models.scaling import ChannelScaler
 from ecgsynth.models.timegan import (
     Nets,
     Recurrent,
+    TimeGANConfig,
     TimeGANGenerator,
     discriminator_step,
     embedding_step,
     generator_step,
     supervisor_step,
 )
+from ecgsynth.models.timegan_plan import TimeGANPlan, plan_timegan
 from ecgsynth.training.batches import balanced
-from ecgsynth.training.state import Learner
 
-__all__ = ["build_timegan"]
+__all__ = ["MODEL", "build_timegan"]
 
 # Differs from the paper: phases are shares of the training, and the joint one, which is the costly one, gets most.
 EMBEDDING_SHARE = 0.2
@@ -29,13 +33,14 @@ ADVERSARIAL_BETAS = (0.5, 0.999)  # for what plays against each other
 
 
 def build_timegan(
-    config: TimeGANConfig, training: TrainConfig, real: Tensor, labels: Tensor, rng: torch.Generator
+    plan: TimeGANPlan, training: TrainConfig, real: Tensor, labels: Tensor, rng: torch.Generator
 ) -> Learner:
     """What the loop trains on windows (n, features), scaled to [0, 1], and their labels (n,) int64, on their device.
 
     With several classes every batch has the same number of each, drawn with repetition. The generator is not worth
     scoring before the third phase.
     """
+    config = plan.config
     nets, average = networks(config, training, real.device)
     draw = balanced(labels, config.classes, training.batch, rng)
 
@@ -86,3 +91,13 @@ def networks(config: TimeGANConfig, training: TrainConfig, device: torch.device)
         torch.optim.Adam(parameters, lr=training.rate, betas=betas, fused=True) for parameters, betas in groups
     ]
     return Nets(generator, embedder, discriminator, *optimizers), average
+
+
+MODEL = Model(
+    config=TimeGANConfig,
+    space=ChannelScaler,
+    generator=TimeGANGenerator,
+    plan=plan_timegan,
+    build=build_timegan,
+    losses=("reconstruction", "supervised", "generator"),
+)

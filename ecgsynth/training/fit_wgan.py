@@ -3,26 +3,28 @@
 import torch
 from torch import Tensor
 
-from ecgsynth.core.config import TrainConfig, WGANConfig
-from ecgsynth.models.clusters import Modes
-from ecgsynth.models.wgan import Critic, Generator, Nets, critic_step, generator_step
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.clusters import Clusters
+from ecgsynth.models.learner import Learner
+from ecgsynth.models.model import Model
+from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.wgan import Critic, Generator, Nets, WGANConfig, critic_step, generator_step
+from ecgsynth.models.wgan_plan import WGANPlan, plan_wgan
 from ecgsynth.training.batches import balanced
-from ecgsynth.training.state import Learner
 
-__all__ = ["build_wgan"]
+__all__ = ["MODEL", "build_wgan"]
 
 SCORE_COST = 30.0  # updates that take as long as a validation, as measured: 24 on beats, 31 on Stocks
 
 
-def build_wgan(
-    config: WGANConfig, training: TrainConfig, real: Tensor, labels: Tensor, modes: Modes, rng: torch.Generator
-) -> Learner:
+def build_wgan(plan: WGANPlan, training: TrainConfig, real: Tensor, labels: Tensor, rng: torch.Generator) -> Learner:
     """What the loop trains on windows as features (n, features) and their labels (n,) int64, on their device.
 
     Every batch has the same number of each class, drawn with repetition.
     """
-    numbers = torch.from_numpy(modes.numbers).to(real.device)
-    nets, average = networks(config, training, modes, real.device)
+    config, clusters = plan.config, plan.clusters
+    numbers = torch.from_numpy(clusters.numbers).to(real.device)
+    nets, average = networks(config, training, clusters, real.device)
     local = nets.generator.locate(real, numbers)
     draw = balanced(labels, config.classes, training.batch, rng)
 
@@ -40,15 +42,17 @@ def build_wgan(
         others={"critic": nets.critic},
         optimizers={"generator": nets.generator_optimizer, "critic": nets.critic_optimizer},
         step=step,
-        starts_scored=not config.bent,  # a series starts as a mixture, perhaps better than what training makes of it
+        starts_scored=not config.asinh,  # a series starts as a mixture, perhaps better than what training makes of it
         score_cost=SCORE_COST,
     )
 
 
-def networks(config: WGANConfig, training: TrainConfig, modes: Modes, device: torch.device) -> tuple[Nets, Generator]:
+def networks(
+    config: WGANConfig, training: TrainConfig, clusters: Clusters, device: torch.device
+) -> tuple[Nets, Generator]:
     """The networks with their optimisers, and the generator that will follow as a moving average."""
     generator, average, critic = Generator(config), Generator(config), Critic(config)
-    generator.set_modes(modes)
+    generator.set_clusters(clusters)
     for module in (generator, average, critic):
         module.to(device)
     optimizers = [
@@ -56,3 +60,13 @@ def networks(config: WGANConfig, training: TrainConfig, modes: Modes, device: to
         for module in (generator, critic)
     ]
     return Nets(generator, critic, *optimizers), average
+
+
+MODEL = Model(
+    config=WGANConfig,
+    space=PrincipalScaler,
+    generator=Generator,
+    plan=plan_wgan,
+    build=build_wgan,
+    losses=("wasserstein", "generator"),
+)

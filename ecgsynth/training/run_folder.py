@@ -82,7 +82,7 @@ class RunFolder:
                     raise ConfigError(
                         f"{self.path} was begun with another {part}; resume with the same command as before"
                     )
-            ours, theirs = ({**told["training"], "versions": None} for told in (content, found))
+            ours, theirs = ({**some["training"], "versions": None} for some in (content, found))
             if ours != theirs:
                 raise ConfigError(f"{self.path} was begun with other training settings; resume with the same command")
             return

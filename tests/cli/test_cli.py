@@ -17,11 +17,11 @@ from click.testing import Result
 import ecgsynth
 from ecgsynth import evaluation
 from ecgsynth.cli.main import Band, Duration, main
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.core.disclosure import published_metrics
 from ecgsynth.core.formats import FORMATS
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.metrics.series import STEPS
-from ecgsynth.training.plan import MODELS
+from ecgsynth.models import registry
 from ecgsynth.windows import series, splits
 from ecgsynth.windows.windows import PARTS, Windows
 
@@ -59,8 +59,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("ecgsynth.training.selection.DRAWN", 100)
-    patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=8, steps=3, batch=32))
+    patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 100)
+    patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=3, batch=32))
     patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 3)
     patch.setattr("ecgsynth.demo.REPEATS", 1)
     patch.setattr("ecgsynth.demo.DRAWN", 50)
@@ -477,7 +477,7 @@ def test_choices_are_those_of_the_library() -> None:
     assert (*kinds[0], *kinds[1]) == splits.SPLITS
     assert tuple(option("train series", "missing").type.choices) == series.MISSING  # type: ignore[attr-defined]
     for words in ("train ecg", "train series"):
-        assert tuple(option(words, "model").type.choices) == MODELS  # type: ignore[attr-defined]
+        assert tuple(option(words, "model").type.choices) == registry.names()  # type: ignore[attr-defined]
     assert set(option("evaluate", "part").type.choices) == set(PARTS) - {"train"}  # type: ignore[attr-defined]
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import Result
 
 import ecgsynth
-from ecgsynth.core.config import ClassifierConfig
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.windows.windows import Windows
 
 Invoke, Say = Callable[..., Result], Callable[..., str]  # what the fixtures run, works and refuses are
@@ -21,8 +21,8 @@ OPTIONS = ["--length", LENGTH, "--stride", 2, "--id", "who", "--time", "when", "
 
 
 def speed_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("ecgsynth.training.selection.DRAWN", 60)
-    patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=8, steps=3, batch=32))
+    patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
+    patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=3, batch=32))
     patch.setattr("ecgsynth.evaluation.COMPARED_WINDOWS", 50)
     patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 200)
 

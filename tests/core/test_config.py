@@ -9,26 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ecgsynth.core.config import ClassifierConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError
+from ecgsynth.metrics.classifier import ClassifierConfig
 
 POSITIVE = st.integers(1, 10**6)
 FINITE = st.floats(0, 1e6)
 CONFIGS = st.one_of(
-    st.builds(
-        WGANConfig,
-        time=st.integers(40, 4096),
-        channels=st.integers(1, 12),
-        components=st.integers(1, 40),
-        intervals=st.sampled_from([0, 2]),
-        modes=st.lists(POSITIVE, min_size=1, max_size=20).map(tuple),
-        latent_steps=POSITIVE,
-        step_noise=POSITIVE,
-        hidden=POSITIVE,
-        mode_dim=POSITIVE,
-        read_out=POSITIVE,
-        critic_hidden=POSITIVE,
-    ),
     st.builds(TrainConfig, steps=POSITIVE, rate=FINITE, gp_weight=FINITE, ema=st.floats(0, 0.9999)),
     st.builds(TrainConfig, budget_s=st.floats(1, 1e6), seed=st.integers(0, 2**64 - 1), batch=POSITIVE),
     st.builds(ClassifierConfig, width=POSITIVE, steps=POSITIVE, batch=POSITIVE, rate=st.floats(1e-9, 1)),
@@ -42,7 +29,7 @@ def test_json_round_trip(config):
     assert hash(back) == hash(config)  # the lists of JSON are tuples again
 
 
-@pytest.mark.parametrize("config", [WGANConfig(time=256), TrainConfig(steps=1), ClassifierConfig()])
+@pytest.mark.parametrize("config", [TrainConfig(steps=1), ClassifierConfig()])
 def test_every_setting_is_written_and_none_can_be_changed(config):
     assert set(config.to_json()) == {field.name for field in dataclasses.fields(config)}
     name = dataclasses.fields(config)[0].name
@@ -51,78 +38,12 @@ def test_every_setting_is_written_and_none_can_be_changed(config):
 
 
 def test_a_missing_key_takes_its_default():
-    assert WGANConfig.from_json({"time": 128}) == WGANConfig(time=128)
     assert ClassifierConfig.from_json({}) == ClassifierConfig()
 
 
-def test_a_missing_key_without_default_is_named():
-    with pytest.raises(ConfigError, match="time"):
-        WGANConfig.from_json({"channels": 1})
-
-
 def test_unknown_keys_are_named():
-    with pytest.raises(ConfigError, match=r"^WGANConfig has no setting depth, width; it was written by another vers"):
-        WGANConfig.from_json({"time": 256, "width": 3, "depth": 2})
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "time",
-        "channels",
-        "components",
-        "latent_steps",
-        "step_noise",
-        "hidden",
-        "mode_dim",
-        "read_out",
-        "critic_hidden",
-    ],
-)
-@pytest.mark.parametrize("value", [0, -1])
-def test_sizes_of_the_model_are_at_least_one(name, value):
-    with pytest.raises(ConfigError, match=f"^{name} must be at least 1, got {value}$"):
-        WGANConfig(**{"time": 256, name: value})
-
-
-@pytest.mark.parametrize("modes", [(), (0,), (3, 0, 2), (1, -1)])
-def test_every_class_has_a_mode(modes):
-    with pytest.raises(ConfigError, match=f"^every class has at least one mode, got {re.escape(str(list(modes)))}$"):
-        WGANConfig(time=256, modes=modes)
-    assert WGANConfig(time=256, modes=(3, 1, 2)).classes == 3
-
-
-@pytest.mark.parametrize("intervals", [1, 3, -2])
-def test_there_are_two_intervals_or_none(intervals):
-    with pytest.raises(ConfigError, match=f"^there are two RR intervals or none, got {intervals}$"):
-        WGANConfig(time=256, intervals=intervals)
-    assert WGANConfig(time=256, components=7, intervals=2).features == 9
-    assert WGANConfig(time=256, components=7, intervals=0).features == 7
-
-
-@pytest.mark.parametrize(
-    ("latent_steps", "step_noise", "components", "intervals", "normals", "uniforms"),
-    [
-        (3, 4, 5, 0, 17, 19),  # an odd number of normals comes from one uniform more
-        (3, 4, 6, 0, 18, 19),
-        (3, 4, 5, 2, 19, 21),
-        (3, 5, 5, 0, 20, 21),
-        (1, 1, 1, 2, 4, 5),
-    ],
-)
-def test_noise_comes_in_pairs_and_one_number_picks_the_mode(
-    latent_steps, step_noise, components, intervals, normals, uniforms
-):
-    config = WGANConfig(
-        time=256, latent_steps=latent_steps, step_noise=step_noise, components=components, intervals=intervals
-    )
-    assert (config.normals, config.noise_dim) == (normals, uniforms)
-
-
-def test_no_more_components_than_numbers():
-    assert WGANConfig(time=20, channels=2, components=40).components == 40
-    with pytest.raises(ConfigError, match="a window of 13 x 3 numbers has no 40 components"):
-        WGANConfig(time=13, channels=3, components=40)
+    with pytest.raises(ConfigError, match=r"^TrainConfig has no setting depth, width; it was written by another vers"):
+        TrainConfig.from_json({"steps": 256, "width": 3, "depth": 2})
 
 
 @pytest.mark.parametrize("given_both", [{}, {"steps": 5, "budget_s": 60.0}])

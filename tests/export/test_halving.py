@@ -15,12 +15,11 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.export import windows_to_onnx as to_onnx
 from ecgsynth.export.windows_to_onnx import HALVED_NUMBERS, export_signal, halve, write_graph
 from ecgsynth.models.decoder import SignalSampler
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.wgan import Generator, WGANConfig
 from ecgsynth.windows.info import ClassInfo, DataInfo
 
 pytestmark = pytest.mark.trains
@@ -233,11 +232,11 @@ CONFIG = WGANConfig(
     time=16,
     components=8,
     intervals=2,
-    modes=(2, 1),
+    clusters=(2, 1),
     latent_steps=4,
     step_noise=3,
     hidden=24,
-    mode_dim=4,
+    cluster_dim=4,
     read_out=24,
 )
 ABOUT: dict[str, Any] = {
@@ -269,14 +268,14 @@ def rounded() -> SignalSampler:
         channels=1,
         mean=np.zeros(16),
         weights=np.ones(1),
-        stepped=np.zeros(1),
-        knots=np.zeros((1, 24)),
-        scores=np.zeros((1, 24)),
+        transformed=np.zeros(1),
+        quantiles=np.zeros((1, 24)),
+        references=np.zeros((1, 24)),
         axes=axes.T,
         scales=np.ones(8),
         interval_means=np.full(2, -0.2),
         interval_scales=np.full(2, 0.2),
-        kept=1.0,
+        explained=1.0,
     )
     return SignalSampler(generator, scaler).eval()
 

@@ -9,14 +9,15 @@ import pandas as pd
 import pytest
 
 import ecgsynth
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.manifest import Manifest
-from ecgsynth.synthesizer import check_classes, described_classes
+from ecgsynth.models.timegan_plan import plan_timegan
 from ecgsynth.tabular.encoding.encoding import CategoryCodes, NumberCodes
 from ecgsynth.tabular.synthesizer import TableSynthesizer
 from ecgsynth.tabular.training.rows import split_rows
-from ecgsynth.training.plan import plan
+from ecgsynth.training.about import described_classes
+from ecgsynth.training.checks import check_classes
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
@@ -171,20 +172,18 @@ def test_a_class_of_too_few_persons_is_not_learnt(kind: str, some: int, *, refus
 
 def test_the_share_of_a_class_of_few_persons_is_told_coarsely() -> None:
     learn = windows({"N": 20, "V": 20, "F": 3}, "beats").take(np.r_[0:40, 40:80, 80:107])
-    shares = {entry["name"]: entry["share"] for entry in described_classes(learn)}
+    shares = {entry.name: entry.share for entry in described_classes(learn)}
     # 27 of 107 are 0.252; were the told shares divided by their sum, 0.252 could be reckoned back.
     assert shares == pytest.approx({"N": 0.3, "V": 0.4, "F": 0.3}, abs=1e-6)
     everyone = described_classes(dataclasses.replace(learn, groups=None))
-    assert everyone[2]["share"] == round(27 / 107, 6)  # where no person is known, every window is one's own
+    assert everyone[2].share == round(27 / 107, 6)  # where no person is known, every window is one's own
 
 
 def test_timegan_publishes_no_range_of_one_person() -> None:
     learn = windows({"A": 20, "B": 20})
     learn = dataclasses.replace(learn, values=learn.values.copy())
     learn.values[learn.groups == "B3"] = 987.654  # both of his windows, and nobody else's
-    planned = plan("timegan", learn, {}, 0)
-    assert isinstance(planned.config, TimeGANConfig)
-    assert planned.scaler.highs[0] < 600  # type: ignore[union-attr]
+    assert plan_timegan(learn, {}, 0).space.highs[0] < 600  # type: ignore[attr-defined]
 
 
 def test_a_seed_is_no_part_of_what_is_told_of_a_training(by_person: TableSynthesizer) -> None:

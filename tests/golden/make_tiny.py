@@ -13,45 +13,47 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgsynth.core.config import WGANConfig
-from ecgsynth.models.clusters import Modes
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.clusters import Clusters
 from ecgsynth.models.scaling import PrincipalScaler
-from ecgsynth.models.wgan import NOISE_GAIN, Generator
+from ecgsynth.models.wgan import NOISE_GAIN, Generator, WGANConfig
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.training.about import About, TrainingInfo
+from ecgsynth.windows.info import ClassInfo, DataInfo, Source
 
 HERE = Path(__file__).resolve().parent
 SEED, ROWS = 7, 8
-SHARES = (np.array([0.5, 0.3, 0.2]), np.array([0.75, 0.25]), np.array([1.0]))  # of the modes of N, S and V
+SHARES = (np.array([0.5, 0.3, 0.2]), np.array([0.75, 0.25]), np.array([1.0]))  # of the clusters of N, S and V
 CONFIG = WGANConfig(
     time=32,
     channels=2,
     components=8,
     intervals=2,
-    modes=(3, 2, 1),
+    clusters=(3, 2, 1),
     latent_steps=3,
     step_noise=3,  # 9 normals and 10 for the features: an odd number, so that one of the pairs is half used
     hidden=8,
-    mode_dim=4,
+    cluster_dim=4,
     read_out=8,
     critic_hidden=16,
 )
 
 
 def tiny(seed: int = 0) -> Synthesizer:
-    """A generator of three classes with three, two and one mode, in two leads, with RR intervals; nobody trained it."""
+    """A generator of three classes with three, two and one cluster, of two leads, with RR intervals; untrained."""
     rng = np.random.Generator(np.random.Philox(seed))
     generator = Generator(CONFIG)
     with torch.no_grad():
         for parameter in generator.parameters():
             parameter.copy_(torch.from_numpy(rng.normal(size=tuple(parameter.shape)) / 2))
         generator.noise.bias.fill_(NOISE_GAIN)
-    modes = (sum(CONFIG.modes), CONFIG.features)
-    generator.set_modes(
-        Modes(
+    clusters = (sum(CONFIG.clusters), CONFIG.features)
+    generator.set_clusters(
+        Clusters(
             numbers=np.zeros(0, dtype=np.int64),
             shares=SHARES,
-            centres=rng.normal(size=modes).astype(np.float32),
-            spreads=rng.uniform(0.1, 0.3, size=modes).astype(np.float32),
+            centres=rng.normal(size=clusters).astype(np.float32),
+            spreads=rng.uniform(0.1, 0.3, size=clusters).astype(np.float32),
         )
     )
     size = CONFIG.time * CONFIG.channels
@@ -61,34 +63,34 @@ def tiny(seed: int = 0) -> Synthesizer:
         channels=CONFIG.channels,
         mean=np.sin(np.arange(size) / 5),
         weights=np.ones(CONFIG.channels),
-        stepped=np.zeros(CONFIG.channels),
-        knots=np.zeros((CONFIG.channels, 24)),
-        scores=np.zeros((CONFIG.channels, 24)),
+        transformed=np.zeros(CONFIG.channels),
+        quantiles=np.zeros((CONFIG.channels, 24)),
+        references=np.zeros((CONFIG.channels, 24)),
         axes=axes.T,
         scales=0.5 / np.arange(1, CONFIG.components + 1),
         interval_means=np.log([0.8, 0.7]),
         interval_scales=np.array([0.2, 0.1]),
-        kept=1.0,
+        explained=1.0,
     )
-    data = {
-        "kind": "beats",
-        "fs_hz": 360.0,
-        "units": "mV",
-        "time": CONFIG.time,
-        "channel_names": ["MLII", "V5"],
-        "event_index": 10,
-        "classes": [
-            {"name": "N", "meaning": "normal or bundle branch block beat", "share": 0.5},
-            {"name": "S", "meaning": "supraventricular ectopic beat", "share": 0.2},
-            {"name": "V", "meaning": "ventricular ectopic beat", "share": 0.3},
-        ],
-        "source": {"name": "random weights", "licence": "none needed", "citation": "nobody's"},
-        "split": "beat",
-        "training_windows": 0,
-        "training_patients": 0,
-    }
-    training = {"model": "rwgan", "config": {"seed": seed}}
-    return Synthesizer(scaler, generator, {"data": data, "training": training, "metrics": {}})
+    data = DataInfo(
+        kind="beats",
+        fs_hz=360.0,
+        units="mV",
+        time=CONFIG.time,
+        channel_names=("MLII", "V5"),
+        event_index=10,
+        classes=(
+            ClassInfo(name="N", meaning="normal or bundle branch block beat", share=0.5),
+            ClassInfo(name="S", meaning="supraventricular ectopic beat", share=0.2),
+            ClassInfo(name="V", meaning="ventricular ectopic beat", share=0.3),
+        ),
+        source=Source(name="random weights", licence="none needed", citation="nobody's"),
+        split="beat",
+        training_windows=0,
+        training_patients=0,
+    )
+    training = TrainingInfo(model="rwgan", config=TrainConfig(steps=1, seed=seed))  # of which no step was made
+    return Synthesizer(scaler, generator, About(data=data, training=training))
 
 
 def main() -> None:

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import DataError
 from ecgsynth.metrics.beats import BEAT_MEASURES, MOST_WINDOWS, fidelity
-from ecgsynth.metrics.classifier import BeatClassifier
+from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig
 from ecgsynth.metrics.comparison import FeatureNetwork, as_many_of_each
 from ecgsynth.metrics.likeness import coverage
 from ecgsynth.metrics.physiology import READINGS

@@ -6,9 +6,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import TrainingDivergedError
-from ecgsynth.metrics.classifier import BeatClassifier, ComponentClassifier, predict, train_classifier, with_intervals
+from ecgsynth.metrics.classifier import (
+    BeatClassifier,
+    ClassifierConfig,
+    ComponentClassifier,
+    predict,
+    train_classifier,
+    with_intervals,
+)
 
 pytestmark = pytest.mark.trains
 

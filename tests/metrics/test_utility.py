@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import ClassifierConfig
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.metrics.classification import f1_by_class, macro_f1
-from ecgsynth.metrics.classifier import with_intervals
+from ecgsynth.metrics.classifier import ClassifierConfig, with_intervals
 from ecgsynth.metrics.utility import (
     ARMS,
     RESAMPLINGS,

@@ -1,4 +1,4 @@
-"""Modes: clusters within a class, none too small, against plain references; what is kept of each is its medians."""
+"""Clusters within a class, none too small, against plain references; what is kept of each is its medians."""
 
 from collections.abc import Callable
 
@@ -7,9 +7,8 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from ecgsynth.core.config import WGANConfig
-from ecgsynth.models.clusters import FLOOR, MIN_MODE, PER_MODE, bisect, find_modes, halves, refine
-from ecgsynth.models.wgan import Generator
+from ecgsynth.models.clusters import FLOOR, MIN_CLUSTER, WINDOWS_PER_CLUSTER, bisect, find_clusters, halves, refine
+from ecgsynth.models.wgan import Generator, WGANConfig
 
 CENTRES = np.array([[0.0, 0.0], [10.0, 0.0], [0.0, 10.0]])
 
@@ -28,8 +27,8 @@ def one_class(x: NDArray[np.float32]) -> NDArray[np.int64]:
 
 @pytest.fixture
 def at_most(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Sets the number of modes beyond which a class is not split."""
-    return lambda most: monkeypatch.setattr("ecgsynth.models.clusters.MOST_MODES", most)
+    """Sets the number of clusters beyond which a class is not split."""
+    return lambda most: monkeypatch.setattr("ecgsynth.models.clusters.MOST_CLUSTERS", most)
 
 
 # ---- what is found
@@ -38,28 +37,28 @@ def at_most(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
 def test_separate_clusters_are_found_and_described(at_most: Callable[[int], None]) -> None:
     at_most(3)
     x = blobs((100, 300, 200))
-    modes = find_modes(x, one_class(x), classes=1, seed=0)
-    assert modes.numbers.tolist() == [2] * 100 + [0] * 300 + [1] * 200  # the commonest first
-    assert modes.counts == (3,)
-    np.testing.assert_allclose(modes.shares[0], [1 / 2, 1 / 3, 1 / 6])
-    for mode, rows in enumerate((x[100:400], x[400:], x[:100])):
+    clusters = find_clusters(x, one_class(x), classes=1, seed=0)
+    assert clusters.numbers.tolist() == [2] * 100 + [0] * 300 + [1] * 200  # the commonest first
+    assert clusters.counts == (3,)
+    np.testing.assert_allclose(clusters.shares[0], [1 / 2, 1 / 3, 1 / 6])
+    for cluster, rows in enumerate((x[100:400], x[400:], x[:100])):
         for column in range(2):
             middle = sorted(rows[:, column].tolist())
             centre = (middle[len(rows) // 2 - 1] + middle[len(rows) // 2]) / 2
             away = sorted(abs(value - centre) for value in middle)
             deviation = (away[len(rows) // 2 - 1] + away[len(rows) // 2]) / 2
-            assert modes.centres[mode, column] == pytest.approx(centre, abs=1e-5)
+            assert clusters.centres[cluster, column] == pytest.approx(centre, abs=1e-5)
             wanted = max(1.4826 * deviation, FLOOR * x[:, column].std())
-            assert modes.spreads[mode, column] == pytest.approx(wanted, rel=1e-3)
-    assert modes.centres.dtype == modes.spreads.dtype == np.float32
+            assert clusters.spreads[cluster, column] == pytest.approx(wanted, rel=1e-3)
+    assert clusters.centres.dtype == clusters.spreads.dtype == np.float32
 
 
-def test_a_few_wild_windows_do_not_move_a_mode(at_most: Callable[[int], None]) -> None:
+def test_a_few_wild_windows_do_not_move_a_cluster(at_most: Callable[[int], None]) -> None:
     at_most(1)
     x = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
     wild = x.copy()
     wild[:50] += 1000.0
-    calm, moved = (find_modes(values, one_class(x), classes=1, seed=0) for values in (x, wild))
+    calm, moved = (find_clusters(values, one_class(x), classes=1, seed=0) for values in (x, wild))
     assert calm.spreads == pytest.approx(1.0, abs=0.1)  # 1.4826 times the MAD of a normal is its standard deviation
     # The floor is a share of the spread of all windows, here of some 220, so only the centre can be compared.
     assert np.abs(moved.centres - calm.centres).max() < 0.2
@@ -69,74 +68,74 @@ def test_a_few_wild_windows_do_not_move_a_mode(at_most: Callable[[int], None]) -
 def test_a_spread_is_never_below_a_share_of_that_of_all_windows(at_most: Callable[[int], None]) -> None:
     at_most(2)
     x = blobs((100, 100))
-    x[:100, 0] = 0.0  # in this mode, the same in every window
+    x[:100, 0] = 0.0  # in this cluster, the same in every window
     x[100:, 0] = 10 + 0.3 * (x[100:, 0] - 10)  # in this one nearly so: 0.03, and the least is 0.02 times 5
     x[:, 1] = 7.0  # and this is the same everywhere
-    modes = find_modes(x, one_class(x), classes=1, seed=0)
-    assert modes.counts == (2,)
-    first = modes.numbers[0]
-    assert modes.spreads[first, 0] == pytest.approx(FLOOR * x[:, 0].std(), rel=1e-4)
-    assert modes.spreads[1 - first, 0] == pytest.approx(FLOOR * x[:, 0].std(), rel=1e-4)
-    assert (modes.spreads > 0).all()  # for it is divided by them
-    assert modes.spreads[:, 1] == pytest.approx(1e-6)
+    clusters = find_clusters(x, one_class(x), classes=1, seed=0)
+    assert clusters.counts == (2,)
+    first = clusters.numbers[0]
+    assert clusters.spreads[first, 0] == pytest.approx(FLOOR * x[:, 0].std(), rel=1e-4)
+    assert clusters.spreads[1 - first, 0] == pytest.approx(FLOOR * x[:, 0].std(), rel=1e-4)
+    assert (clusters.spreads > 0).all()  # for it is divided by them
+    assert clusters.spreads[:, 1] == pytest.approx(1e-6)
 
 
 @pytest.mark.parametrize(("n", "wanted"), [(1, 1), (39, 1), (59, 1), (60, 2), (89, 2), (90, 3), (600, 20)])
-def test_there_is_a_mode_for_every_thirty_windows(n: int, wanted: int) -> None:
-    assert PER_MODE == 30
+def test_there_is_a_cluster_for_every_thirty_windows(n: int, wanted: int) -> None:
+    assert WINDOWS_PER_CLUSTER == 30
     x = np.arange(2 * n, dtype=np.float32).reshape(n, 2)  # along a line, so that any part can be halved
-    modes = find_modes(x, one_class(x), classes=1, seed=0)
+    clusters = find_clusters(x, one_class(x), classes=1, seed=0)
     if wanted <= 3:
-        assert modes.counts == (wanted,)
-    assert wanted / 2 <= modes.counts[0] <= wanted  # halves of halves are not all of thirty
-    assert np.bincount(modes.numbers).min() >= min(n, MIN_MODE)
+        assert clusters.counts == (wanted,)
+    assert wanted / 2 <= clusters.counts[0] <= wanted  # halves of halves are not all of thirty
+    assert np.bincount(clusters.numbers).min() >= min(n, MIN_CLUSTER)
 
 
-def test_a_class_has_no_more_modes_than_it_may(at_most: Callable[[int], None]) -> None:
+def test_a_class_has_no_more_clusters_than_it_may(at_most: Callable[[int], None]) -> None:
     x = np.random.default_rng(1).normal(size=(2000, 2)).astype(np.float32)
     counts = []
     for most in (1, 2, 7):
         at_most(most)
-        counts.append(find_modes(x, one_class(x), classes=1, seed=0).counts)
+        counts.append(find_clusters(x, one_class(x), classes=1, seed=0).counts)
     assert counts == [(1,), (2,), (7,)]
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_every_mode_of_random_windows_has_enough_members(seed: int) -> None:
-    # Heavy tails: k-means alone would make modes of a few outliers.
+def test_every_cluster_of_random_windows_has_enough_members(seed: int) -> None:
+    # Heavy tails: k-means alone would make clusters of a few outliers.
     x = np.random.default_rng(seed).standard_normal((2500, 2)).astype(np.float32) ** 3
-    modes = find_modes(x, one_class(x), classes=1, seed=0)
-    sizes = np.bincount(modes.numbers)
-    assert len(sizes) == modes.counts[0] > 20
-    assert sizes.min() >= MIN_MODE == 20
+    clusters = find_clusters(x, one_class(x), classes=1, seed=0)
+    sizes = np.bincount(clusters.numbers)
+    assert len(sizes) == clusters.counts[0] > 20
+    assert sizes.min() >= MIN_CLUSTER == 20
     assert sizes.tolist() == sorted(sizes.tolist(), reverse=True)
-    assert modes.shares[0] == pytest.approx(sizes / 2500)
-    for mode in range(len(sizes)):
-        assert modes.centres[mode] == pytest.approx(np.median(x[modes.numbers == mode], axis=0), abs=1e-6)
+    assert clusters.shares[0] == pytest.approx(sizes / 2500)
+    for cluster in range(len(sizes)):
+        assert clusters.centres[cluster] == pytest.approx(np.median(x[clusters.numbers == cluster], axis=0), abs=1e-6)
 
 
-def test_modes_of_classes_do_not_mix(at_most: Callable[[int], None]) -> None:
+def test_clusters_of_classes_do_not_mix(at_most: Callable[[int], None]) -> None:
     at_most(3)
-    # Two classes in the same places, one without windows between them, one with too few for two modes at the end.
+    # Two classes in the same places, one without windows between them, one with too few for two clusters at the end.
     x = np.concatenate([blobs((40, 35)), blobs((50, 60, 70), seed=1), blobs((10, 20), seed=2)])
     labels = np.repeat([0, 2, 3], (75, 180, 30))
     order = np.random.default_rng(0).permutation(len(x))
-    modes = find_modes(x[order], labels[order], classes=4, seed=0)
-    assert modes.counts == (2, 1, 3, 1)
-    numbers = np.empty_like(modes.numbers)
-    numbers[order] = modes.numbers
+    clusters = find_clusters(x[order], labels[order], classes=4, seed=0)
+    assert clusters.counts == (2, 1, 3, 1)
+    numbers = np.empty_like(clusters.numbers)
+    numbers[order] = clusters.numbers
     assert numbers.tolist() == np.repeat([0, 1, 5, 4, 3, 6], (40, 35, 50, 60, 70, 30)).tolist()
-    assert [shares.sum() for shares in modes.shares] == pytest.approx([1.0] * 4)
-    assert modes.shares[2] == pytest.approx([7 / 18, 6 / 18, 5 / 18])
-    assert modes.centres.shape == modes.spreads.shape == (7, 2)
-    assert (modes.centres[2] == 0).all()  # of the class without windows
-    assert modes.spreads[2] == pytest.approx(FLOOR * x.std(axis=0), rel=1e-4)
+    assert [shares.sum() for shares in clusters.shares] == pytest.approx([1.0] * 4)
+    assert clusters.shares[2] == pytest.approx([7 / 18, 6 / 18, 5 / 18])
+    assert clusters.centres.shape == clusters.spreads.shape == (7, 2)
+    assert (clusters.centres[2] == 0).all()  # of the class without windows
+    assert clusters.spreads[2] == pytest.approx(FLOOR * x.std(axis=0), rel=1e-4)
 
 
-def test_the_same_seed_finds_the_same_modes() -> None:
+def test_the_same_seed_finds_the_same_clusters() -> None:
     x = np.random.default_rng(5).normal(size=(700, 6)).astype(np.float32)
     before = np.random.get_state()[1].tolist()  # type: ignore[index, union-attr]  # noqa: NPY002
-    one, again, other = (find_modes(x, one_class(x), classes=1, seed=seed) for seed in (3, 3, 4))
+    one, again, other = (find_clusters(x, one_class(x), classes=1, seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(one.numbers, again.numbers)
     assert one.centres.tobytes() == again.centres.tobytes()
     assert np.random.get_state()[1].tolist() == before  # type: ignore[index, union-attr]  # noqa: NPY002
@@ -178,7 +177,7 @@ def test_rather_than_a_few_outliers_half_is_split_off() -> None:
     side = halves(x, np.random.default_rng(0))
     assert side is not None
     assert side.sum() == 100
-    x[19, 0] += 1000.0  # twenty are a mode of their own
+    x[19, 0] += 1000.0  # twenty are a cluster of their own
     side = halves(x, np.random.default_rng(0))
     assert side is not None
     assert min(side.sum(), 200 - side.sum()) == 20
@@ -228,10 +227,10 @@ def slow_refine(x: NDArray[np.float32], numbers: NDArray[np.int64], rounds: int)
         found = [set() for _ in means]
         for row in range(len(x)):
             found[nearest(row, means)].add(row)
-    while any(len(rows) < MIN_MODE for rows in found):
-        smallest = min((rows for rows in found if len(rows) < MIN_MODE), key=len)
+    while any(len(rows) < MIN_CLUSTER for rows in found):
+        smallest = min((rows for rows in found if len(rows) < MIN_CLUSTER), key=len)
         found.remove(smallest)
-        large = [rows for rows in found if len(rows) >= MIN_MODE]
+        large = [rows for rows in found if len(rows) >= MIN_CLUSTER]
         means = [x[sorted(rows)].mean(axis=0, dtype=np.float64) for rows in large]
         for row, new in [(row, nearest(row, means)) for row in smallest]:
             large[new].add(row)
@@ -249,7 +248,7 @@ def test_what_is_below_the_least_size_is_given_to_the_nearest_others(sizes: tupl
     right = np.repeat(np.arange(3), sizes)
     got = refine(x, right)
     assert as_sets(got) == {frozenset(rows) for rows in slow_refine(x, right, rounds=8)}
-    assert len(set(got.tolist())) == sum(size >= MIN_MODE for size in sizes)
+    assert len(set(got.tolist())) == sum(size >= MIN_CLUSTER for size in sizes)
     assert set(got.tolist()) == set(range(got.max() + 1))
     assert got.dtype == np.int64
 
@@ -289,34 +288,41 @@ def test_one_cluster_stays_one() -> None:
 # ---- what the generator does with them
 
 
-def test_the_generator_draws_modes_by_their_shares(at_most: Callable[[int], None]) -> None:
+def test_the_generator_draws_clusters_by_their_shares(at_most: Callable[[int], None]) -> None:
     at_most(3)
     x = np.concatenate([blobs((300, 200, 100)), blobs((240, 360), seed=1) + np.float32(40)])
     labels = np.repeat([0, 1], 600)
-    modes = find_modes(x, labels, classes=2, seed=0)
+    clusters = find_clusters(x, labels, classes=2, seed=0)
     config = WGANConfig(
-        time=4, components=2, modes=modes.counts, latent_steps=1, step_noise=2, hidden=2, read_out=2, mode_dim=2
+        time=4,
+        components=2,
+        clusters=clusters.counts,
+        latent_steps=1,
+        step_noise=2,
+        hidden=2,
+        read_out=2,
+        cluster_dim=2,
     )
     generator = Generator(config).eval()
-    generator.set_modes(modes)
+    generator.set_clusters(clusters)
     with torch.no_grad():
-        generator.value.weight.zero_()  # so that every window is its mode's centre
+        generator.value.weight.zero_()  # so that every window is its cluster's centre
         generator.value.bias.zero_()
         generator.noise.bias.fill_(-100.0)
         n = 6000
         uniform = torch.full((n, config.noise_dim), 0.5)
         uniform[:, -1] = (torch.arange(n) + 0.5) / n
         first = 0
-        for label, shares in enumerate(modes.shares):
+        for label, shares in enumerate(clusters.shares):
             made = generator.from_uniform(uniform, torch.full((n,), label)).numpy()
             seen = 0.0
-            for mode, share in enumerate(shares):
-                found = np.isclose(made, modes.centres[first + mode], rtol=1e-4, atol=1e-4).all(axis=1).mean()
+            for cluster, share in enumerate(shares):
+                found = np.isclose(made, clusters.centres[first + cluster], rtol=1e-4, atol=1e-4).all(axis=1).mean()
                 assert found == pytest.approx(share, abs=1e-3)
                 seen += found
             assert seen == pytest.approx(1)
-            # The largest number that a seed gives picks the last mode of the class, not the first of the next.
+            # The largest number that a seed gives picks the last cluster of the class, not the first of the next.
             last = torch.full((1, config.noise_dim), 1 - 2.0**-24)
             got = generator.from_uniform(last, torch.tensor([label])).numpy()[0]
-            assert got == pytest.approx(modes.centres[first + len(shares) - 1], abs=1e-4)
+            assert got == pytest.approx(clusters.centres[first + len(shares) - 1], abs=1e-4)
             first += len(shares)

@@ -1,4 +1,4 @@
-"""Modes of series and of tables tell no one: each is of ten persons or more, none of whom has more than half of it."""
+"""Clusters of series and intervals of tables are of ten persons or more, none of whom has more than half of one."""
 
 import dataclasses
 from pathlib import Path
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ecgsynth.core.disclosure import PERSONS, drawn_in, published_metrics, shared_codes
 from ecgsynth.core.tables import read_table
 from ecgsynth.errors import DataError
-from ecgsynth.models.clusters import find_modes
+from ecgsynth.models.clusters import find_clusters
+from ecgsynth.models.wgan_plan import plan_wgan
 from ecgsynth.tabular.encoding.intervals import find_cells as find_table_cells
 from ecgsynth.tabular.encoding.intervals import find_mixture_intervals as find_table_modes
 from ecgsynth.tabular.schema.schema import Column, Schema
-from ecgsynth.training.plan import plan
 from ecgsynth.windows.series import SeriesOptions, read_series
 
 COST = Column(name="cost", kind="continuous", dtype="float64", minimum=0, maximum=99999, spikes=(0.0, 99999.0))
@@ -25,15 +25,15 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_a_mode_of_a_series_is_of_ten_persons() -> None:
-    """Forty persons, one of whom has windows all of his own: a mode of them alone told his value."""
+def test_a_cluster_of_a_series_is_of_ten_persons() -> None:
+    """Forty persons, one of whom has windows like no other's: a cluster of them alone gave away the value."""
     owners = np.repeat(np.arange(40), 50)
     features = rng().normal(size=(2000, 3)).astype(np.float32)
     features[owners == 17] += 30
     labels = np.zeros(2000, dtype=np.int64)
-    alone = find_modes(features, labels, 1, 0, 100)
+    alone = find_clusters(features, labels, 1, 0, 100)
     assert not shared_codes(alone.numbers, owners, len(alone.shares[0])).all()
-    found = find_modes(features, labels, 1, 0, 100, owners)
+    found = find_clusters(features, labels, 1, 0, 100, owners)
     assert shared_codes(found.numbers, owners, len(found.shares[0])).all()
     assert len(found.shares[0]) > 5
 
@@ -47,10 +47,9 @@ def test_a_series_plan_holds_no_value_of_one_person(tmp_path: Path) -> None:
     learn = read_series(tmp_path / "p.csv", SeriesOptions(length=12, id="who"))
     inside = drawn_in(learn.values, learn.owners)
     assert inside.max() < 10 < learn.values.max()
-    planned = plan("rwgan", dataclasses.replace(learn, values=inside), {}, 0)
-    basis, mean = planned.scaler.basis()
-    assert planned.modes is not None
-    made = planned.modes.centres @ basis + mean
+    planned = plan_wgan(dataclasses.replace(learn, values=inside), {}, 0)
+    basis, mean = planned.space.basis()
+    made = planned.clusters.centres @ basis + mean
     assert np.abs(made).max() < 10
 
 

@@ -1,7 +1,6 @@
 """Training TimeGAN: three phases, batches by class, the same bytes again, and that it learns."""
 
 import dataclasses
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,17 +10,22 @@ import pytest
 import torch
 from torch import Tensor
 
-from ecgsynth.core.config import TimeGANConfig, TrainConfig
-from ecgsynth.models.timegan import TimeGANGenerator
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.scaling import ChannelScaler
+from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
+from ecgsynth.models.timegan_plan import TimeGANPlan
 from ecgsynth.training import fit_timegan as module
-from ecgsynth.training import loop as training
-from ecgsynth.training.fit_timegan import build, fit_timegan
-from ecgsynth.training.job import Progress
+from ecgsynth.training import loop
+from ecgsynth.training.fit_timegan import build_timegan
+from ecgsynth.training.job import Job, OnProgress, Outcome, Progress
 from ecgsynth.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.trains
 
 CONFIG = TimeGANConfig(time=6, channels=2, classes=2, frame=2, hidden=4, layers=1, noise=3)
+Score = Callable[[Any], float]
+History = Callable[[Path], list[dict[str, Any]]]
+
 SETTINGS = TrainConfig(steps=20, batch=8, validations=4, ema=0.9)  # phases of 4, 3 and 13 steps
 
 
@@ -33,34 +37,40 @@ def waves(config: TimeGANConfig = CONFIG, n: int = 200, seed: int = 0) -> tuple[
     return (0.5 + 0.8 * slope + 0.2 * (draws - 0.5)).flatten(1), labels
 
 
-def wiggle(generator: TimeGANGenerator) -> float:
-    """A score that hangs on every weight and goes up and down as they move."""
-    return float(np.sin(50 * sum(parameter.detach().double().sum() for parameter in generator.parameters()).item()))
-
-
 def fit(
     run: Path,
     settings: TrainConfig = SETTINGS,
     config: TimeGANConfig = CONFIG,
     *,
-    score: Callable[[TimeGANGenerator], float] = wiggle,
-    on_progress: Callable[[Progress], None] | None = None,
-) -> dict[str, Any]:
+    data: tuple[Tensor, Tensor] | None = None,
+    score: Callable[[Any], float],
+    on_progress: OnProgress | None = None,
+) -> Outcome:
     run.mkdir(exist_ok=True)
-    return fit_timegan(config, settings, *waves(config), score=score, run=RunFolder(run), on_progress=on_progress)
+    real, labels = data or waves(config)
+    plan = plan_of(config)
+    job = Job(config=settings, run=RunFolder(run), score=score, on_progress=on_progress)
+    return loop.fit(lambda rng: build_timegan(plan, settings, real, labels, rng), job)
 
 
-def history(run: Path) -> list[dict[str, Any]]:
-    """The lines of the history without what the clock says."""
-    lines = [json.loads(line) for line in (run / "history.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{key: value for key, value in line.items() if key != "elapsed_s"} for line in lines]
+def plan_of(config: TimeGANConfig) -> TimeGANPlan:
+    """A plan of which only the settings play a part."""
+    ends = np.zeros(config.channels), np.ones(config.channels)
+    space = ChannelScaler(time=config.time, channels=config.channels, lows=ends[0], highs=ends[1])
+    return TimeGANPlan(config=config, space=space)
+
+
+def untrained(config: TimeGANConfig, seed: int) -> TimeGANGenerator:
+    """The generator with which a training of this seed begins."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return TimeGANGenerator(config)
 
 
 def kept(run: Path, config: TimeGANConfig) -> TimeGANGenerator:
     """The generator that a training left."""
     generator = TimeGANGenerator(config)
-    tensors, _ = RunFolder(run).read_tensors(RunFolder(run).weights)
-    generator.load_state_dict({name.removeprefix("generator."): value for name, value in tensors.items()})
+    RunFolder(run).load_best(generator)
     return generator
 
 
@@ -78,11 +88,12 @@ def test_phases_follow_each_other_and_only_the_last_is_scored(tmp_path: Path) ->
     assert scored == [7, 10, 15, 20]
 
 
-def test_phases_follow_a_budget_of_time_as_well(tmp_path: Path) -> None:
+def test_phases_follow_a_budget_of_time_as_well(tmp_path: Path, wiggle: Score) -> None:
     seen: list[tuple[float, int]] = []
     fit(
         tmp_path,
         TrainConfig(budget_s=1.0, batch=8, validations=2),
+        score=wiggle,
         on_progress=lambda now: seen.append((now.fraction, len(now.losses))),
     )
     numbers = [number for _, number in seen]
@@ -91,12 +102,14 @@ def test_phases_follow_a_budget_of_time_as_well(tmp_path: Path) -> None:
     assert began == pytest.approx(0.35, abs=0.15)
 
 
-def test_the_end_is_scored_where_nothing_else_is(tmp_path: Path) -> None:
-    reached = fit(tmp_path, dataclasses.replace(SETTINGS, steps=3, validations=1))
-    assert (reached["steps"], reached["best_step"]) == (3, 3)
+def test_the_end_is_scored_where_nothing_else_is(tmp_path: Path, wiggle: Score) -> None:
+    reached = fit(tmp_path, dataclasses.replace(SETTINGS, steps=3, validations=1), score=wiggle)
+    assert (reached.steps, reached.best_step) == (3, 3)
 
 
-def test_two_generator_updates_for_one_of_the_discriminator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_generator_updates_for_one_of_the_discriminator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wiggle: Score
+) -> None:
     calls: list[str] = []
     batches: list[tuple[Tensor, Tensor]] = []
     real, labels = waves()
@@ -117,7 +130,7 @@ def test_two_generator_updates_for_one_of_the_discriminator(tmp_path: Path, monk
 
     for name in ("embedding_step", "supervisor_step", "generator_step", "discriminator_step"):
         monkeypatch.setattr(module, name, watch(name))
-    fit(tmp_path)
+    fit(tmp_path, score=wiggle)
     joint = ["generator_step", "generator_step", "discriminator_step"]
     assert calls == ["embedding_step"] * 4 + ["supervisor_step"] * 3 + joint * 13
     for x, label in batches:
@@ -128,7 +141,9 @@ def test_two_generator_updates_for_one_of_the_discriminator(tmp_path: Path, monk
     assert len({x.numpy().tobytes() for x, _ in batches}) == len(batches)
 
 
-def test_without_classes_every_window_is_drawn_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_classes_every_window_is_drawn_alike(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wiggle: Score
+) -> None:
     config, seen = dataclasses.replace(CONFIG, classes=1), []
     real, _ = waves()
     plain = module.embedding_step
@@ -146,7 +161,7 @@ def test_without_classes_every_window_is_drawn_alike(tmp_path: Path, monkeypatch
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fit_timegan(config, settings, real, labels, score=wiggle, run=RunFolder(tmp_path), on_progress=stop)
+        fit(tmp_path, settings, config, data=(real, labels), score=wiggle, on_progress=stop)
     drawn = torch.cat(seen)
     counts = (drawn[:, None] == real).all(dim=2).sum(dim=0)
     assert counts.sum() == 1000
@@ -154,10 +169,10 @@ def test_without_classes_every_window_is_drawn_alike(tmp_path: Path, monkeypatch
     assert (counts > 0).float().mean() > 0.95
 
 
-def test_the_same_seed_gives_the_same_bytes_and_another_others(tmp_path: Path) -> None:
+def test_the_same_seed_gives_the_same_bytes_and_another_others(tmp_path: Path, wiggle: Score, history: History) -> None:
     before = torch.get_rng_state()
     runs = {
-        name: (fit(tmp_path / name, dataclasses.replace(SETTINGS, seed=seed)), tmp_path / name)
+        name: (fit(tmp_path / name, dataclasses.replace(SETTINGS, seed=seed), score=wiggle), tmp_path / name)
         for name, seed in (("one", 0), ("two", 0), ("three", 1))
     }
     one, two, three = ((run / "weights.safetensors").read_bytes() for _, run in runs.values())
@@ -168,11 +183,11 @@ def test_the_same_seed_gives_the_same_bytes_and_another_others(tmp_path: Path) -
 
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_killed_in_each_phase_and_resumed_equals_unbroken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str, wiggle: Score, history: History
 ) -> None:
     config = dataclasses.replace(CONFIG, cell=cell)
-    expected = fit(tmp_path / "whole", config=config)
-    monkeypatch.setattr(training, "CHECKPOINT_S", 0)  # a checkpoint after every step
+    expected = fit(tmp_path / "whole", config=config, score=wiggle)
+    monkeypatch.setattr(loop, "CHECKPOINT_S", 0)  # a checkpoint after every step
 
     def kill(progress: Progress) -> None:
         if progress.step in stops:
@@ -182,9 +197,9 @@ def test_killed_in_each_phase_and_resumed_equals_unbroken(
     stops = [2, 6, 13]
     for _ in range(3):
         with pytest.raises(KeyboardInterrupt):
-            fit(tmp_path / "run", config=config, on_progress=kill)
-    reached = fit(tmp_path / "run", config=config, on_progress=kill)
-    assert {**reached, "seconds": 0} == {**expected, "seconds": 0}
+            fit(tmp_path / "run", config=config, score=wiggle, on_progress=kill)
+    reached = fit(tmp_path / "run", config=config, score=wiggle, on_progress=kill)
+    assert dataclasses.replace(reached, seconds=0) == dataclasses.replace(expected, seconds=0)
     assert history(tmp_path / "run") == history(tmp_path / "whole")
     whole, run = (RunFolder(tmp_path / name) for name in ("whole", "run"))
     assert run.weights.read_bytes() == whole.weights.read_bytes()
@@ -193,7 +208,7 @@ def test_killed_in_each_phase_and_resumed_equals_unbroken(
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
-def test_what_is_kept_is_the_average_generator_at_its_best(tmp_path: Path) -> None:
+def test_what_is_kept_is_the_average_generator_at_its_best(tmp_path: Path, wiggle: Score) -> None:
     averages: list[tuple[float, dict[str, Tensor]]] = []
 
     def score(generator: TimeGANGenerator) -> float:
@@ -202,23 +217,31 @@ def test_what_is_kept_is_the_average_generator_at_its_best(tmp_path: Path) -> No
 
     reached = fit(tmp_path, score=score)
     best, state = max(averages, key=lambda pair: pair[0])
-    assert reached["validation_score"] == pytest.approx(best, abs=1e-6)
+    assert reached.validation_score == pytest.approx(best, abs=1e-6)
     for name, value in kept(tmp_path, CONFIG).state_dict().items():
         assert torch.equal(value, state[name].half().float()), name
 
 
 def test_every_weight_of_the_five_networks_is_trained() -> None:
-    nets, average = build(CONFIG, SETTINGS, torch.device("cpu"))
-    optimizers = (nets.autoencoder_optimizer, nets.generator_optimizer, nets.discriminator_optimizer)
+    learner = build_timegan(plan_of(CONFIG), SETTINGS, *waves(), torch.Generator())
     trained = [
-        parameter for optimizer in optimizers for group in optimizer.param_groups for parameter in group["params"]
+        parameter
+        for optimizer in learner.optimizers.values()
+        for group in optimizer.param_groups
+        for parameter in group["params"]
     ]
-    networks = (nets.generator, nets.embedder, nets.discriminator)
+    networks = (learner.generator, *learner.others.values())
     assert {id(parameter) for parameter in trained} == {id(weight) for net in networks for weight in net.parameters()}
     assert len({id(parameter) for parameter in trained}) == len(trained)
-    for own, other in zip(nets.generator.parameters(), average.parameters(), strict=True):
-        assert torch.equal(own, other)
+    for own, other in zip(learner.generator.parameters(), learner.average.parameters(), strict=True):
         assert own is not other
+
+
+def test_the_average_begins_as_the_generator(tmp_path: Path) -> None:
+    averages: list[TimeGANGenerator] = []
+    fit(tmp_path, dataclasses.replace(SETTINGS, steps=1, rate=0.0), score=lambda net: averages.append(net) or 0.0)
+    for own, other in zip(untrained(CONFIG, SETTINGS.seed).parameters(), averages[0].parameters(), strict=True):
+        assert torch.equal(own, other)
 
 
 # ---- it learns
@@ -247,9 +270,8 @@ def test_it_learns_which_class_rises_and_which_falls(tmp_path: Path) -> None:
     learnt = []
     for seed in (0, 1, 2):
         settings, run = dataclasses.replace(LEARNING, seed=seed), tmp_path / str(seed)
-        run.mkdir()
-        assert distance(build(config, settings, torch.device("cpu"))[1]) > 0.4
-        fit_timegan(config, settings, real, labels, score=lambda net: -distance(net), run=RunFolder(run))
+        assert distance(untrained(config, seed)) > 0.4
+        fit(run, settings, config, score=lambda net: -distance(net))
         learnt.append(distance(kept(run, config)))
     # Of twelve seeds by three processors ten came to 0.08 and two to 0.24; medians of three were 0.06 to 0.17.
     assert sorted(learnt)[1] < 0.3
@@ -270,9 +292,8 @@ def test_it_learns_how_far_windows_differ(tmp_path: Path) -> None:
         narrow, wide = narrow_and_wide(generator)
         return min(narrow, 1 / wide)
 
-    _, untrained = build(config, LEARNING, torch.device("cpu"))
-    assert narrow_and_wide(untrained)[0] < 0.3
-    fit_timegan(config, LEARNING, real, torch.zeros(200, dtype=torch.int64), score=score, run=RunFolder(tmp_path))
+    assert narrow_and_wide(untrained(config, 0))[0] < 0.3
+    fit(tmp_path, LEARNING, config, data=(real, torch.zeros(200, dtype=torch.int64)), score=score)
     narrow, wide = narrow_and_wide(kept(tmp_path, config))
     assert narrow > 0.5  # eight runs of four seeds: 0.86 to 0.94
     assert wide < 1.5  # 1.01 to 1.05

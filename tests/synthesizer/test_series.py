@@ -12,10 +12,13 @@ import pandas as pd
 import pytest
 
 import ecgsynth
-from ecgsynth.core.config import ClassifierConfig, TimeGANConfig, TrainConfig, WGANConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.decoder import draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
+from ecgsynth.models.timegan import TimeGANConfig
+from ecgsynth.models.wgan import WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.long_table import rows
@@ -26,8 +29,8 @@ from ecgsynth.windows.windows import Windows
 pytestmark = pytest.mark.trains
 
 MODELS = ("rwgan", "timegan")
-SIZES: dict[str, dict[str, Any]] = {
-    "rwgan": {"hidden": 4, "latent_steps": 2, "step_noise": 2, "mode_dim": 2, "read_out": 4, "critic_hidden": 8},
+CONFIG: dict[str, dict[str, Any]] = {
+    "rwgan": {"hidden": 4, "latent_steps": 2, "step_noise": 2, "cluster_dim": 2, "read_out": 4, "critic_hidden": 8},
     "timegan": {"hidden": 6, "layers": 1},
 }
 TRAINING = TrainConfig(steps=6, batch=12, validations=2)
@@ -66,10 +69,10 @@ def some_windows(folder: Path, seed: int = 0, **options: Any) -> Windows:
 
 def fit(windows: Windows, run: Path, model: str, **options: Any) -> Synthesizer:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecgsynth.training.selection.DRAWN", 60)
-        patch.setattr("ecgsynth.training.selection.JUDGE", ClassifierConfig(width=8, steps=5, batch=32))
-        options = {"sizes": SIZES[model], "device": "cpu", **options}
-        return Synthesizer.fit(windows, options.pop("training", TRAINING), run, model=model, **options)
+        patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
+        patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=5, batch=32))
+        options = {"config": CONFIG[model], "training": TRAINING, "device": "cpu", **options}
+        return Synthesizer.fit(windows, run, model=model, **options)
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +103,11 @@ def test_a_run_is_of_the_model_that_was_asked_for(run: Path) -> None:
     made = Synthesizer.load(run)
     wanted = {"rwgan": (WGANConfig, PrincipalScaler), "timegan": (TimeGANConfig, ChannelScaler)}[run.name]
     assert isinstance(made.config, wanted[0])
-    assert isinstance(made.scaler, wanted[1])
-    assert made.about["training"]["model"] == run.name
+    assert isinstance(made.space, wanted[1])
+    assert made.about.training.model == run.name
     assert made.config.classes == 2
     assert made.classes == ("A", "B")
-    assert made.about["metrics"]["steps"] == TRAINING.steps
+    assert made.about.metrics["steps"] == TRAINING.steps
 
 
 def test_a_run_folder_remembers_the_table(run: Path, exported: Path, windows: Windows) -> None:
@@ -115,7 +118,7 @@ def test_a_run_folder_remembers_the_table(run: Path, exported: Path, windows: Wi
     assert ecgsynth.load(exported).manifest.data.series.to_json() == wanted
     assert RunFolder(run).learnt_from(windows.part("train").fingerprint())  # from the table, not from the shifts
     assert not RunFolder(run).learnt_from(windows.part("test").fingerprint())
-    made = Synthesizer.load(run).sample(3, seed=1)
+    made = Synthesizer.load(run).windows(3, seed=1)
     back = rows(made, windows.series, 0)
     assert list(back) == ["who", "step", "when", "ward", "flow", "pulse", "dose", "age"]
     assert back["pulse"].dtype == np.int64
@@ -132,7 +135,7 @@ def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> 
     made, sampler = Synthesizer.load(run), ecgsynth.load(exported)
     assert sampler.manifest.kind == "series"
     for label in (None, "B"):
-        one, other = made.sample(300, label, seed=11), sampler.windows(300, label, seed=11)
+        one, other = made.windows(300, label, seed=11), sampler.windows(300, label, seed=11)
         assert np.array_equal(one.labels, other.labels)
         assert other.rr_s is None
         span = np.abs(one.values).max(axis=(0, 1))
@@ -146,7 +149,7 @@ def test_the_exported_file_draws_the_same_windows(run: Path, exported: Path) -> 
 
 def test_values_come_in_the_steps_of_their_column_and_within_its_bounds(run: Path, exported: Path) -> None:
     for values in (
-        Synthesizer.load(run).sample(200, seed=3).values,
+        Synthesizer.load(run).windows(200, seed=3).values,
         ecgsynth.load(exported).windows(200, seed=3).values,
     ):
         flow, pulse, dose, age = np.moveaxis(values, 2, 0)
@@ -156,26 +159,36 @@ def test_values_come_in_the_steps_of_their_column_and_within_its_bounds(run: Pat
         assert np.array_equal(age, np.rint(age))
         assert (np.abs(10 * flow - np.rint(10 * flow)) > 1e-3).mean() > 0.9  # comes in no steps
         assert flow.min() < 0
-    about = Synthesizer.load(run).about["data"]["series"]
-    lowest = [column["lowest"] for column in [*about["columns"], *about["statics"]]]
+    about = Synthesizer.load(run).about.data.series
+    lowest = [column.lowest for column in about.channels]
     low = copy.deepcopy(Synthesizer.load(run).sampler)
     low.mean -= 100
     values, _ = draw(low, np.zeros(50, dtype=np.int64), 1)
     least, told = values[0, 0, [0, 2]], np.take(lowest, [0, 2])
     assert (values[:, :, [0, 2]] == least).all()
     assert (least >= told - 1e-6).all()
-    assert least == pytest.approx(told, abs=0.2)  # where a channel is taken as scores, the mean of more rows
+    assert least == pytest.approx(told, abs=0.2)  # where a channel is transformed, the mean of more rows
 
 
 def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:
     made = Synthesizer.load(run)
-    one, again, other = made.sample(20, seed=7), made.sample(20, seed=7), made.sample(20, seed=8)
+    one, again, other = made.windows(20, seed=7), made.windows(20, seed=7), made.windows(20, seed=8)
     assert one.values.tobytes() == again.values.tobytes()
     assert one.values.tobytes() != other.values.tobytes()
 
 
+def test_a_sample_is_the_users_own_table(run: Path, exported: Path) -> None:
+    made = Synthesizer.load(run).sample(3, {"ward": "B"}, seed=1)
+    assert list(made) == ["who", "step", "when", "ward", "flow", "pulse", "dose", "age"]
+    assert len(made) == 3 * LENGTH
+    assert set(made["ward"]) == {"B"}
+    other = ecgsynth.load(exported).sample(3, {"ward": "B"}, seed=1)
+    assert list(made.dtypes) == list(other.dtypes)
+    assert made["flow"].to_numpy() == pytest.approx(other["flow"].to_numpy(), abs=1e-3)
+
+
 def test_the_recurrent_wgan_begins_where_the_windows_are(windows: Windows, tmp_path: Path) -> None:
-    made = fit(windows, tmp_path / "run", "rwgan").sample(2000, seed=1)
+    made = fit(windows, tmp_path / "run", "rwgan").windows(2000, seed=1)
     real = windows.part("train")
     for code in range(2):
         own, its = made.values[made.labels == code], real.values[real.labels == code]
@@ -191,7 +204,7 @@ def test_save_and_load_are_inverse(run: Path, tmp_path: Path) -> None:
     made = Synthesizer.load(run)
     made.save(tmp_path / "copy")
     again = Synthesizer.load(tmp_path / "copy")
-    assert made.sample(9, seed=2).values.tobytes() == again.sample(9, seed=2).values.tobytes()
+    assert made.windows(9, seed=2).values.tobytes() == again.windows(9, seed=2).values.tobytes()
     assert made.about == again.about
     assert made.config == again.config
 
@@ -213,8 +226,8 @@ def test_resume_refuses_other_settings_and_other_windows(run: Path, windows: Win
         windows, series=dataclasses.replace(windows.series, time=None)
     )  # the same windows of a table that has no time
     for changes, says in (
-        ({"model": other, "sizes": SIZES[other]}, "another config"),
-        ({"sizes": {**SIZES[run.name], "hidden": 5}}, "another config"),
+        ({"model": other, "config": CONFIG[other]}, "another config"),
+        ({"config": {**CONFIG[run.name], "hidden": 5}}, "another config"),
         ({"training": training}, "other training settings"),
         ({"windows": half}, "another (config|data)"),
         ({"windows": told}, "another data"),
@@ -232,12 +245,12 @@ def test_one_class_and_no_split(tmp_path: Path) -> None:
     for model in MODELS:
         made = fit(windows, tmp_path / model, model)
         assert made.config.classes == 1
-        assert made.about["data"]["split"] == "none"
-        assert made.about["data"]["training_windows"] == len(windows) == 193
-        drawn = made.sample(5)
+        assert made.about.data.split == "none"
+        assert made.about.data.training_windows == len(windows) == 193
+        drawn = made.windows(5)
         assert drawn.values.shape == (5, LENGTH, 1)
         assert drawn.classes == ("all",)
-        assert 0.5 <= made.about["metrics"]["validation_score"] <= 1  # nothing to be useful for
+        assert 0.5 <= made.about.metrics["validation_score"] <= 1  # nothing to be useful for
 
 
 # ---- what cannot be learnt
@@ -255,12 +268,12 @@ def test_too_few_windows_of_a_class_are_told_in_the_words_of_a_series(windows: W
     assert not (tmp_path / "run").exists()
 
 
-def test_a_single_column_that_is_taken_as_scores_is_exported(tmp_path: Path) -> None:
+def test_a_single_column_that_is_transformed_is_exported(tmp_path: Path) -> None:
     # Of a lone bound below and a lone one above, again and again, torch's exporter makes a graph that is not valid.
     one = some_windows(tmp_path, columns=("dose",), statics=())
     made = fit(one, tmp_path / "run", "rwgan")
-    assert isinstance(made.scaler, PrincipalScaler)
-    assert made.scaler.stepped.tolist() == [1]
+    assert isinstance(made.space, PrincipalScaler)
+    assert made.space.transformed.tolist() == [1]
     made.export(tmp_path / "one.onnx")
     drawn = ecgsynth.load(tmp_path / "one.onnx").windows(400, seed=1).values
     assert (drawn == 0).mean() == pytest.approx((one.part("train").values == 0).mean(), abs=0.06)  # many are
@@ -274,7 +287,7 @@ def test_the_start_is_kept_where_training_only_spoils_it(
     windows: Windows, tmp_path: Path, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.9, 0.8, 0.7])
-    monkeypatch.setattr("ecgsynth.synthesizer.validation_score", lambda *given: lambda generator: next(scores))
+    monkeypatch.setattr("ecgsynth.synthesizer.validation_score", lambda *given, **named: lambda generator: next(scores))
     made = fit(windows, tmp_path / "run", model)
     lines = [json.loads(line) for line in (tmp_path / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()]
     scored = [(line["step"], line["score"]) for line in lines if "score" in line]
@@ -282,6 +295,6 @@ def test_the_start_is_kept_where_training_only_spoils_it(
         assert scored == [(3, 0.9), (6, 0.8)]
         return
     assert scored == [(0, 0.9), (3, 0.8), (6, 0.7)]
-    assert made.about["metrics"]["best_step"] == 0
-    assert made.about["metrics"]["validation_score"] == 0.9
+    assert made.about.metrics["best_step"] == 0
+    assert made.about.metrics["validation_score"] == 0.9
     assert not made.sampler.generator.state_dict()["value.weight"].any()  # as it began: a mixture of normals

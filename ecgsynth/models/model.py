@@ -1,0 +1,144 @@
+"""What a model for windows is to the rest of the package: settings, a space, a generator, and how they come about."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.learner import Learner
+from ecgsynth.models.marginals import MarginalTransform
+from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.windows.windows import Windows
+
+__all__ = ["Model", "Plan", "Space", "WindowConfig", "WindowGenerator"]
+
+
+class WindowConfig(Protocol):
+    """The settings of a model: a frozen dataclass, kept as JSON beside the weights."""
+
+    @property
+    def time(self) -> int: ...  # samples a window
+    @property
+    def channels(self) -> int: ...
+    @property
+    def classes(self) -> int: ...
+    @property
+    def noise_dim(self) -> int: ...  # uniform numbers that one window is made from
+    def to_json(self) -> dict[str, Any]: ...
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> Self: ...
+
+
+class WindowGenerator(nn.Module):
+    """A network that makes windows as features of its space; what is sampled and exported.
+
+    from_uniform: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64 -> (n, features)
+    """
+
+    config: WindowConfig
+
+    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+        raise NotImplementedError
+
+
+class Space(Protocol):
+    """Windows in physical units, and perhaps their RR intervals <-> the features that a generator makes."""
+
+    @property
+    def time(self) -> int: ...
+    @property
+    def channels(self) -> int: ...
+    @property
+    def interval_means(self) -> NDArray[np.float64]: ...  # (2,), or (0,) where RR intervals are not made
+    @property
+    def marginals(self) -> MarginalTransform: ...  # what the basis leads back to where a channel is transformed
+
+    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features)."""
+        ...
+
+    def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The way back: a matrix (features, time * channels + intervals), or a factor (features,), and what is added.
+
+        Intervals come out as ln(seconds).
+        """
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write scaler.json."""
+        ...
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read scaler.json; ArtifactError if it is not one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A model fitted to its training windows, before its training; a model that needs more to be built adds to it.
+
+    config
+        What follows from the windows, and what was set by hand.
+    space
+        In which the generator works.
+    score_space
+        In whose components generators are scored; None where they are to be found in the training windows.
+    """
+
+    config: WindowConfig
+    space: Space
+    score_space: PrincipalScaler | None = None
+
+
+P = TypeVar("P", bound=Plan)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model(Generic[P]):
+    """A model as one entry of the registry (ecgsynth.models.registry).
+
+    Parameters
+    ----------
+    config
+        The class of its settings.
+    space
+        The class of its space, which reads scaler.json.
+    generator
+        A generator of these settings, its weights drawn from torch's global generator.
+    plan
+        ``plan(learn, settings, seed)``: what is found in the training windows before the training; ``settings`` are
+        those of ``config`` that are set by hand.
+    build
+        ``build(plan, training, x, labels, rng)``: what the loop trains, on features x (n, features) and their labels
+        (n,) int64; networks are on their device, and ``rng`` is the step's randomness.
+    losses
+        Which of the losses are shown while it trains.
+
+    """
+
+    config: type[WindowConfig]
+    space: type[Space]
+    generator: Callable[[Any], WindowGenerator]
+    plan: Callable[[Windows, Mapping[str, Any], int], P]
+    build: Callable[[P, TrainConfig, Tensor, Tensor, torch.Generator], Learner]
+    losses: tuple[str, ...]
+
+    def restore(self, content: dict[str, Any]) -> WindowGenerator:
+        """A generator of the settings in a run's config.json, its weights still to be loaded."""
+        with torch.random.fork_rng(devices=[]):  # initial weights draw from the global generator
+            return self.generator(self.config.from_json(content))
+
+    def builder(
+        self, plan: P, training: TrainConfig, learn: Windows, device: torch.device
+    ) -> Callable[[torch.Generator], Learner]:
+        """What training.loop.fit builds: the networks of a plan, on its training windows."""
+        x = torch.from_numpy(plan.space.transform(learn.values, learn.rr_s)).to(device)
+        labels = torch.from_numpy(learn.labels).to(device)
+        return lambda rng: self.build(plan, training, x, labels, rng)
