@@ -30,7 +30,8 @@ class Layer(nn.Module):
 
     The last of them may be the one-hots of a condition, as such or as the places of their ones, which is faster.
 
-    forward: inputs (n, widths[i]) each; condition (n, ones) float, or int64 (n,) or (n, some) -> (n, size)
+    forward: inputs (n, widths[i]) each; condition (n, condition) float one-hots, or int64 (n,) or
+        (n, ones), the places of their ones -> (n, size)
     """
 
     def __init__(self, widths: list[int], size: int, condition: int = 0) -> None:

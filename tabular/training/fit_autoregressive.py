@@ -29,7 +29,20 @@ def build_autoregressive(
     shares: list[NDArray[np.float64]],
     rng: torch.Generator,
 ) -> Learner:
-    """What the loop trains on rows as codes (n, columns), on their device; ``shares`` of the codes, by column."""
+    """What the loop trains.
+
+    Parameters
+    ----------
+    config, training
+        Settings of the network and of the training.
+    codes
+        The training rows, (n, columns), on the device of the training.
+    shares
+        Of the codes, by column.
+    rng
+        Draws everything but the initial weights.
+
+    """
     device = codes.device
     model, average = AutoregressiveModel(config, shares).to(device), AutoregressiveModel(config, shares).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=training.rate, fused=True)
@@ -51,8 +64,8 @@ def show(rows: int, askable: Tensor, rng: torch.Generator) -> Tensor:
     """(rows, columns) bool, what is asked for: nothing in one half of the rows, in the others each column as likely."""
     device = askable.device
     share = torch.rand(rows, 1, generator=rng, device=device)
-    some = torch.rand(rows, 1, generator=rng, device=device) < ASKED_SHARE
-    return (torch.rand(rows, len(askable), generator=rng, device=device) < share) & some & askable
+    asks = torch.rand(rows, 1, generator=rng, device=device) < ASKED_SHARE
+    return (torch.rand(rows, len(askable), generator=rng, device=device) < share) & asks & askable
 
 
 def likelihood(model: AutoregressiveModel, codes: Tensor) -> float:

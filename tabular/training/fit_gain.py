@@ -30,7 +30,20 @@ HIDDEN_SHARE = 0.2  # of the known values of rows kept apart, to be found again
 
 
 def build_gain(config: GainConfig, training: TrainConfig, x: Tensor, known: Tensor, rng: torch.Generator) -> Learner:
-    """What the loop trains on rows x (n, width), anything finite in their holes, and known (n, columns) bool."""
+    """What the loop trains.
+
+    Parameters
+    ----------
+    config, training
+        Settings of the networks and of the training.
+    x
+        (n, width) training rows, anything finite in their holes, on the device of the training.
+    known
+        (n, columns) bool, False where there is a hole.
+    rng
+        Draws everything but the initial weights.
+
+    """
     device = x.device
     generator, average, judge = GainGenerator(config), GainGenerator(config), Discriminator(config)
     for module in (generator, average, judge):

@@ -66,9 +66,24 @@ def build_gan(
     shares: list[NDArray[np.float64]],
     rng: torch.Generator,
 ) -> Learner:
-    """What the loop trains on rows as codes and positions, (n, columns) each, on their device.
+    """What the loop trains.
 
-    ``shares`` of the codes, by column. ConfigError for a batch that is not made of whole packs.
+    Parameters
+    ----------
+    config, training
+        Settings of the networks and of the training.
+    codes, positions
+        The training rows, (n, columns) each, on the device of the training.
+    shares
+        Of the codes, by column.
+    rng
+        Draws everything but the initial weights.
+
+    Raises
+    ------
+    ConfigError
+        For a batch that is not made of whole packs.
+
     """
     if training.batch % config.pack or (config.normalise and training.batch < 2):
         raise ConfigError(

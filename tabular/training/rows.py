@@ -112,9 +112,19 @@ def owners_in(frame: Any, person: str) -> NDArray[np.int64]:
 def split_rows(
     n: int, seed: int, share: float = CHECK_SHARE, owners: NDArray[np.int64] | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The rows that are learnt from and those that are kept apart, at random by ``seed``, each in order.
+    """The rows that are learnt from and those that are kept apart, at random, each in order.
 
-    owners: (n,) the person of each row, none of whom is then in both
+    Parameters
+    ----------
+    n
+        How many rows there are.
+    seed
+        The same seed parts them in the same way.
+    share
+        Of the rows, or of the persons, that is kept apart.
+    owners
+        (n,) the person of each row, none of whom is then in both.
+
     """
     rng = np.random.default_rng(seed)
     if owners is None:
@@ -127,9 +137,22 @@ def split_rows(
 
 
 def asked_rows(frame: Any, where: dict[str, str]) -> Any:
-    """The rows of a data frame that have these values, given as text: 1 is 1.0 too.
+    """The rows of a data frame that have these values.
 
-    Raises ConfigError for a column that there is not, DataError for a value that no row has.
+    Parameters
+    ----------
+    frame
+        A pandas data frame.
+    where
+        Values by column, as text: 1 is 1.0 too.
+
+    Raises
+    ------
+    ConfigError
+        For a column that the frame does not have.
+    DataError
+        For a value that no row has.
+
     """
     for name, value in where.items():
         if name not in frame.columns:

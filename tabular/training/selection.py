@@ -15,13 +15,19 @@ from ..encoding.encoding import CategoryCodes, Encoding
 __all__ = ["pair_distance", "pair_score"]
 
 JUDGED_ROWS = 10_000  # at most
-COARSE_CODES = 12  # of a column that are told apart
+COARSE_CODES = 12  # of a column that are distinguished
 
 
 def pair_score(encoding: Encoding, arrays: dict[str, Any]) -> Callable[[nn.Module], float]:
-    """A function that scores a generator of ``encoding`` by how like the tables of any two columns are: 1 is best.
+    """A function that scores a generator by how like the contingency tables of any two columns are: 1 is best.
 
-    arrays: canonical columns of the rows kept apart.
+    Parameters
+    ----------
+    encoding
+        Of the generator.
+    arrays
+        Canonical columns of the rows kept apart.
+
     """
     cuts = [None if isinstance(column, CategoryCodes) else cut(arrays[column.name]) for column in encoding.columns]
     number = min(JUDGED_ROWS, len(next(iter(arrays.values()))))
@@ -34,7 +40,7 @@ def pair_score(encoding: Encoding, arrays: dict[str, Any]) -> Callable[[nn.Modul
 
     judged = {name: rows[:number] for name, rows in arrays.items()}
     codes, positions = encoding.encode(judged, np.random.default_rng(0), strict=False)
-    real = coarse(encoding.decode(codes, positions))  # in the categories that are told
+    real = coarse(encoding.decode(codes, positions))  # in the categories that are published
 
     def score(generator: nn.Module) -> float:
         made = coarse(encoding.decode(*drawn(generator, number, len(encoding.columns))))
