@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
 from ecgsynth.core.files import check_free
 from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.tasks import read
+from ecgsynth.tasks import NOWHERE, check_training, kind_of, read
 
 if TYPE_CHECKING:
     from ecgsynth.export.onnx_sampler import OnnxSampler
@@ -181,14 +181,16 @@ def fit(
     """
     began = now()
     budget_s = None if budget is None else seconds_of(budget)
-    task = read(
-        data,
-        kind,
-        seed=seed,
+    asked = {
         **{"schema": schema, "person": person, "label": label, "split": split, "id": id, "time": time},
         **{"length": length, "stride": stride, "columns": columns, "statics": statics, "missing": missing},
         **{"where": where, "storage_options": storage_options},
-    )
+    }
+    kind = kind_of(data, kind, **asked)
+    check_training(kind, model, budget_s, steps, epochs, settings)
+    if run is None and resume:
+        raise ConfigError(NOWHERE)
+    task = read(data, kind, seed=seed, **asked)
     return task.train(
         run,
         model=model,

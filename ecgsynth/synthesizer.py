@@ -15,6 +15,7 @@ from ecgsynth.core.disclosure import PERSONS, coarse, drawn_in, persons_behind, 
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.export.cards import card_of
 from ecgsynth.models.decoder import Limits, SignalSampler, draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.models.timegan import TimeGANGenerator
@@ -45,6 +46,12 @@ class Synthesizer:
         self.sampler = SignalSampler(generator, scaler, limits(about["data"])).eval()
         self.scaler = scaler
         self.about = about  # {"data": ..., "training": ..., "metrics": ...}, all plain JSON
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @classmethod
     def fit(

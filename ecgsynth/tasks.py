@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from ecgsynth.tabular.imputer import Imputer
     from ecgsynth.tabular.synthesizer import TableSynthesizer
 
-__all__ = ["KINDS", "Task", "read"]
+__all__ = ["KINDS", "NOWHERE", "Task", "check_training", "kind_of", "read"]
 
 KINDS = ("beats", "series", "table")
 BUDGET_S = 20 * 60.0  # of windows, where nobody says
 IMPUTER = "gain"
+MODEL = {"beats": "rwgan", "series": "rwgan", "table": "default"}  # where nobody says
+SAID = {"beats": "a generator of beats", "series": "a generator of series", "table": "a table"}
+NOWHERE = "a training goes on in its run folder; name it, or leave out resume"
 TAKEN = (
     "a pandas DataFrame, the path or URL of a table (.csv, .csv.gz, .tsv, .parquet, .json or .npz), Windows, or the "
     ".npz file of them"
@@ -80,23 +83,21 @@ class Task:
 
         """
         table = self.kind == "table"
-        wrong, right = ("steps", "epochs") if table else ("epochs", "steps")
-        if (steps if table else epochs) is not None:
-            raise ConfigError(f"{self.kind} are trained for {right} or a budget, not for {wrong}; give {right}")
-        if sum(given is not None for given in (budget_s, steps, epochs)) > 1:
-            raise ConfigError(f"give a budget or {right}, not both")
+        model = model or MODEL[self.kind]
+        settings = settings or {}
+        check_training(self.kind, model, budget_s, steps, epochs, settings)
         if run is None and how.get("resume"):
-            raise ConfigError("a training goes on in its run folder; name it, or leave out resume")
+            raise ConfigError(NOWHERE)
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / "run" if run is None else Path(run)
             if table:
-                return self._train_rows(place, model, budget_s, epochs, settings or {}, **how)
-            return self._train_windows(place, model, budget_s, steps, settings or {}, **how)
+                return self._train_rows(place, model, budget_s, epochs, settings, **how)
+            return self._train_windows(place, model, budget_s, steps, settings, **how)
 
     def _train_windows(
         self,
         run: Path,
-        model: str | None,
+        model: str,
         budget_s: float | None,
         steps: int | None,
         settings: Mapping[str, Any],
@@ -104,12 +105,10 @@ class Task:
         seed: int = 0,
         **how: Any,
     ) -> "Synthesizer":
-        from ecgsynth.core.config import TimeGANConfig, TrainConfig, WGANConfig
+        from ecgsynth.core.config import TrainConfig
         from ecgsynth.synthesizer import Synthesizer
 
-        model = model or "rwgan"
-        own = {"rwgan": WGANConfig, "timegan": TimeGANConfig}.get(model, WGANConfig)
-        training, sizes = parted(model, settings, own, FROM_DATA.get(model, set()))
+        training, sizes = parted(self.kind, model, settings)
         budget_s = budget_s if steps is not None else budget_s or BUDGET_S
         config = TrainConfig(steps=steps, budget_s=budget_s, seed=seed, **training)
         return Synthesizer.fit(self.data, config, run, model=model, sizes=sizes, **how)
@@ -117,21 +116,16 @@ class Task:
     def _train_rows(
         self,
         run: Path,
-        model: str | None,
+        model: str,
         budget_s: float | None,
         epochs: int | None,
         settings: Mapping[str, Any],
         **how: Any,
     ) -> "TableSynthesizer | Imputer":
         from ecgsynth.tabular.imputer import Imputer
-        from ecgsynth.tabular.models.chain import ChainConfig
-        from ecgsynth.tabular.models.config import TableConfig
-        from ecgsynth.tabular.models.gain import GainConfig
         from ecgsynth.tabular.synthesizer import TableSynthesizer
 
-        model = model or "default"
-        own: type = {"default": ChainConfig, IMPUTER: GainConfig}.get(model, TableConfig)
-        training, networks = parted(model, settings, own, FROM_DATA["table"], ("hidden", "pack", "unrolled"))
+        training, networks = parted(self.kind, model, settings)
         if "hidden" in networks and isinstance(networks["hidden"], int):
             networks["hidden"] = (networks["hidden"],)
         fit: Callable[..., TableSynthesizer | Imputer] = Imputer.fit if model == IMPUTER else TableSynthesizer.fit
@@ -148,15 +142,46 @@ class Task:
         )
 
 
-def parted(
-    model: str, settings: Mapping[str, Any], own: type, from_data: set[str], beside: tuple[str, ...] = ()
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def check_training(
+    kind: str,
+    model: str | None,
+    budget_s: float | None,
+    steps: int | None,
+    epochs: int | None,
+    settings: Mapping[str, Any],
+) -> None:
+    """Raise ConfigError for a training that there cannot be, before anything is read."""
+    given, wrong, right = (steps, "steps", "epochs") if kind == "table" else (epochs, "epochs", "steps")
+    if given is not None:
+        raise ConfigError(f"{SAID[kind]} is trained for {right} or a budget, not for {wrong}; give {right}")
+    if sum(amount is not None for amount in (budget_s, steps, epochs)) > 1:
+        raise ConfigError(f"give a budget or {right}, not both")
+    if settings:
+        parted(kind, model or MODEL[kind], settings)
+
+
+def own_config(kind: str, model: str) -> type:
+    """The class of a model's own settings; of an unknown model, which is refused later, one of its kind."""
+    if kind == "table":
+        from ecgsynth.tabular.models.chain import ChainConfig
+        from ecgsynth.tabular.models.config import TableConfig
+        from ecgsynth.tabular.models.gain import GainConfig
+
+        return {"default": ChainConfig, IMPUTER: GainConfig}.get(model, TableConfig)
+    from ecgsynth.core.config import TimeGANConfig, WGANConfig
+
+    return TimeGANConfig if model == "timegan" else WGANConfig
+
+
+def parted(kind: str, model: str, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings of the training, and those of the model's networks; ConfigError for one that neither has."""
     from ecgsynth.core.config import TrainConfig
 
+    from_data = FROM_DATA["table"] if kind == "table" else FROM_DATA.get(model, set())
     of_training = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in GIVEN_APART]
-    of_networks = {field.name: None for field in dataclasses.fields(own) if field.name not in from_data}
-    of_networks |= dict.fromkeys(beside)
+    own = own_config(kind, model)
+    of_networks = [field.name for field in dataclasses.fields(own) if field.name not in from_data]
+    of_networks += [name for name in ("hidden", "pack", "unrolled") if kind == "table" and name not in of_networks]
     unknown = [name for name in settings if name not in of_training and name not in of_networks]
     if unknown:
         raise ConfigError(
@@ -195,27 +220,35 @@ def read(data: Any, kind: str | None = None, *, seed: int = 0, **asked: Any) -> 
 
     """
     wanted = {name: value for name, value in asked.items() if value is not None and value != {} and value != ()}
-    check_taken(data)
-    held = held_in(data)
+    kind = kind_of(data, kind, **wanted)
+    if kind == "table":
+        return read_rows(data, wanted)
+    return read_steps(data, wanted, seed) if held_in(data) == "table" else read_windows(data, kind, wanted, seed)
+
+
+def kind_of(data: Any, kind: str | None = None, **asked: Any) -> str:
+    """One of KINDS; errors as of ``read``, for what is wrong without a look at the data themselves."""
     if kind is not None and kind not in KINDS:
         raise ConfigError(f"kind is one of {', '.join(KINDS)}, got {kind!r}")
-    if kind is None and held == "table" and (found := [name for name in OF_SERIES if name in wanted]):
-        raise ConfigError(f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} of a series; add kind='series'")
-    kind = kind or held
+    check_taken(data)
+    held = held_in(data)
+    wanted = [name for name, value in asked.items() if value is not None]
+    of_series = [name for name in OF_SERIES if name in wanted]
+    if of_series and held != "table":
+        raise ConfigError(f"these data are windows already, which have no {', '.join(of_series)} to choose")
+    if of_series and kind is None:
+        raise ConfigError(
+            f"only a series has {', '.join(of_series)} to choose; add kind='series' if these data are one"
+        )
     if held == "table" and kind == "beats":
         raise ConfigError("expected beats, got a table; cut WFDB records into beats with 'ecgsynth prepare'")
-    if held != kind and held != "table":
+    if kind is not None and held not in (kind, "table"):
         raise ConfigError(f"expected a {kind}, got windows of {held}, which are learnt as they are: kind={held!r}")
+    kind = kind or held
     for name in wanted:
         if kind not in FOR[name]:
             raise ConfigError(f"{name} is for {' and '.join(FOR[name])}, and these data are {kind}; leave it out")
-    if held != "table" and (found := [name for name in OF_SERIES if name in wanted]):
-        raise ConfigError(f"these data are windows already, which have no {', '.join(found)} to choose; leave it out")
-    if kind == "table":
-        return read_rows(data, wanted)
-    if held == "table":
-        return read_steps(data, wanted, seed)
-    return read_windows(data, kind, wanted, seed)
+    return kind
 
 
 def check_taken(data: Any) -> None:

@@ -12,6 +12,7 @@ from ecgsynth.core.identifiers import capacity, make
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, require
 
+from .cards import card_of
 from .manifest import TableManifest
 from .onnx_file import OnnxFile, in_order
 
@@ -42,6 +43,12 @@ class TableSampler:
         self._threads = threads
         self._made = [column for column in self.manifest.columns if column.get("output")]
         self._asked = [column for column in self.manifest.columns if column.get("asked")]
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @property
     def column_names(self) -> list[str]:

@@ -11,6 +11,7 @@ import torch
 import ecgsynth
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.export.cards import card_of
 from ecgsynth.training.devices import pick_device
 from ecgsynth.training.loop import Progress, announce
 from ecgsynth.training.run_folder import RunFolder
@@ -31,6 +32,12 @@ class Imputer:
     def __init__(self, schema: Schema, space: GainSpace, generator: GainGenerator, about: dict[str, Any]) -> None:
         self.schema, self.space, self.generator = schema, space, generator.eval()
         self.about = about  # {"data": ..., "training": ..., "metrics": ...}, all plain JSON
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @classmethod
     def fit(

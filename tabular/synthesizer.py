@@ -14,6 +14,7 @@ from ecgsynth.core.disclosure import published_data, published_metrics, publishe
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
+from ecgsynth.export.cards import card_of
 from ecgsynth.export.manifest import TableManifest
 from ecgsynth.export.table_sampler import Rows, check_rows, restore
 from ecgsynth.training.devices import pick_device
@@ -39,6 +40,12 @@ class TableSynthesizer:
         self.schema = schema
         self.sampler = sampler.eval()
         self.about = about  # {"data": ..., "training": ..., "metrics": ...}, all plain JSON
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @classmethod
     def fit(

@@ -30,9 +30,10 @@ SHORTER = (
     (r"^(ecgsynth evaluate (beats|stocks).*)$", r"\1 --repeats 1 --steps 2 --device cpu"),
     (r"^(ecgsynth demo.*)$", r"\1 --budget 1s"),
     (r" -n \d{4,}", " -n 300"),
-    (r"TrainConfig\(budget_s=\d+\)", "TrainConfig(steps=2)"),
+    (r'(fit\("beats.npz".*?)budget="\w+"', r'\1steps=2, device="cpu"'),
+    (r'(fit\("tables/.*?)budget="\w+"', r'\1epochs=1, hidden=8, device="cpu"'),
 )
-LOADED = re.compile(r"""\bload\(["']([^"']+)["']""")
+LOADED = re.compile(r"""\b(?:load|fit)\(["']([^"']+)["']""")
 
 
 @dataclasses.dataclass(frozen=True)
