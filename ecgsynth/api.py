@@ -254,7 +254,7 @@ def load(model: Path | str) -> "Generator":
         If it is not one of ours, or there is none.
 
     """
-    if str(model) in PRETRAINED or not Path(model).is_dir():
+    if str(model) in PRETRAINED or not (Path(model) / "config.json").exists():
         return open_file(model)
     return load_run(model)
 

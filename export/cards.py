@@ -57,14 +57,12 @@ def card_of(generator: Any, *, drawn: bool = False) -> Card:
         Whether to draw a few windows for the picture.
 
     """
-    about = getattr(generator, "about", None)
-    told = generator.manifest if about is None else None
-    data, training, metrics = (
-        (told.data, told.training, told.metrics)
-        if told is not None
-        else (about["data"], about["training"], about["metrics"])
-    )
-    kind = str(data.get("kind", "windows") if told is None else told.kind)
+    if hasattr(generator, "about"):
+        data, training, metrics = (generator.about[part] for part in ("data", "training", "metrics"))
+        kind = str(data.get("kind", "windows"))
+    else:
+        told = generator.manifest
+        data, training, metrics, kind = told.data, told.training, told.metrics, str(told.kind)
     title = f"{type(generator).__name__} {training.get('model', 'generator')} of {shown_kind(kind)}"
     source = data.get("source", {}).get("name", "unnamed")
     facts = [("learnt from", "" if source == "unnamed" else source)]
