@@ -1,64 +1,71 @@
-"""Learn a generator from heartbeats, prove that what it makes is useful, ship it as one small ONNX file.
+"""Learn a generator from heartbeats, series or tables, prove that it is useful, ship it as one small ONNX file.
 
 >>> import ecgsynth
->>> beats = ecgsynth.pretrained("mitbih-beats").sample(1000, label="V", seed=7)   # needs no torch
+>>> beats = ecgsynth.pretrained("mitbih-beats").sample(1000, {"class": "V"}, seed=7)   # needs no torch
+>>> model = ecgsynth.fit(frame, budget="2min")   # a pandas DataFrame, a table's path or URL, or Windows
+>>> model.export("rows.onnx")
 """
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ecgsynth.api import PRETRAINED as PRETRAINED
+    from ecgsynth.api import evaluate as evaluate
+    from ecgsynth.api import fit as fit
+    from ecgsynth.api import load as load
+    from ecgsynth.api import pretrained as pretrained
     from ecgsynth.core.config import TrainConfig as TrainConfig
-    from ecgsynth.export.onnx_sampler import OnnxSampler
-    from ecgsynth.export.table_sampler import TableSampler
+    from ecgsynth.errors import EcgSynthError as EcgSynthError
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
+    from ecgsynth.tabular.imputer import Imputer as Imputer
+    from ecgsynth.tabular.schema.schema import Schema as Schema
+    from ecgsynth.tabular.synthesizer import TableSynthesizer as TableSynthesizer
     from ecgsynth.windows.beats import BeatOptions as BeatOptions
     from ecgsynth.windows.beats import read_beats as read_beats
+    from ecgsynth.windows.series import SeriesOptions as SeriesOptions
+    from ecgsynth.windows.series import read_series as read_series
     from ecgsynth.windows.splits import split as split
     from ecgsynth.windows.windows import Windows as Windows
 
 __version__ = "0.1.0"
-__all__ = ["BeatOptions", "Synthesizer", "TrainConfig", "Windows", "load", "pretrained", "read_beats", "split"]
+__all__ = [
+    "BeatOptions",
+    "EcgSynthError",
+    "Imputer",
+    "Schema",
+    "SeriesOptions",
+    "Synthesizer",
+    "TableSynthesizer",
+    "TrainConfig",
+    "Windows",
+    "evaluate",
+    "fit",
+    "load",
+    "pretrained",
+    "read_beats",
+    "read_series",
+    "split",
+]
 
 HOME = {
     "BeatOptions": "ecgsynth.windows.beats",
+    "EcgSynthError": "ecgsynth.errors",
+    "Imputer": "ecgsynth.tabular.imputer",
+    "PRETRAINED": "ecgsynth.api",
+    "Schema": "ecgsynth.tabular.schema.schema",
+    "SeriesOptions": "ecgsynth.windows.series",
     "Synthesizer": "ecgsynth.synthesizer",
+    "TableSynthesizer": "ecgsynth.tabular.synthesizer",
     "TrainConfig": "ecgsynth.core.config",
     "Windows": "ecgsynth.windows.windows",
+    "evaluate": "ecgsynth.api",
+    "fit": "ecgsynth.api",
+    "load": "ecgsynth.api",
+    "pretrained": "ecgsynth.api",
     "read_beats": "ecgsynth.windows.beats",
+    "read_series": "ecgsynth.windows.series",
     "split": "ecgsynth.windows.splits",
 }
-
-
-PRETRAINED = ("mitbih-beats",)  # generators that come with the package
-
-
-def load(model: Path | str) -> "OnnxSampler | TableSampler":
-    """The generator of windows or of rows in an .onnx file, or a pretrained one by its name, ready to sample.
-
-    Raises ArtifactError if the file is not one of ours.
-    """
-    from ecgsynth.export.onnx_file import OnnxFile
-    from ecgsynth.export.onnx_sampler import OnnxSampler
-    from ecgsynth.export.table_sampler import TableSampler
-
-    if str(model) in PRETRAINED and not Path(model).is_file():
-        return pretrained(str(model))
-    file = OnnxFile.open(model)
-    return TableSampler(file) if file.manifest.kind == "table" else OnnxSampler(file)
-
-
-def pretrained(name: str) -> "OnnxSampler":
-    """A generator that comes with the package, ready to sample; its model card lies beside it as ``name.md``.
-
-    Raises ConfigError for a name that there is not.
-    """
-    from ecgsynth.errors import ConfigError
-    from ecgsynth.export.onnx_sampler import OnnxSampler
-
-    if name not in PRETRAINED:
-        raise ConfigError(f"there is no pretrained generator {name!r}; there are {', '.join(PRETRAINED)}")
-    return OnnxSampler(Path(__file__).parent / "data" / f"{name}.onnx")
 
 
 def __getattr__(name: str) -> Any:
@@ -68,3 +75,8 @@ def __getattr__(name: str) -> Any:
     from ecgsynth.errors import require
 
     return getattr(require(HOME[name], f"ecgsynth.{name}"), name)
+
+
+def __dir__() -> list[str]:
+    """What completion offers: the public names too, before they are first used."""
+    return sorted({*globals(), *__all__})

@@ -50,19 +50,21 @@ class Asked:
     seed: int
 
 
-def real_windows(path: Path | str, sampler: OnnxSampler, run: Path | str | None = None, seed: int = 0) -> Windows:
+def real_windows(real: Any, sampler: OnnxSampler, run: Path | str | None = None, seed: int = 0) -> Windows:
     """The real windows in a file that 'ecgsynth prepare' made or, for a generator of a series, in its table.
 
-    The table is cut as that was of which the generator learnt, and split as it was if ``run``, the generator's run
-    folder, is given; else by ``seed``. DataError where the file does not say how its table was cut.
+    The table, a file or a data frame, is cut as that was of which the generator learnt, and split as it was if ``run``,
+    the generator's run folder, is given; else by ``seed``. DataError where the file does not say how it was cut.
     """
-    path, manifest = Path(path), sampler.manifest
-    if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
-        return Windows.load(path)
+    manifest = sampler.manifest
+    if isinstance(real, str | Path):
+        path = Path(real)
+        if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
+            return Windows.load(path)
     data = manifest.data
     if data.series is None:
         raise DataError(f"{sampler.path} does not say how its table was cut; bring the real windows as .npz")
-    windows = read_series(path, data.series.options)
+    windows = read_series(real, data.series.options)
     found = seed if run is None else RunFolder(Path(run)).private().get("split_seed")
     return split(windows, str(data.split), found or 0)
 

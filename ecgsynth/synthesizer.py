@@ -16,6 +16,7 @@ from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.export.cards import card_of
 from ecgsynth.models import registry
 from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.model import Space, WindowConfig, WindowGenerator
@@ -42,6 +43,12 @@ class Synthesizer:
         self.sampler = SignalSampler(generator, space, limits(about.data)).eval()
         self.space = space
         self.about = about
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @classmethod
     def fit(

@@ -11,6 +11,7 @@ from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.windows.long_table import frame_of
 from ecgsynth.windows.windows import Windows
 
+from .cards import card_of
 from .manifest import Manifest
 from .onnx_file import OnnxFile, in_order
 
@@ -49,6 +50,12 @@ class OnnxSampler:
         self._shares = np.asarray([entry.share for entry in self.manifest.classes])
         self._intervals = any(output.name == "rr_s" for output in self._session.get_outputs())
         self._outputs = ["signal", "rr_s"] if self._intervals else ["signal"]
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     def sample(
         self, n: int, where: Mapping[str, Any] | str | None = None, seed: int = 0, *, label: str | None = None

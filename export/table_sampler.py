@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, MissingExtraError
 
+from .cards import card_of
 from .frames import as_frame
 from .kinds import row_kind
 from .manifest import TableColumn, TableManifest
@@ -50,6 +51,12 @@ class TableSampler:
         self.path, self.manifest, self._session = opened.path, opened.manifest, opened.session
         self._threads = threads
         self._outputs = {column.name: column.output for column in self.manifest.columns if column.output}
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @property
     def column_names(self) -> list[str]:

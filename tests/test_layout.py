@@ -27,17 +27,16 @@ ROOMS = (
     "errors core windows metrics models training export report synthesizer evaluation demo",  # the core
     "tabular.schema tabular.encoding tabular.metrics tabular.models tabular.training tabular.report",
     "tabular.synthesizer tabular.imputer tabular.evaluation",
-    "cli",
+    "tasks api cli",  # what is for all of them
 )
 ORDER = " ".join(ROOMS).split()
 SAMPLING = (
     "errors core windows.windows windows.info windows.long_table windows.wide_table windows.view models.registry "
-    "report.manifest "
-    "cli.main cli.tables cli.options cli.progress"
+    "report.manifest tabular.models.registry tasks api cli"
 ).split()
 WITH_TORCH = "export.windows_to_onnx export.table_to_onnx".split()  # all else of export is for sampling
 # What modules may take from ecgsynth itself, and where it stands.
-FROM_THE_PACKAGE = {"__version__": "errors", "load": "export.onnx_sampler"}
+FROM_THE_PACKAGE = {"__version__": "errors", "__file__": "errors"}
 PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "jsonpickle"}
 
 

@@ -30,9 +30,10 @@ SHORTER = (
     (r"^(ecgsynth evaluate (beats|stocks).*)$", r"\1 --repeats 1 --steps 2 --device cpu"),
     (r"^(ecgsynth demo.*)$", r"\1 --budget 1s"),
     (r" -n \d{4,}", " -n 300"),
-    (r"TrainConfig\(budget_s=\d+\)", "TrainConfig(steps=2)"),
+    (r'(fit\("beats.npz".*?)budget="\w+"', r'\1steps=2, device="cpu"'),
+    (r'(fit\("tables/.*?)budget="\w+"', r'\1epochs=1, hidden=8, device="cpu"'),
 )
-LOADED = re.compile(r"""\bload\(["']([^"']+)["']""")
+LOADED = re.compile(r"""\b(?:load|fit)\(["']([^"']+)["']""")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,10 +127,10 @@ def speed_up(patch: pytest.MonkeyPatch) -> None:
     """Judges and reports that are done at once, and networks of a size that trains at once."""
     patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
     patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=4, steps=2, batch=16))
-    patch.setattr("ecgsynth.evaluation.COMPARED_WINDOWS", 30)
-    patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 100)
-    patch.setattr("ecgsynth.evaluation.MOST_WINDOWS", 30)
-    patch.setattr("ecgsynth.metrics.beats.MOST_WINDOWS", 30)
+    patch.setattr("ecgsynth.evaluation.COMPARED", 30)
+    patch.setattr("ecgsynth.evaluation.RELEASED", 100)
+    patch.setattr("ecgsynth.evaluation.MOST", 30)
+    patch.setattr("ecgsynth.metrics.beats.MOST", 30)
     patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 2)
     patch.setattr("ecgsynth.demo.REPEATS", 1)
     patch.setattr("ecgsynth.demo.DRAWN", 50)
@@ -198,10 +199,10 @@ def test_a_block_of_python_of_the_readme_works(done: dict[tuple[int, str], Any],
 
 def test_rows_that_the_readme_asks_for_are_what_it_says(done: dict[tuple[int, str], Any]) -> None:
     (block,) = (block for block in PYTHON if "adult.onnx" in block.text)
-    rows, table = (done[block.line, block.text][name] for name in ("rows", "table"))
-    assert isinstance(table, pd.DataFrame)
-    assert table["class"].tolist() == rows["class"].tolist() == [">50K"] * 1000
-    assert list(table) == list(rows) == ["age", "hours", "sex", "class"]
+    rows = done[block.line, block.text]["rows"]
+    assert isinstance(rows, pd.DataFrame)
+    assert rows["class"].tolist() == [">50K"] * 1000
+    assert list(rows) == ["age", "hours", "sex", "class"]
 
 
 def test_the_readme_has_what_is_tested_here() -> None:

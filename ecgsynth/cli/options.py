@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from ecgsynth.api import seconds_of
 from ecgsynth.cli.progress import Line, bar
 from ecgsynth.core.files import check_free
 from ecgsynth.errors import ConfigError, EcgSynthError, hint_at_extra
@@ -32,7 +33,6 @@ __all__ = [
     "training_bar",
 ]
 
-UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 BAR_STEPS = 1000
 TRAINING = "training"  # the phase of the steps themselves
 
@@ -95,11 +95,10 @@ class Duration(click.ParamType[float]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         if isinstance(value, float):
             return value
-        parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|sec|s)", value)
-        total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
-        if "".join(number + unit for number, unit in parts) != value or total <= 0:
-            self.fail(f"expected a time such as 90s, 20min or 1h30min, got {value!r}", param, ctx)
-        return total
+        try:
+            return seconds_of(value)
+        except ConfigError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Band(click.ParamType[tuple[float, float] | None]):

@@ -17,6 +17,7 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError
+from ecgsynth.export.cards import card_of
 from ecgsynth.training.devices import pick_device
 from ecgsynth.training.job import Job, OnProgress, announce
 from ecgsynth.training.loop import fit
@@ -41,6 +42,12 @@ class TableModel(ABC):
     makes: ClassVar[str]  # see models.registry
     schema: Schema
     about: About
+
+    def __repr__(self) -> str:
+        return card_of(self).line()
+
+    def _repr_html_(self) -> str:
+        return card_of(self, drawn=True).html()
 
     @classmethod
     @abstractmethod

@@ -79,10 +79,10 @@ def test_more_than_a_gigabyte_is_told_before_it_starts(
     run: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ecgsynth.export.writing.LARGE_NUMBERS", 1)
-    monkeypatch.setattr("ecgsynth.cli.main.MANY_BYTES", 100_000)
+    monkeypatch.setattr("ecgsynth.cli.sample.MANY_BYTES", 100_000)
     done = run("sample", BEATS, "-n", 1000, "-o", tmp_path / "a.npz")
     assert done.stderr == "this takes about 270.8 kB\nSampling\n"
-    monkeypatch.setattr("ecgsynth.cli.main.MANY_BYTES", 10**9)
+    monkeypatch.setattr("ecgsynth.cli.sample.MANY_BYTES", 10**9)
     assert run("sample", BEATS, "-n", 1000, "-o", tmp_path / "b.npz").stderr == "Sampling\n"
 
 

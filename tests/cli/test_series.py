@@ -8,53 +8,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import Result
 
 import ecgsynth
-from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.windows.windows import Windows
 
-Invoke, Say = Callable[..., Result], Callable[..., str]  # what the fixtures run, works and refuses are
+Say, Write = Callable[..., str], Callable[..., None]  # what the fixtures works, refuses, said and write_series are
 LENGTH = 8
-HEADER = ["who", "when", "flow", "pulse", "note", "age", "ward"]
 OPTIONS = ["--length", LENGTH, "--stride", 2, "--id", "who", "--time", "when", "--label", "ward", "--statics", "age"]
 
 
-def speed_up(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
-    patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=3, batch=32))
-    patch.setattr("ecgsynth.evaluation.COMPARED_WINDOWS", 50)
-    patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 200)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    speed_up(monkeypatch)
-
-
-def write_table(path: Path) -> None:
-    """Thirty-two people in two wards, a row every ten minutes; a note that is no number."""
-    rng = np.random.default_rng(0)
-    with path.open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(HEADER)
-        for person in range(32):
-            age = int(rng.integers(20, 90))
-            wave = np.sin(np.arange(24) / 3 + rng.uniform(0, 6)) + 0.1 * rng.normal(size=24)
-            for step, value in enumerate(wave):
-                when = f"2024-03-01 {step // 6:02d}:{step % 6}0:00"
-                pulse = round(70 + 8 * value + rng.normal())
-                out.writerow([f"p{person:02d}", when, f"{value:.9f}", pulse, "x", age, "AB"[person % 2]])
-
-
 @pytest.fixture(scope="module")
-def way(works: Say, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def way(works: Say, write_series: Write, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which the commands were run one after the other; no test may change what they left."""
     folder = tmp_path_factory.mktemp("series")
-    write_table(folder / "table.csv")
+    write_series(folder / "table.csv")
     model = folder / "series.onnx"
     with pytest.MonkeyPatch.context() as patch:
-        speed_up(patch)
         said = {
             "train": works(
                 *("train", "series", folder / "table.csv", "-o", folder / "run", *OPTIONS),
@@ -77,23 +46,19 @@ def way(works: Say, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def said(way: Path, command: str) -> str:
-    return str(json.loads((way / "said.json").read_text(encoding="utf-8"))[command])
-
-
 # ---- the whole way
 
 
-def test_train_says_what_was_read_and_what_was_reached(way: Path) -> None:
-    text = said(way, "train")
+def test_train_says_what_was_read_and_what_was_reached(way: Path, said: Say) -> None:
+    text = said("train")
     assert "288 windows of 8 steps of flow, pulse, age: A 144, B 144" in text
     assert "left out column note: it is not numeric" in text
     reached = json.loads((way / "run" / "metrics.json").read_text(encoding="utf-8"))
     assert f"best step {reached['best_step']} of 3, validation score {reached['validation_score']:.3f}" in text
 
 
-def test_info_says_what_a_person_wants_to_know(way: Path) -> None:
-    text = said(way, "info")
+def test_info_says_what_a_person_wants_to_know(way: Path, said: Say) -> None:
+    text = said("info")
     for what in (
         "synthetic series, 8 steps of 2 columns (flow, pulse)",
         "statics      age",
@@ -104,10 +69,10 @@ def test_info_says_what_a_person_wants_to_know(way: Path) -> None:
     ):
         assert what in text, what
     assert "discriminative score" not in text
-    assert "discriminative score" in said(way, "info told")
+    assert "discriminative score" in said("info told")
 
 
-def test_evaluate_takes_the_table_itself_and_leaves_figures_a_picture_and_a_page(way: Path) -> None:
+def test_evaluate_takes_the_table_itself_and_leaves_figures_a_picture_and_a_page(way: Path, said: Say) -> None:
     measured = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
     assert measured["kind"] == "series"
     assert measured["same_training_part"] is True
@@ -115,7 +80,7 @@ def test_evaluate_takes_the_table_itself_and_leaves_figures_a_picture_and_a_page
     assert set(measured["fidelity"]["steps"].values()) == {2}
     assert (way / "report" / "series.png").read_bytes().startswith(b"\x89PNG")
     assert (way / "report" / "report.html").exists()
-    text = said(way, "evaluate")
+    text = said("evaluate")
     for what in ("discriminative score", "predictive score", "fewer updates than TimeGAN's paper", "copies"):
         assert what in text, what
 
@@ -141,6 +106,11 @@ def test_sample_picks_columns_and_a_label(works: Say, way: Path, tmp_path: Path)
         header, *rows = csv.reader(file)
     assert header == ["who", "step", "ward", "pulse"]
     assert {row[2] for row in rows} == {"B"}
+    works(
+        "sample", way / "series.onnx", "-n", 3, "--where", "ward=B", "-o", tmp_path / "asked.csv", "--columns", "pulse"
+    )
+    with (tmp_path / "asked.csv").open(encoding="utf-8", newline="") as file:
+        assert [row[2] for row in csv.reader(file)][1:] == [row[3] for row in rows]
 
 
 def test_sample_draws_what_python_draws(works: Say, way: Path, tmp_path: Path) -> None:
@@ -268,7 +238,6 @@ def test_what_is_there_is_kept_without_force(refuses: Say, way: Path, tmp_path: 
     (full / "notes.txt").write_bytes(b"mine")
     for arguments in (
         ("train", "series", way / "table.csv", *OPTIONS, "--steps", 1, "-o", full),
-        ("train", "series", tmp_path / "none.csv", "-o", full),  # said before a large table is read
         ("sample", way / "series.onnx", "-n", 1, "--format", "csv", "-o", full),
         ("evaluate", way / "series.onnx", "--real", way / "table.csv", "-o", full),
     ):
@@ -278,16 +247,3 @@ def test_what_is_there_is_kept_without_force(refuses: Say, way: Path, tmp_path: 
     before = {path: path.read_bytes() for path in (way / "run").rglob("*") if path.is_file()}
     refuses("train", "series", way / "table.csv", *OPTIONS, "--steps", 1, "-o", way / "run")
     assert {path: path.read_bytes() for path in (way / "run").rglob("*") if path.is_file()} == before
-
-
-def test_an_interrupted_training_says_how_to_go_on(
-    run: Invoke, way: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*args: object, **options: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("ecgsynth.synthesizer.Synthesizer.fit", interrupted)
-    done = run("train", "series", way / "table.csv", "-o", tmp_path / "run", *OPTIONS, "--steps", 2)
-    assert done.exit_code == 130
-    assert done.stderr == "Error: stopped before the first checkpoint; nothing was kept, start again\n"
-    assert not list(tmp_path.iterdir())

@@ -1,0 +1,386 @@
+"""One way in for heartbeats, series and tables alike: fit, load and evaluate."""
+
+import re
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
+
+from ecgsynth.core.files import check_free
+from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.tasks import check_training, is_windows, kind_of, read
+
+if TYPE_CHECKING:
+    from ecgsynth.export.onnx_sampler import OnnxSampler
+    from ecgsynth.export.table_sampler import TableSampler
+    from ecgsynth.synthesizer import Synthesizer
+    from ecgsynth.tabular.imputer import Imputer
+    from ecgsynth.tabular.schema.schema import Schema
+    from ecgsynth.tabular.synthesizer import TableSynthesizer
+    from ecgsynth.training.job import Progress
+    from ecgsynth.windows.windows import Windows
+
+    Generator: TypeAlias = OnnxSampler | TableSampler | Synthesizer | TableSynthesizer
+
+__all__ = ["PRETRAINED", "evaluate", "fit", "load", "load_run", "open_file", "pretrained", "seconds_of"]
+
+PRETRAINED = ("mitbih-beats",)  # generators that come with the package
+UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+
+
+class Frame(Protocol):
+    """A pandas DataFrame, as far as type checkers need to know it: pandas itself has no types of its own."""
+
+    @property
+    def columns(self) -> Any: ...
+    def __len__(self) -> int: ...
+
+
+Table: TypeAlias = Frame | Path | str
+
+
+# Of each kind, what it takes and what it gives; of what they share see below.
+# fmt: off
+@overload
+def fit(
+    data: "Windows", run: Path | str | None = ..., *,
+    kind: Literal["beats", "series"] | None = ..., model: str | None = ...,
+    budget: str | float | None = ..., steps: int | None = ..., seed: int = ...,
+    split: str | None = ..., where: Mapping[str, Any] | None = ...,
+    source: str | None = ..., device: str = ..., resume: bool = ..., force: bool = ...,
+    callback: "Callable[[Progress], None] | None" = ..., **settings: Any,
+) -> "Synthesizer": ...
+@overload
+def fit(
+    data: Table, run: Path | str | None = ..., *,
+    kind: Literal["beats", "series"], model: str | None = ...,
+    budget: str | float | None = ..., steps: int | None = ..., seed: int = ...,
+    split: str | None = ..., where: Mapping[str, Any] | None = ...,
+    id: str | None = ..., time: str | None = ..., label: str | None = ..., length: int | None = ...,
+    stride: int | None = ..., columns: Sequence[str] | None = ..., statics: Sequence[str] | None = ...,
+    missing: str | None = ...,
+    source: str | None = ..., device: str = ..., resume: bool = ..., force: bool = ...,
+    callback: "Callable[[Progress], None] | None" = ..., **settings: Any,
+) -> "Synthesizer": ...
+@overload
+def fit(
+    data: Table, run: Path | str | None = ..., *,
+    kind: Literal["table"] | None = ..., model: Literal["gain"],
+    budget: str | float | None = ..., epochs: int | None = ..., seed: int = ...,
+    schema: "Schema | Path | str | None" = ..., person: str | None = ..., where: Mapping[str, Any] | None = ...,
+    storage_options: dict[str, Any] | None = ...,
+    source: str | None = ..., device: str = ..., resume: bool = ..., force: bool = ...,
+    callback: "Callable[[Progress], None] | None" = ..., **settings: Any,
+) -> "Imputer": ...
+@overload
+def fit(
+    data: Table, run: Path | str | None = ..., *,
+    kind: Literal["table"], model: str | None = ...,
+    budget: str | float | None = ..., epochs: int | None = ..., seed: int = ...,
+    schema: "Schema | Path | str | None" = ..., person: str | None = ..., label: str | None = ...,
+    where: Mapping[str, Any] | None = ..., storage_options: dict[str, Any] | None = ...,
+    source: str | None = ..., device: str = ..., resume: bool = ..., force: bool = ...,
+    callback: "Callable[[Progress], None] | None" = ..., **settings: Any,
+) -> "TableSynthesizer": ...
+@overload
+def fit(
+    data: Table, run: Path | str | None = ..., *,
+    kind: None = ..., model: str | None = ...,
+    budget: str | float | None = ..., steps: int | None = ..., epochs: int | None = ..., seed: int = ...,
+    schema: "Schema | Path | str | None" = ..., person: str | None = ..., label: str | None = ...,
+    split: str | None = ..., where: Mapping[str, Any] | None = ..., storage_options: dict[str, Any] | None = ...,
+    source: str | None = ..., device: str = ..., resume: bool = ..., force: bool = ...,
+    callback: "Callable[[Progress], None] | None" = ..., **settings: Any,
+) -> "TableSynthesizer | Synthesizer": ...
+# fmt: on
+def fit(
+    data: Any,
+    run: Path | str | None = None,
+    *,
+    kind: str | None = None,
+    model: str | None = None,
+    budget: str | float | None = None,
+    steps: int | None = None,
+    epochs: int | None = None,
+    seed: int = 0,
+    schema: "Schema | Path | str | None" = None,
+    person: str | None = None,
+    label: str | None = None,
+    split: str | None = None,
+    id: str | None = None,
+    time: str | None = None,
+    length: int | None = None,
+    stride: int | None = None,
+    columns: Sequence[str] | None = None,
+    statics: Sequence[str] | None = None,
+    missing: str | None = None,
+    where: Mapping[str, Any] | None = None,
+    storage_options: dict[str, Any] | None = None,
+    source: str | None = None,
+    device: str = "auto",
+    resume: bool = False,
+    force: bool = False,
+    callback: "Callable[[Progress], None] | None" = None,
+    **settings: Any,
+) -> "Synthesizer | TableSynthesizer | Imputer":
+    """Learn a generator from data of any kind.
+
+    Parameters
+    ----------
+    data
+        A pandas DataFrame; the path or URL of a table (.csv, .csv.gz, .tsv, .parquet, .json or .npz); Windows; or the
+        path of an .npz file of them, such as 'ecgsynth prepare' makes.
+    run
+        The run folder to make, by which a training that was stopped goes on; without it nothing is left on disk.
+    kind
+        "table", "series" or "beats"; a table is taken as rows unless it is said to be a series.
+    model
+        "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of tables; "gain" fills holes.
+    budget
+        How long it may take in all, such as "2min", "1h30min", or seconds; 20 minutes for beats and series unless told.
+    steps, epochs
+        Instead of a budget: updates of the generator (beats, series), or passes over the rows (tables).
+    seed
+        The same seed gives the same model: 0 to 2**64 - 1.
+    schema
+        Of a table: what its columns are, as a Schema or its file; inferred without it.
+    person
+        Of a table: the column that says whose a row is; without it every row is a person.
+    label
+        Of a series the column of each sequence's class; of a table the column that conditional models are told.
+    split
+        How beats or a series are parted for training and validation: "patient", "beat", "group" or "none".
+    id, time, length, stride, columns, statics, missing
+        How a series is cut from its table: see SeriesOptions.
+    where
+        Learn from some only: rows with these values, {"sex": "Female"}; or classes of beats, {"class": ["N", "V"]}.
+    storage_options
+        What the storage of a URL is told; see fsspec.
+    source
+        What an exported file says of where the data are from.
+    device
+        "auto" takes a GPU if there is one; or "cpu", "cuda", "mps".
+    resume, force
+        Go on with the run folder, or replace it.
+    callback
+        Is told of the progress after each step.
+    settings
+        Settings of TrainConfig (batch, rate, ...) and of the model (hidden, ...) that differ from their defaults.
+
+    Returns
+    -------
+    Synthesizer (beats, series), TableSynthesizer, or Imputer (model="gain")
+
+    Raises
+    ------
+    DataError
+        For data that cannot be learnt from, ConfigError for options that cannot be, ArtifactError for a folder in the
+        way, TrainingDivergedError for a loss that ran away.
+
+    """
+    began = now()
+    budget_s = None if budget is None else seconds_of(budget)
+    asked = {
+        **{"schema": schema, "person": person, "label": label, "split": split, "id": id, "time": time},
+        **{"length": length, "stride": stride, "columns": columns, "statics": statics, "missing": missing},
+        **{"where": where, "storage_options": storage_options},
+    }
+    kind = kind_of(data, kind, **asked)
+    check_training(kind, model, budget_s, steps, epochs, settings)
+    if run is None and resume:
+        raise ConfigError("a training goes on in its run folder; name it, or leave out resume")
+    task = read(data, kind, seed=seed, **asked)
+    return task.train(
+        run,
+        model=model,
+        budget_s=budget_s,
+        steps=steps,
+        epochs=epochs,
+        settings=settings,
+        seed=seed,
+        source=source,
+        device=device,
+        resume=resume,
+        force=force,
+        on_progress=callback,
+        began=began,
+    )
+
+
+def now() -> float:
+    """By a clock whose name no argument hides."""
+    return time.monotonic()
+
+
+def seconds_of(budget: str | float) -> float:
+    """A time such as 90s, 20min or 1h30min, or seconds, in seconds; ConfigError for what is none."""
+    if isinstance(budget, int | float) and not isinstance(budget, bool):
+        if not budget > 0:
+            raise ConfigError(f"a budget is above 0 seconds, got {budget}")
+        return float(budget)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|sec|s)", str(budget))
+    total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != budget or total <= 0:
+        raise ConfigError(f"expected a time such as 90s, 20min or 1h30min, got {budget!r}")
+    return total
+
+
+def pretrained(name: str) -> "OnnxSampler":
+    """A generator that comes with the package, ready to sample; its model card lies beside it as ``name.md``.
+
+    Raises
+    ------
+    ConfigError
+        For a name that there is not.
+
+    """
+    import ecgsynth
+    from ecgsynth.export.onnx_sampler import OnnxSampler
+
+    if name not in PRETRAINED:
+        raise ConfigError(f"there is no pretrained generator {name!r}; there are {', '.join(PRETRAINED)}")
+    return OnnxSampler(Path(ecgsynth.__file__).parent / "data" / f"{name}.onnx")
+
+
+def load(model: Path | str) -> "Generator":
+    """A generator, ready to sample: an .onnx file, a pretrained one by its name, or a run folder.
+
+    All but a run folder need no torch. What fills holes is loaded by Imputer.load.
+
+    Raises
+    ------
+    ArtifactError
+        If it is not one of ours, or there is none.
+
+    """
+    if str(model) in PRETRAINED or not (Path(model) / "config.json").exists():
+        return open_file(model)
+    return load_run(model)
+
+
+def load_run(run: Path | str) -> "Synthesizer | TableSynthesizer":
+    """The best generator of a run folder, finished or not; errors as of ``load``."""
+    from ecgsynth.synthesizer import Synthesizer
+    from ecgsynth.tabular.synthesizer import TableSynthesizer
+    from ecgsynth.training.run_folder import RunFolder
+
+    of_table = RunFolder(Path(run)).read_config().get("data", {}).get("kind") == "table"
+    return (TableSynthesizer if of_table else Synthesizer).load(run)
+
+
+def open_file(model: Path | str) -> "OnnxSampler | TableSampler":
+    """The generator of windows or of rows in an .onnx file, or a pretrained one by its name; errors as of ``load``."""
+    from ecgsynth.export.onnx_file import OnnxFile
+    from ecgsynth.export.onnx_sampler import OnnxSampler
+    from ecgsynth.export.table_sampler import TableSampler
+
+    if str(model) in PRETRAINED and not Path(model).is_file():
+        return pretrained(str(model))
+    file = OnnxFile.open(model)
+    return TableSampler(file) if file.manifest.kind == "table" else OnnxSampler(file)
+
+
+def evaluate(
+    model: "Generator | Path | str",
+    real: "Windows | Table",
+    output: Path | str | None = None,
+    *,
+    run: Path | str | None = None,
+    test: Table | None = None,
+    target: str | None = None,
+    repeats: int | None = None,
+    steps: int | None = None,
+    part: str = "test",
+    rhythm: bool = False,
+    storage_options: dict[str, Any] | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    force: bool = False,
+    callback: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Measure how useful and how lifelike what a generator makes is, and how near it comes to its training data.
+
+    Parameters
+    ----------
+    model
+        What ``fit`` or ``load`` gave, or what ``load`` takes.
+    real
+        The data that it learnt from: Windows or their .npz, or the table of a series or of rows.
+    output
+        The folder to make, with metrics.json, report.html and pictures; none is left without it.
+    run
+        The run folder of an exported file, which knows what it learnt from and how that was parted.
+    test, target
+        Of tables: rows that nothing learnt from, and the column that is predicted on them.
+    repeats, steps
+        Networks trained for each figure, and updates of each, where they are not to be as usual.
+    part, rhythm
+        Of windows: the part to measure on, "test" or "validation"; tell classifiers the RR intervals.
+    storage_options, device, seed, force
+        As of ``fit``.
+    callback
+        Is told of the stage and of the share that is done.
+
+    Returns
+    -------
+    What was measured, as in metrics.json
+
+    Raises
+    ------
+    ConfigError
+        For options of another kind of generator; DataError for real data that it does not make.
+
+    """
+    if output is not None:
+        check_free(Path(output), force=force)
+    with tempfile.TemporaryDirectory() as folder:
+        sampler, run = released(model, run, Path(folder))
+        output = Path(folder) / "report" if output is None else Path(output)
+        shared: dict[str, Any] = {"repeats": repeats, "run": run, "seed": seed, "force": force, "on_progress": callback}
+        if sampler.manifest.kind == "table":
+            if steps is not None or rhythm or part != "test":
+                raise ConfigError(f"{name_of(sampler)} makes rows of a table; steps, part and rhythm are for windows")
+            from ecgsynth.tabular.evaluation import evaluate_table
+
+            unseen = None if test is None else frame_of(test, storage_options)
+            rows = frame_of(real, storage_options)
+            return evaluate_table(sampler, rows, output, test=unseen, target=target, **shared)
+        if test is not None or target is not None:
+            raise ConfigError(f"{name_of(sampler)} makes windows; test and target are for rows of a table")
+        from ecgsynth.evaluation import evaluate as evaluate_windows
+        from ecgsynth.evaluation import real_windows
+
+        windows: Any = real if is_windows(real) else real_windows(real, sampler, run, seed)
+        return evaluate_windows(
+            sampler, windows, output, steps=steps, test_part=part, rhythm=rhythm, device=device, **shared
+        )
+
+
+def released(model: Any, run: Path | str | None, folder: Path) -> tuple[Any, Path | str | None]:
+    """The generator as it is released, and its run folder if there is one: of a model in memory, in ``folder``."""
+    if isinstance(model, str | Path):
+        run = run or (model if Path(model).is_dir() else None)
+        model = load(model)
+    if not hasattr(model, "export"):
+        return model, run
+    model.export(folder / "model.onnx")
+    if run is None:
+        run = folder / "run"
+        model.save(run)
+    return open_file(folder / "model.onnx"), run
+
+
+def name_of(sampler: Any) -> str:
+    return str(sampler.path.name)
+
+
+def frame_of(table: Any, storage_options: dict[str, Any] | None) -> Any:
+    """A data frame, or that of a file."""
+    from ecgsynth.core.tables import read_table
+
+    if isinstance(table, str | Path):
+        return read_table(table, storage_options=storage_options)[0]
+    if not hasattr(table, "columns"):
+        raise DataError(f"expected a pandas DataFrame or a table's path or URL, got {type(table).__name__}")
+    return table

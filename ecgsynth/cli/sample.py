@@ -1,0 +1,104 @@
+"""Drawing synthetic windows or rows into a file."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecgsynth.cli.options import FORCE, SEED, STORAGE, WHERE, Names, bar, conditions
+from ecgsynth.core.files import STDOUT
+from ecgsynth.core.formats import FORMATS, format_of
+from ecgsynth.errors import ConfigError
+
+__all__ = ["sample"]
+
+MANY_BYTES = 10**9  # of a file: it is told what it takes
+
+
+@click.command("sample")
+@click.argument("model")
+@click.option("-n", "--number", required=True, type=int, help="How many windows, or rows of a table.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    help="What to write, named .csv, .csv.gz, .tsv, .json, .npz or .parquet, or a folder/ of WFDB records: a path, or "
+    "a URL; - is standard output.",
+)
+@click.option("--label", help="Draw this class of windows only; without it, every class in its training share.")
+@WHERE
+@click.option("--columns", type=Names(), help="Of a series or a table, write these columns only.")
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(FORMATS),
+    help="Of standard output, or of a name without an ending. Parquet and WFDB need packages for training.",
+)
+@STORAGE
+@SEED
+@FORCE
+def sample(
+    model: str,
+    number: int,
+    output: str,
+    label: str | None,
+    where: tuple[str, ...],
+    columns: tuple[str, ...] | None,
+    file_format: str | None,
+    storage_options: dict[str, Any] | None,
+    seed: int,
+    *,
+    force: bool,
+) -> None:
+    """Draw synthetic windows or rows from MODEL, an .onnx file or mitbih-beats, which comes with the package.
+
+    A file is what its name says. Of a series it is the table that was learnt from: its columns, with an id for each
+    window and a step; but an .npz is its windows. Needs no torch.
+
+    \b
+    Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
+             ecgsynth sample adult.onnx -n 1000 --where "class=>50K" --where "sex=Female" -o rows.csv
+    """
+    from ecgsynth.api import open_file
+    from ecgsynth.core.storage import check_options, delivered
+    from ecgsynth.export.disk import in_words
+    from ecgsynth.export.table_sampler import TableSampler
+    from ecgsynth.export.table_writers import rows_to_file
+    from ecgsynth.export.writers import sample_to_file
+
+    chosen = format_of(output, file_format)
+    sampler = open_file(model)
+    wanted: dict[str, Any] = {"columns": columns, "seed": seed, "file_format": chosen, "force": force}
+    of_table = isinstance(sampler, TableSampler)
+    asked = conditions(where)
+    if isinstance(sampler, TableSampler):
+        if label is not None:
+            raise ConfigError(f"{model} makes rows of a table; ask for them with --where, such as --where 'class=>50K'")
+    else:
+        code = sampler.manifest.data.code(asked, label)
+        label = None if code is None else sampler.manifest.class_names[code]
+
+    def draw(path: Path | str, **tell: Any) -> None:
+        if isinstance(sampler, TableSampler):
+            rows_to_file(sampler, path, number, where=asked, **tell, **wanted)
+        else:
+            sample_to_file(sampler, path, number, label=label, **tell, **wanted)
+
+    if output == STDOUT:
+        check_options(output, storage_options)
+        draw(output)
+        return
+    with delivered(output, storage_options, force=force) as path, bar("Sampling", max(number, 1)) as show:
+        done = 0
+
+        def on_progress(more: int) -> None:
+            nonlocal done
+            done += more
+            show(done, f"{done:,}")
+
+        def on_size(needed: int) -> None:
+            if needed > MANY_BYTES:
+                show.say(f"this takes about {in_words(needed)}", err=True)
+
+        draw(path, on_progress=on_progress, on_size=on_size)
+    click.echo(f"wrote {number:,} synthetic {'rows' if of_table else 'windows'} to {output}")
