@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 
 from ecgsynth.errors import ConfigError
 from ecgsynth.export import writers
-from ecgsynth.export.manifest import KEY
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.writers import sample_to_file
 from ecgsynth.windows.windows import Windows
@@ -44,26 +42,7 @@ def read_lines(path: Path, file_format: str) -> list[list[str]]:
 
 
 TABLES = ("csv", "csv.gz", "tsv", "json", "parquet")  # of a series, its rows
-SERIES: dict[str, Any] = {
-    "options": {"length": TIME, "id": "who", "label": "ward", "time": "when", "statics": ["V5"]},
-    "columns": [{"name": "MLII", "dtype": "float64", "quantum": 0.01, "lowest": 0.0, "highest": 9.0}],
-    "statics": [{"name": "V5", "dtype": "int64", "quantum": 1.0, "lowest": -99.0, "highest": 99.0}],
-    "time": {"name": "when", "kind": "datetime", "step": 600.0},
-}
 COLUMNS = ["who", "step", "when", "ward", "MLII", "V5"]
-
-
-@pytest.fixture
-def series(tmp_path_factory: pytest.TempPathFactory) -> OnnxSampler:
-    """The golden model as one of a table with a column, in hundredths, and a static."""
-    model = onnx.load(TINY)
-    (entry,) = (entry for entry in model.metadata_props if entry.key == KEY)
-    content = json.loads(entry.value)
-    content["data"]["series"] = SERIES
-    entry.value = json.dumps(content | {"kind": "series", "units": "as given"})
-    path = tmp_path_factory.mktemp("series") / "series.onnx"
-    path.write_bytes(model.SerializeToString())
-    return OnnxSampler(path)
 
 
 def read_table(path: Path, file_format: str) -> dict[str, list[Any]]:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from ecgsynth.core.tables import read_table
 from ecgsynth.tabular.schema.schema import Schema
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PERSON = "39, State-gov, 77516, Bachelors, 13, Never-married, ?, Not-in-family, White, Male, 2174, 0, 40, Cuba, <=50K"
 
 
