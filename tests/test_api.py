@@ -29,9 +29,9 @@ def quick() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
         patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=4, steps=2, batch=16))
-        for name in ("evaluation.COMPARED", "evaluation.MOST", "metrics.beats.MOST"):
+        for name in ("evaluation.COMPARED_WINDOWS", "evaluation.MOST_WINDOWS", "metrics.beats.MOST_WINDOWS"):
             patch.setattr(f"ecgsynth.{name}", 30)
-        patch.setattr("ecgsynth.evaluation.RELEASED", 100)
+        patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 100)
         yield
 
 

@@ -17,10 +17,10 @@ QUICK = {
     "demo.CLASSIFIER_STEPS": 3,
     "demo.REPEATS": 1,
     "demo.DRAWN": 50,
-    "evaluation.COMPARED": 50,
-    "evaluation.RELEASED": 200,
-    "evaluation.MOST": 30,
-    "metrics.beats.MOST": 30,
+    "evaluation.COMPARED_WINDOWS": 50,
+    "evaluation.RELEASED_WINDOWS": 200,
+    "evaluation.MOST_WINDOWS": 30,
+    "metrics.beats.MOST_WINDOWS": 30,
 }
 
 

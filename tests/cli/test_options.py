@@ -146,7 +146,7 @@ def test_defaults_are_those_of_the_library() -> None:
 
 def test_help_tells_how_much_an_evaluation_takes() -> None:
     said = {name: str(option("evaluate", name).help) for name in ("repeats", "steps")}  # type: ignore[attr-defined]
-    assert f"{evaluation.REPEATS} for beats, {evaluation.SCORED} for series" in said["repeats"]
+    assert f"{evaluation.REPEATS} for beats, {evaluation.SCORE_REPEATS} for series" in said["repeats"]
     assert f"{evaluation.STEPS}, but {STEPS['predictive_score']} for the predictive score" in said["steps"]
 
 

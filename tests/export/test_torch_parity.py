@@ -84,7 +84,7 @@ def test_windows_follow_from_the_weights_written_out(tiny: Synthesizer, exported
     assert (np.abs(local) > 4).any()  # some are cut off
     bent = np.sinh(np.clip(local, -4, 4))
     features = generator.centres.double().numpy()[modes] + generator.spreads.double().numpy()[modes] * bent
-    scaler = tiny.scaler
+    scaler = tiny.space
     signal = (features[:, :8] * scaler.scales) @ scaler.axes + scaler.mean
     rr_s = np.exp(features[:, 8:] * scaler.interval_scales + scaler.interval_means).clip(0.2, 3.0)
     drawn = OnnxSampler(exported).sample(200, seed=5)
@@ -152,14 +152,14 @@ def echo_sampler(tiny: Synthesizer) -> SignalSampler:
             channels=1,
             mean=np.zeros(NORMALS),
             weights=np.ones(1),
-            stepped=np.zeros(1),
-            knots=np.zeros((1, 24)),
-            scores=np.zeros((1, 24)),
+            transformed=np.zeros(1),
+            quantiles=np.zeros((1, 24)),
+            references=np.zeros((1, 24)),
             axes=np.eye(NORMALS),
             scales=np.ones(NORMALS),
             interval_means=np.zeros(0),
             interval_scales=np.zeros(0),
-            kept=1.0,
+            explained=1.0,
         ),
     ).eval()
 
