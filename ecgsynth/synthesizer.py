@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ecgsynth.core.config import DEFAULT_BUDGET_S, TrainConfig
+from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import drawn_in
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.noise import pick_labels, row_noise
@@ -109,7 +109,7 @@ class Synthesizer:
 
         """
         began = time.monotonic() if began is None else began
-        training = training or TrainConfig(budget_s=DEFAULT_BUDGET_S)
+        training = training or TrainConfig()
         if run is None and resume:
             raise ConfigError("a training goes on in its run folder; name it to resume")
         with ExitStack() as left:

@@ -35,10 +35,6 @@ FOR = {
 }
 OF_SERIES = tuple(name for name, kinds in FOR.items() if kinds == ("series",))
 GIVEN_APART = {"steps", "budget_s", "seed"}  # of a TrainConfig: arguments of their own
-FROM_DATA = {  # settings of models of windows that follow from the data
-    *("time", "channels", "classes"),
-    *("gaussian_tail", "intervals", "asinh", "clusters"),
-}
 SAID = {"beats": "a generator of beats", "series": "a generator of series", "table": "a table"}
 
 
@@ -97,10 +93,9 @@ class Task:
         seed: int = 0,
         **how: Any,
     ) -> "Synthesizer":
-        from ecgsynth.core.config import DEFAULT_BUDGET_S, TrainConfig
+        from ecgsynth.core.config import TrainConfig
         from ecgsynth.synthesizer import Synthesizer
 
-        budget_s = DEFAULT_BUDGET_S if budget_s is None and steps is None else budget_s
         told = TrainConfig(steps=steps, budget_s=budget_s, seed=seed, **training)
         return Synthesizer.fit(self.data, run, model=model or windows.DEFAULT, training=told, config=config, **how)
 
@@ -144,11 +139,7 @@ def parted(kind: str, model: str | None, settings: Mapping[str, Any]) -> tuple[d
     from ecgsynth.core.config import TrainConfig
 
     of_training = [field.name for field in dataclasses.fields(TrainConfig) if field.name not in GIVEN_APART]
-    if kind == "table":
-        of_networks = list(rows.entry(model).settings)
-    else:
-        own: Any = windows.entry(model).config
-        of_networks = [field.name for field in dataclasses.fields(own) if field.name not in FROM_DATA]
+    of_networks = registry.entry(model).settings
     unknown = [name for name in settings if name not in of_training and name not in of_networks]
     if unknown:
         raise ConfigError(

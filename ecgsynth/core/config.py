@@ -39,7 +39,7 @@ def at_least(config: object, minimum: float, *names: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainConfig(JsonConfig):
-    """How a generator is trained: for ``steps`` generator updates, or for ``budget_s`` seconds."""
+    """How a generator is trained: for ``steps`` generator updates, or ``budget_s`` seconds; 20 minutes by default."""
 
     steps: int | None = None
     budget_s: float | None = None
@@ -53,8 +53,10 @@ class TrainConfig(JsonConfig):
     validations: int | None = None  # scorings on the validation part; None: as many as cost little, see training
 
     def __post_init__(self) -> None:
-        if (self.steps is None) == (self.budget_s is None):
-            raise ConfigError("give either a number of steps or a budget of time, not both and not neither")
+        if self.steps is not None and self.budget_s is not None:
+            raise ConfigError("give either a number of steps or a budget of time, not both")
+        if self.steps is None and self.budget_s is None:
+            object.__setattr__(self, "budget_s", DEFAULT_BUDGET_S)
         at_least(
             self, 1, "batch", "critic_steps", "gp_every", *(["validations"] if self.validations is not None else [])
         )

@@ -1,7 +1,7 @@
 """What a model for windows is to the rest of the package: settings, a space, a generator, and how they come about."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -120,6 +120,8 @@ class Model(Generic[P]):
         (n,) int64; networks are on their device, and ``rng`` is the step's randomness.
     losses
         Which of the losses are shown while it trains.
+    from_data
+        The settings of ``config`` that follow from the windows.
 
     """
 
@@ -129,6 +131,13 @@ class Model(Generic[P]):
     plan: Callable[[Windows, Mapping[str, Any], int], P]
     build: Callable[[P, TrainConfig, Tensor, Tensor, torch.Generator], Learner]
     losses: tuple[str, ...]
+    from_data: tuple[str, ...] = ()
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The settings of ``config`` that may be set by hand."""
+        config: Any = self.config
+        return tuple(field.name for field in fields(config) if field.name not in self.from_data)
 
     def restore(self, content: dict[str, Any]) -> WindowGenerator:
         """A generator of the settings in a run's config.json, its weights still to be loaded."""

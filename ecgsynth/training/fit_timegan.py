@@ -100,4 +100,5 @@ MODEL = Model(
     plan=plan_timegan,
     build=build_timegan,
     losses=("reconstruction", "supervised", "generator"),
+    from_data=("time", "channels", "classes"),
 )

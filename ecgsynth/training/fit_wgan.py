@@ -69,4 +69,5 @@ MODEL = Model(
     plan=plan_wgan,
     build=build_wgan,
     losses=("wasserstein", "generator"),
+    from_data=("time", "channels", "gaussian_tail", "intervals", "asinh", "clusters"),
 )

@@ -46,10 +46,11 @@ def test_unknown_keys_are_named():
         TrainConfig.from_json({"steps": 256, "width": 3, "depth": 2})
 
 
-@pytest.mark.parametrize("given_both", [{}, {"steps": 5, "budget_s": 60.0}])
-def test_training_has_steps_or_a_budget(given_both):
-    with pytest.raises(ConfigError, match="not both and not neither"):
-        TrainConfig(**given_both)
+def test_a_training_has_steps_or_a_budget_of_twenty_minutes():
+    with pytest.raises(ConfigError, match="not both"):
+        TrainConfig(steps=5, budget_s=60.0)
+    assert (TrainConfig().steps, TrainConfig().budget_s) == (None, 1200.0)
+    assert TrainConfig(steps=5).budget_s is None
 
 
 @pytest.mark.parametrize(
