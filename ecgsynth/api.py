@@ -138,7 +138,7 @@ def fit(
     model
         "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of tables; "gain" fills holes.
     budget
-        How long it may take in all, such as "2min", "1h30min", or seconds; 20 minutes for beats and series unless told.
+        How long it may take in all, such as "2min", "1h30min", or seconds; 20 minutes for beats and series by default.
     steps, epochs
         Instead of a budget: updates of the generator (beats, series), or passes over the rows (tables).
     seed
@@ -146,17 +146,17 @@ def fit(
     schema
         Of a table: what its columns are, as a Schema or its file; inferred without it.
     person
-        Of a table: the column that says whose a row is; without it every row is a person.
+        Of a table: the column that names the person of each row; without it every row is a person.
     label
-        Of a series the column of each sequence's class; of a table the column that conditional models are told.
+        Of a series the column of each sequence's class; of a table the condition of conditional models.
     split
-        How beats or a series are parted for training and validation: "patient", "beat", "group" or "none".
+        How beats or a series are split for training and validation: "patient", "beat", "group" or "none".
     id, time, length, stride, columns, statics, missing
         How a series is cut from its table: see SeriesOptions.
     where
         Learn from some only: rows with these values, {"sex": "Female"}; or classes of beats, {"class": ["N", "V"]}.
     storage_options
-        What the storage of a URL is told; see fsspec.
+        Options for the storage of a URL; see fsspec.
     source
         What an exported file says of where the data are from.
     device
@@ -164,7 +164,7 @@ def fit(
     resume, force
         Go on with the run folder, or replace it.
     callback
-        Is told of the progress after each step.
+        Called with the progress after each step.
     settings
         Settings of TrainConfig (batch, rate, ...) and of the model (hidden, ...) that differ from their defaults.
 
@@ -232,7 +232,7 @@ def pretrained(name: str) -> "OnnxSampler":
     Raises
     ------
     ConfigError
-        For a name that there is not.
+        For an unknown name.
 
     """
     import ecgsynth
@@ -310,17 +310,17 @@ def evaluate(
     output
         The folder to make, with metrics.json, report.html and pictures; none is left without it.
     run
-        The run folder of an exported file, which knows what it learnt from and how that was parted.
+        The run folder of an exported file, which knows what it learnt from and how that was split.
     test, target
-        Of tables: rows that nothing learnt from, and the column that is predicted on them.
+        Of tables: rows that no model learnt from, and the column that is predicted on them.
     repeats, steps
         Networks trained for each figure, and updates of each, where they are not to be as usual.
     part, rhythm
-        Of windows: the part to measure on, "test" or "validation"; tell classifiers the RR intervals.
+        Of windows: the part to measure on, "test" or "validation"; give the classifiers the RR intervals.
     storage_options, device, seed, force
         As of ``fit``.
     callback
-        Is told of the stage and of the share that is done.
+        Called with the stage and the share that is done.
 
     Returns
     -------

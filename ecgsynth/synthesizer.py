@@ -90,9 +90,9 @@ class Synthesizer:
         device
             "auto", "cpu", "cuda" or "mps".
         resume, force
-            Go on with a run that was stopped, whose settings must be the same; or replace what is in the way.
+            Go on with a stopped run, with the same settings; or replace what is in the way.
         on_progress
-            Is told of every step.
+            Called after every step.
         began
             When, by time.monotonic, the work began of which a budget is to hold the whole.
 
@@ -182,7 +182,7 @@ class Synthesizer:
         Raises
         ------
         ConfigError
-            For fewer than one window, or a class that there is not.
+            For fewer than one window, or an unknown class.
 
         """
         data = self.about.data
@@ -224,7 +224,7 @@ class Synthesizer:
         Raises
         ------
         ConfigError
-            For fewer than one window, or a class that there is not.
+            For fewer than one window, or an unknown class.
 
         """
         data = self.about.data

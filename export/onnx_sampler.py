@@ -83,7 +83,7 @@ class OnnxSampler:
         Raises
         ------
         ConfigError
-            For n below 1, a class or column that there is not, or a seed that cannot be.
+            For n below 1, an unknown class or column, or a seed out of range.
 
         """
         code = self.manifest.data.code(where, label)

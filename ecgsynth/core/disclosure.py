@@ -6,7 +6,7 @@ the sequence of a row; without them every row is a person of its own, which may 
 (``repeats``), as a row of a series stands in every window that holds it.
 
 A bound is the value of the PERSONS-th person from the end where so many have it, else the mean of the outermost
-PERSONS, drawn in to a fence first: of ten values, nine of which are ordinary, a mean tells the tenth.
+PERSONS, drawn in to a fence first: of ten values, nine of which are ordinary, a mean reveals the tenth.
 """
 
 import re
@@ -37,10 +37,10 @@ Codes = NDArray[np.int64]
 PERSONS = 10  # that must stand behind whatever is published
 LARGEST_SHARE = 0.5  # of what is published, that one person may have
 FENCE = 3.0  # times the way from one person to the PERSONS-th further in, that an outermost value may lie beyond
-TUKEY = 1.5  # interquartile ranges, where there are not so many
+TUKEY = 1.5  # interquartile ranges, where there are fewer persons
 DIGITS = 2  # of a published count, or of a moment that stands in for a bound
 
-# What of a run's data a file tells; all else stays in the run folder.
+# What a file publishes of a run's data; all else stays in the run folder.
 PUBLISHED = (
     *("kind", "fs_hz", "units", "time", "channel_names", "event_index", "classes", "split", "band_hz", "series"),
     *("validation_share", "person"),
@@ -55,9 +55,10 @@ COUNTS = ("training_windows", "training_patients", "rows", "training_rows")
 def shared_range(
     values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS
 ) -> tuple[float, float] | None:
-    """From where to where values go, as it may be told; None where fewer than ``persons`` persons have one.
+    """The range of values as it may be published; None where fewer than ``persons`` persons have one.
 
-    values: (n,) finite; owners: (n,) whose each is, or None where each is another person's but for ``repeats`` places
+    values: (n,) finite; owners: (n,) the person of each, or None where each is another person's except for ``repeats``
+    places
     """
     lows, highs = extremes(values, owners, repeats)
     if len(lows) < persons:
@@ -92,7 +93,7 @@ def inner_end(ends: Floats, common: Floats, persons: int) -> float:
 
 
 def fenced(ends: Floats, persons: int) -> Floats:
-    """Rising values, drawn in to a fence that they do not set themselves, so that a mean over them tells no outlier.
+    """Rising values, drawn in to a fence that they do not set themselves, so that a mean over them reveals no outlier.
 
     The fence is as far from the ``persons``-th value as FENCE times the way from there to the next so many; where there
     are not so many, it is Tukey's, from the quartiles (Exploratory Data Analysis, 1977, chapter 2).
@@ -123,7 +124,7 @@ def neighbour_means(
 ) -> Floats:
     """(places,) means of the values around places in ranked values (n,), each over ``persons`` persons or more.
 
-    Of a person who has several of them it is his mean that counts. owners: (n,) of the ranked values. The values are
+    Of a person with several of them the mean counts. owners: (n,) of the ranked values. The values are
     to be within a shared range, so that none of them stands far out. All alike where there are fewer persons.
     """
     if owners is None:
@@ -147,7 +148,7 @@ def mean_around(ranked: Floats, owners: Codes, place: int, persons: int) -> floa
 
 
 def mean_over_persons(values: Floats, codes: Codes) -> float:
-    """The mean of persons' means; ``codes``: (n,) whose each value is, none left out."""
+    """The mean of persons' means; ``codes``: (n,) the person of each value, without gaps."""
     return float((np.bincount(codes, values) / np.bincount(codes)).mean())
 
 
@@ -165,7 +166,7 @@ def drawn_in(values: NDArray[np.float32], owners: Codes | None = None, *, repeat
     """Windows (n, time, channels) with each channel within its shared range, so that no mean or spread of them tells
     one person's; as they are where there are too few persons.
 
-    owners: (n,) whose each window is
+    owners: (n,) the person of each window
     """
     values = values.copy()
     whose = None if owners is None else np.repeat(owners, values.shape[1])
@@ -216,26 +217,26 @@ def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, F
 
 
 def shared_codes(codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS) -> NDArray[np.bool_]:
-    """(n,) whether each code may be told: ``persons`` persons have it, none of them more than LARGEST_SHARE of it."""
+    """(n,) whether each code may be published: ``persons`` persons have it, none more than LARGEST_SHARE of it."""
     people, largest = persons_behind(codes, owners, n)
     return np.asarray((people >= persons) & (largest <= LARGEST_SHARE))
 
 
 def rounded_count(count: int) -> int | None:
-    """A count to two digits; None for fewer than PERSONS, but for nobody."""
+    """A count to two digits; None for fewer than PERSONS; 0 stays 0."""
     return None if 0 < count < PERSONS else round(coarse(count))
 
 
 def published_data(data: dict[str, Any]) -> dict[str, Any]:
-    """What a file tells of a run's data: no file of the user's, no condition, hash, seed or count of a small group.
+    """What a file publishes of a run's data: no file of the user's, no condition, hash, seed or count of a small group.
 
-    The source is told where it is a public database or was named for this (``--source``).
+    The source is published where it is a public database or was named for this (``--source``).
     """
-    told = {name: data[name] for name in PUBLISHED if name in data}
-    told |= {name: rounded_count(data[name]) for name in COUNTS if data.get(name) is not None}
+    published = {name: data[name] for name in PUBLISHED if name in data}
+    published |= {name: rounded_count(data[name]) for name in COUNTS if data.get(name) is not None}
     # A run of an earlier version has the name of the user's file there.
     named = "private" in data or data.get("kind") not in ("series", "table")
-    return told | {"source": data["source"] if named and "source" in data else {"name": "unnamed"}}
+    return published | {"source": data["source"] if named and "source" in data else {"name": "unnamed"}}
 
 
 def published_training(training: dict[str, Any]) -> dict[str, Any]:
@@ -245,15 +246,15 @@ def published_training(training: dict[str, Any]) -> dict[str, Any]:
 
 
 def published_metrics(measured: dict[str, Any]) -> dict[str, Any]:
-    """What a file tells of what was measured: no confusion matrix, and no exact count of persons, rows or windows."""
-    told: dict[str, Any] = {}
+    """The measurements that a file publishes: no confusion matrix, no exact count of persons, rows or windows."""
+    published: dict[str, Any] = {}
     for name, value in measured.items():
         if name.startswith("confusion") or name in ("windows", "classes_rows"):
             continue
         if isinstance(value, dict):
-            told[name] = published_metrics(value)
+            published[name] = published_metrics(value)
         elif isinstance(value, int) and not isinstance(value, bool) and COUNTED.search(name):
-            told[name] = rounded_count(value)
+            published[name] = rounded_count(value)
         else:
-            told[name] = value
-    return told
+            published[name] = value
+    return published

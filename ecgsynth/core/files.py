@@ -63,7 +63,7 @@ def atomic(path: Path) -> Iterator[Path]:
 def text_file(where: Path | str, *, zipped: bool = False) -> Iterator[TextIO]:
     """Yield a file for text in UTF-8 with line ends as they are written: a path's, atomically, or standard output.
 
-    ``zipped``: by gzip, which is told neither name nor time, so that the same text is the same bytes.
+    ``zipped``: by gzip, without a name and a time, so that the same text is the same bytes.
     """
     if is_stdout(where):
         with stdout_text() as file:

@@ -33,7 +33,7 @@ __all__ = [
     "privacy",
 ]
 
-MOST_MEMBERS = 2000  # points learnt from, and as many unseen ones, that an attacker is to tell apart
+MOST_MEMBERS = 2000  # points learnt from, and as many unseen ones, that an attacker is to distinguish
 
 Values = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Real data as an attacker has them.
+    """Real data as an attacker has it.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Points:
     kinds
         (n,) the class of each as a code; None where there is one class.
     owners
-        (n,) whose each is, as names or codes; None where nobody is known.
+        (n,) the person of each, as a name or code; None where persons are not known.
 
     """
 
@@ -82,7 +82,7 @@ class Points:
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """What an attacker sees, and those that it is to find.
+    """What an attacker sees, and the points that it is to find.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Exposure:
     distance
         ``distance(queries, against)`` gives (n,) how far each query is from the nearest of ``against``.
     seed
-        Draws those that are attacked. Each attack draws by itself, so that one more changes no other's figures.
+        Draws the points that are attacked. Each attack draws by itself, so that another attack changes no figures.
     most
         How many of both are attacked.
 
@@ -139,7 +139,7 @@ class Area:
 
     @classmethod
     def of_scores(cls, members: Floats, others: Floats, counts: dict[str, int]) -> Self:
-        """That of an attacker who takes those of higher scores for members."""
+        """That of an attacker that takes points with higher scores for members."""
         value = auc(members, others)
         return cls(value=value, error=auc_error(value, len(members), len(others)), counts=counts)
 
@@ -155,7 +155,7 @@ class Attack:
     title
         What reports call it.
     unit
-        Whom it finds: "window", "person" or "row".
+        What it finds: "window", "person" or "row".
     run
         Tries it; None where it cannot be tried.
 
@@ -181,7 +181,7 @@ def attacked(exposure: Exposure, attacks: Sequence[Attack]) -> dict[str, Any]:
 
 
 def membership(unit: str, exposure: Exposure) -> Area:
-    """Tells points learnt from from others: the nearer a synthetic one comes, the sooner it takes one for a member.
+    """Takes points for members, those learnt from: the nearer a synthetic point is, the more likely.
 
     References
     ----------
@@ -194,7 +194,7 @@ def membership(unit: str, exposure: Exposure) -> Area:
 
 
 def person_membership(exposure: Exposure) -> Area | None:
-    """The same of persons, by the mean over all that is theirs; None where they are not known, or one is in both.
+    """The same of persons, by the mean over all points of a person; None where they are not known, or one is in both.
 
     An area above 0.5 need not be a leak: those whose data are commonplace have synthetic ones near them anyhow.
     """
@@ -270,7 +270,7 @@ def nearest_distance(queries: Values, against: Values) -> Floats:
     Raises
     ------
     DataError
-        Where there is nothing to be near to.
+        If ``against`` is empty.
 
     """
     gap = queries - against[nearest(queries, against)]

@@ -1,5 +1,5 @@
 """The discriminative and the predictive score of Yoon, Jarrett and van der Schaar, "Time-series Generative Adversarial
-Networks", NeurIPS 2019, section 5: small recurrent networks told to separate, or to foresee.
+Networks", NeurIPS 2019, section 5: small recurrent networks trained to separate, or to predict.
 
 The repeats of a score are trained side by side, each from its own weights and batches: one product of many small
 matrices costs a fraction of many small products.
@@ -141,12 +141,12 @@ def predictive_score(
     learnt, tested = (
         torch.from_numpy(side) for side in (scale_by(real, synthetic, real) if scale else (synthetic, real))
     )
-    told = max(1, real.shape[2] - 1)  # channels that are read
-    net = Stack(repeats, told, max(1, real.shape[2] // 2), layers=1, rng=rng)
+    read = max(1, real.shape[2] - 1)  # channels that are read
+    net = Stack(repeats, read, max(1, real.shape[2] // 2), layers=1, rng=rng)
 
     def errors(x: Tensor) -> Tensor:
         """(repeats,) of windows (time, repeats, channels, n)."""
-        foreseen = net(x[:-1, :, :told]).sigmoid()  # (time - 1, repeats, n)
+        foreseen = net(x[:-1, :, :read]).sigmoid()  # (time - 1, repeats, n)
         off: Tensor = (foreseen - x[1:, :, -1]).abs().mean(dim=(0, 2))
         return off
 

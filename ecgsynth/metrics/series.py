@@ -67,7 +67,7 @@ def series_fidelity(
     device
         Of a network of features, where a measure has one; the scores' own are too small for any but a CPU.
     on_progress
-        Is told of the updates.
+        Called with the updates.
 
     Returns
     -------
@@ -198,7 +198,7 @@ SERIES_MEASURES: tuple[Measure[Comparison], ...] = (
         low=0.0,
         high=0.5,
         take=discriminated,
-        note="how far from one half is the accuracy of a GRU told to separate real and synthetic windows",
+        note="how far from one half is the accuracy of a GRU trained to separate real and synthetic windows",
         chief=True,
     ),
     Measure(

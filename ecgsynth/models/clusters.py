@@ -16,7 +16,7 @@ from ecgsynth.errors import require
 
 __all__ = ["MIN_CLUSTER", "WINDOWS_PER_CLUSTER", "Clusters", "describe_clusters", "find_clusters"]
 
-MIN_CLUSTER = 20  # training windows of a cluster, so that what is kept of it is nobody's own beat
+MIN_CLUSTER = 20  # training windows of a cluster, so that what is kept of it is no single beat
 WINDOWS_PER_CLUSTER = 30  # windows of a class for each cluster that is looked for
 MOST_CLUSTERS = 300  # of a class
 ROUNDS = 8  # of k-means, after the clusters have been found by splitting

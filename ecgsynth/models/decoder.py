@@ -116,7 +116,7 @@ def draw(
     labels
         (n,) int64.
     seed, start
-        Which rows of whose noise (ecgsynth.core.noise).
+        Which rows of which seed's noise (ecgsynth.core.noise).
     batch
         Windows computed at once.
 

@@ -11,7 +11,7 @@ from ecgsynth.errors import require
 
 __all__ = ["MarginalTransform"]
 
-PERSONS_OF_QUANTILE = 2 * PERSONS  # whose values, or the mean of them, a quantile is
+PERSONS_OF_QUANTILE = 2 * PERSONS  # who have the value of a quantile, or are in the mean that it is
 KNOTS = 64  # of a transform: half as many values, each with both ends of its references
 FARTHEST_QUANTILE_STD = 2.75  # normal score of the outermost quantiles: three values in a thousand lie beyond each
 MOST_DISTANCE = 0.05  # Kolmogorov-Smirnov, from a mixture of normal distributions; a channel further off is transformed
@@ -64,7 +64,7 @@ class MarginalTransform:
         clusters
             (n,) numbers from 0: the mixture has a normal distribution at each step for each of them.
         owners, repeats
-            (n,) whose window each is, or in how many windows one row stands (see core.disclosure).
+            (n,) the person of each window, or in how many windows one row stands (see core.disclosure).
 
         """
         normal = np.linspace(-FARTHEST_POINT_STD, FARTHEST_POINT_STD, MIXTURE_POINTS)
@@ -138,7 +138,7 @@ class MarginalTransform:
 def ranked_values(
     values: NDArray[np.float32], owners: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
-    """The values of a channel (n, time) in order, (n * time,), and whose they are."""
+    """The values of a channel (n, time) in order, (n * time,), and their persons."""
     flat = values.reshape(-1).astype(np.float64)
     if owners is None:
         return np.sort(flat), None
@@ -161,7 +161,7 @@ def quantiles_and_references(
     below: NDArray[np.float64],
     repeats: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(KNOTS,) values out of those of a channel (in order, with whose they are), and (KNOTS,) their references: each
+    """(KNOTS,) values out of those of a channel (in order, with their persons), and (KNOTS,) their references: each
     value twice, with the references at which its ranks begin and end, where the share ``below`` of the references lies
     below ``points``.
 

@@ -89,7 +89,7 @@ class Plan:
     space
         In which the generator works.
     score_space
-        In whose components generators are scored; None where they are to be found in the training windows.
+        The components in which generators are scored; None where they are to be found in the training windows.
     """
 
     config: WindowConfig

@@ -199,7 +199,7 @@ class ChannelScaler:
         values
             (n, time, channels) in physical units.
         owners, repeats
-            (n,) whose window each is, or in how many windows one row stands (see core.disclosure).
+            (n,) the person of each window, or in how many windows one row stands (see core.disclosure).
 
         """
         whose = None if owners is None else np.repeat(owners, values.shape[1])

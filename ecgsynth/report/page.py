@@ -89,7 +89,7 @@ def measure_rows(entries: Mapping[str, Any]) -> list[list[str]]:
 
 
 def measure_notes(entries: Mapping[str, Any]) -> list[str]:
-    """What measures are whose title does not say it."""
+    """Notes on the measures that have one, beside their title."""
     noted = [entry for entry in entries.values() if isinstance(entry, dict) and "note" in entry]
     return [f"{entry['title']}: {entry['note']}" for entry in noted]
 

@@ -68,12 +68,12 @@ def read_text(series: Windows) -> str:
     """What was read from the table of a series, and what was left out."""
     about, steps = series.meta, series.values.shape[1]
     people, _ = persons_behind(series.labels, series.owners, len(series.classes))
-    told = [
+    shown = [
         (name, count) for (name, count), some in zip(series.counts().items(), people, strict=True) if some >= PERSONS
     ]
-    counts = ", ".join(f"{name} {count:,}" for name, count in told)
-    if len(told) < len(people):
-        counts += f"{', ' if told else ''}{len(people) - len(told)} labels of fewer than {PERSONS} sequences"
+    counts = ", ".join(f"{name} {count:,}" for name, count in shown)
+    if len(shown) < len(people):
+        counts += f"{', ' if shown else ''}{len(people) - len(shown)} labels of fewer than {PERSONS} sequences"
     lines = [
         f"{len(series):,} windows of {steps} steps of {listed(series.channel_names)}"
         + (f": {counts}" if len(series.classes) > 1 else "")

@@ -21,7 +21,7 @@ CLASSIFIER = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)  # of 
 MOST_SYNTHETIC = 20_000  # windows from which a classifier learns
 RECURRENT_REPEATS = 3  # of the discriminative score
 LEAST_WINDOWS = 10  # that it needs
-LEARNT_SHARE = 0.7  # of the windows, real and synthetic, from which a classifier learns to tell them apart
+LEARNT_SHARE = 0.7  # of the windows, real and synthetic, from which a classifier learns to distinguish them
 
 
 def validation_score(
@@ -36,14 +36,14 @@ def validation_score(
 
     One learns the classes from synthetic windows: its macro-F1 on real ones, or 1 where there is but one class. The
     other learns to tell real from synthetic: its accuracy above 0.5, on windows it has not seen, is taken off. So 1 is
-    best; where the validation part is of other patients, whose beats are never like those learnt from, it may fall
-    below 0. Of a series, what a recurrent network tells apart is taken off as well. Only the signal is scored, not the
-    RR intervals.
+    best; where the validation part is of other patients, with beats that are never like those learnt from, it may fall
+    below 0. Of a series, what a recurrent network can distinguish is taken off as well. Only the signal is scored, not
+    the RR intervals.
 
     Parameters
     ----------
     learn
-        The training windows, in whose shares of classes synthetic ones are drawn.
+        The training windows; synthetic ones are drawn with their shares of classes.
     check
         The validation part.
     space

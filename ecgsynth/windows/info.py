@@ -189,7 +189,7 @@ class DataInfo:
         Raises
         ------
         ConfigError
-            For a class or a column that there is not, or where both are given.
+            For an unknown class or column, or where both are given.
 
         """
         if where and label is not None:

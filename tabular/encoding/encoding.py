@@ -41,7 +41,7 @@ STYLES: dict[str, Finder] = {
 }  # how the intervals of a number are found
 RARE_SHARE = 0.001  # of the rows: categories that fewer have are one code together
 CHUNK_ROWS = 20_000  # encoded at a time
-SINGLE_STEPS = 2**23  # of a number, as many as single precision tells apart with a digit to spare
+SINGLE_STEPS = 2**23  # of a number, as many as single precision distinguishes with a digit to spare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Likeness of tables: statistics side by side, how columns hang together, what cannot be, and whether a model can tell.
+"""Likeness of tables: statistics side by side, dependences of columns, impossible rows, and detection by a model.
 
 A number of likeness means something only beside that of one real table against another; ``evaluation`` takes both.
 """
@@ -199,7 +199,7 @@ def correlation_difference(real: pd.DataFrame, synthetic: pd.DataFrame, schema: 
     return float(np.abs(a - b)[above].mean()) if len(above[0]) else None
 
 
-# ---- can a model tell?
+# ---- can a model distinguish them?
 
 
 def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model: str, *, seed: int = 0) -> float:
@@ -246,7 +246,7 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model
     labels = np.repeat([0, 1], n)
     folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
-        # A regression that has not converged after SOLVER_STEPS steps tells the tables apart well enough.
+        # A regression that has not converged after SOLVER_STEPS steps distinguishes the tables well enough.
         warnings.simplefilter("ignore", require("sklearn.exceptions", "measuring tables").ConvergenceWarning)
         areas = selection.cross_val_score(classifier, matrix, labels, scoring="roc_auc", cv=folds, error_score="raise")
     return float(np.mean(areas))

@@ -92,7 +92,7 @@ def utility(
     seed
         Of the first repeat; each has the next.
     on_progress
-        Is told of each model; a stage is an arm.
+        Called with each model; a stage is an arm.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def utility(
 def checked_target(
     learn: pd.DataFrame, test: pd.DataFrame, target: str, numbers: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The canonical tables without the rows whose target is missing.
+    """The canonical tables without the rows that lack the target.
 
     DataError where the target is no column, nothing is left, it is constant, or ``test`` has classes of its own.
     """

@@ -87,7 +87,7 @@ class Model(Generic[C, S]):
     preset, training
         Settings of the networks and of TrainConfig that it has unless others are given.
     epochs, least_steps
-        How long it is trained where nobody says: so many times as many rows as there are, and so many steps or more.
+        How long it is trained by default: so many passes over the rows, and at least so many steps.
     takes_label
         Whether a label may be given beside settings.
     has_critic

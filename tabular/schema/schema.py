@@ -63,9 +63,9 @@ class Schema:
             Where the rows are picked from a larger table, that table: what is an identifier there is one among the
             rows picked, too, and nothing else is; all other things are found in the rows picked.
         person
-            The column that says whose each row is; it is an identifier, however many rows a person has.
+            The column that names the person of each row; it is an identifier, however many rows a person has.
         today
-            By which day dates whose years have two digits are put into a century; see ``first_year_of``.
+            By which day dates with two-digit years are put into a century; see ``first_year_of``.
         from_file
             The frame was read by ecgsynth.core.tables: its dtypes are not the user's, and are not remembered.
 

@@ -225,7 +225,7 @@ def ahead_score(
 
 @torch.no_grad()
 def settle(generator: JointGenerator, batches: RowBatches, training: TrainConfig) -> None:
-    """Find the statistics of a generator's normalisation anew, from noise: those of an average are nobody's."""
+    """Find the statistics of a generator's normalisation anew, from noise: averaged weights have none of their own."""
     norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm1d)]
     if not norms:
         return

@@ -1,4 +1,4 @@
-"""The rows of a data frame: which are learnt from, which are kept apart, whose they are, and which were asked for."""
+"""The rows of a data frame: which are learnt from, kept apart, asked for, and which person each belongs to."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,14 +69,14 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
     seed
         By which rows are kept apart.
     person
-        The column that says whose a row is; without it every row is a person's own.
+        The column that names the person of each row; without it every row is a person's own.
 
     Raises
     ------
     DataError
         For too few rows or persons, or columns that cannot be learnt from.
     ConfigError
-        For a column of persons that there is not, or that the schema takes for anything but an identifier.
+        For an unknown column of persons, or one that the schema takes for anything but an identifier.
 
     """
     if len(frame) < MIN_ROWS:

@@ -98,24 +98,24 @@ class TableModel(ABC):
         schema
             Of the columns; what it leaves open, or all of it, is inferred.
         model
-            A name of models.registry that makes what this class makes; unless told, the first of them.
+            A name of models.registry that makes what this class makes; by default the first of them.
         training
             A TrainConfig, or some settings of one that differ from the model's own.
         config
             Settings of the networks that differ from the model's own.
         epochs, budget_s
-            How long to train: times as many rows as there are, or seconds; unless told, as suits the model.
+            How long to train: passes over the rows, or seconds; by default as suits the model.
         seed
             Of the training, and of which rows are kept apart.
         label
             The column that is the condition of a conditional GAN; without it the last categorical one.
         person
-            The column that says whose a row is; without it every row is a person. It is made anew, no person is in
-            both parts, and persons are counted, not rows, wherever something is published.
+            The column that names the person of each row; without it every row is a person. It is made anew, no person
+            is in both parts, and persons are counted, not rows, wherever something is published.
         source
             What an exported file says of where the rows are from.
         private
-            What only the run folder tells: ``file`` and ``where``, see TablePrivate.
+            What only the run folder has: ``file`` and ``where``, see TablePrivate.
         device
             "auto", "cpu", "cuda" or "mps".
         resume
@@ -123,7 +123,7 @@ class TableModel(ABC):
         force
             Replace a run folder that is there.
         on_progress
-            Is told of every step.
+            Called after every step.
         began
             When, by time.monotonic, the work began of which a budget is to hold the whole.
 
@@ -170,7 +170,10 @@ class TableModel(ABC):
                 person=person,
                 space=chosen.space.to_json(space),
                 private=TablePrivate(
-                    **of_user(private), split_seed=seed, untold=chosen.space.rare(table.schema, space), digest=digest
+                    **of_user(private),
+                    split_seed=seed,
+                    unpublished=chosen.space.rare(table.schema, space),
+                    digest=digest,
                 ),
             )
             about = About(data=info, training=trained_by(chosen, label, how))

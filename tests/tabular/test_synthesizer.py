@@ -84,7 +84,7 @@ def test_the_manifest_tells_of_no_one(made: TableSynthesizer, people: pd.DataFra
     assert "Atlantis" not in text
     assert told.data.keys() == {"kind", "rows", "training_rows", "validation_share", "source"}
     assert made.about.data.private is not None
-    assert made.about.data.private.untold == {"ward": 1}
+    assert made.about.data.private.unpublished == {"ward": 1}
     assert (told.data["rows"], told.data["training_rows"]) == (400, 360)
     assert "seed" not in told.training["config"]
     assert told.data["source"] == {"name": "people"}
