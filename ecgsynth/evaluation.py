@@ -53,8 +53,22 @@ class Asked:
 def real_windows(real: Any, sampler: OnnxSampler, run: Path | str | None = None, seed: int = 0) -> Windows:
     """The real windows in a file that 'ecgsynth prepare' made or, for a generator of a series, in its table.
 
-    The table, a file or a data frame, is cut as that was of which the generator learnt, and split as it was if ``run``,
-    the generator's run folder, is given; else by ``seed``. DataError where the file does not say how it was cut.
+    Parameters
+    ----------
+    real
+        The file; of a series also a table, which is cut as the one that the generator learnt from.
+    sampler
+        The generator.
+    run
+        The generator's run folder, to split a table as it was split for the training.
+    seed
+        Of the split without ``run``.
+
+    Raises
+    ------
+    DataError
+        For a table whose generator does not say how it was cut.
+
     """
     manifest = sampler.manifest
     if isinstance(real, str | Path):

@@ -95,9 +95,18 @@ class TableSampler:
             return made
 
     def rows(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Rows:
-        """The same rows as arrays: each column (n,) by its name, with the types and texts of the table learnt from.
+        """The same rows as arrays.
 
-        A missing value is NaN, NaT or, among texts and truths, None. Raises ConfigError as ``sample`` does.
+        Returns
+        -------
+        Each column (n,) by its name, with the types and texts of the table learnt from. A missing value is NaN, NaT or,
+        among texts and truth values, None.
+
+        Raises
+        ------
+        ConfigError
+            As ``sample`` does.
+
         """
         pieces = list(self.stream(n, where, seed))
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -118,9 +127,13 @@ class TableSampler:
 
 
 def asked_codes(columns: tuple[TableColumn, ...], where: Mapping[str, Any]) -> dict[str, int]:
-    """The index of the category asked for, by the graph's input, -1 of what is not asked for.
+    """The index of the category asked for, by the graph's input; -1 where none is asked for.
 
-    Raises ConfigError for a column that rows cannot be asked for by, or a category that was never seen.
+    Raises
+    ------
+    ConfigError
+        For a column that rows cannot be asked for by, or a category that was never seen.
+
     """
     named = {column.name: column for column in columns}
     inputs = {column.name: column.asked for column in columns if column.asked}

@@ -39,8 +39,11 @@ Split = Callable[[int, int, float, Codes | None], tuple[Codes, Codes]]
 class Sampler(Protocol):
     """What a generator of tables offers: rows, and what it says of itself.
 
-    manifest: columns (each an export.manifest.TableColumn), data (validation_share, person),
-    training, metrics.
+    Attributes
+    ----------
+    manifest
+        Its columns (each an export.manifest.TableColumn), data (validation_share, person), training and metrics.
+
     """
 
     @property

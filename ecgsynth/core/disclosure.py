@@ -55,10 +55,23 @@ COUNTS = ("training_windows", "training_patients", "rows", "training_rows")
 def shared_range(
     values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS
 ) -> tuple[float, float] | None:
-    """The range of values as it may be published; None where fewer than ``persons`` persons have one.
+    """The range of values as it may be published.
 
-    values: (n,) finite; owners: (n,) the person of each, or None where each is another person's except for ``repeats``
-    places
+    Parameters
+    ----------
+    values
+        (n,) finite.
+    owners
+        (n,) the person of each value; None where a person has ``repeats`` of them at most.
+    repeats
+        How many values one person may have, where there are no owners.
+    persons
+        How many must stand behind a bound.
+
+    Returns
+    -------
+    The lowest and the highest, or None where fewer than ``persons`` persons have a value.
+
     """
     lows, highs = extremes(values, owners, repeats)
     if len(lows) < persons:
@@ -122,10 +135,25 @@ def neighbour_means(
     repeats: int = 1,
     persons: int = PERSONS,
 ) -> Floats:
-    """(places,) means of the values around places in ranked values (n,), each over ``persons`` persons or more.
+    """The means of the values around some places, each over ``persons`` persons or more.
 
-    Of a person with several of them the mean counts. owners: (n,) of the ranked values. The values are
-    to be within a shared range, so that none of them stands far out. All alike where there are fewer persons.
+    Of a person with several of the values, their mean counts. All means are alike where there are fewer persons.
+
+    Parameters
+    ----------
+    ranked
+        (n,) values, rising, drawn in to a shared range, so that none of them stands far out.
+    places
+        (places,) positions in ``ranked``.
+    owners
+        (n,) the person of each value; None where a person has ``repeats`` of them at most.
+    repeats, persons
+        As for ``shared_range``.
+
+    Returns
+    -------
+    (places,) the means.
+
     """
     if owners is None:
         size = min(persons * repeats, len(ranked))
@@ -201,9 +229,21 @@ def coarse(value: float, digits: int = DIGITS) -> float:
 
 
 def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, Floats]:
-    """(n,) how many persons have each code from 0 to n - 1, and the largest share that one of them has of its rows.
+    """How many persons have each code, and the largest share of its rows that one of them has.
 
-    codes: (rows,), none below 0; owners: (rows,), or None where every row is a person
+    Parameters
+    ----------
+    codes
+        (rows,), none below 0.
+    owners
+        (rows,) the person of each row, or None where every row is a person.
+    n
+        How many codes there are, from 0 to n - 1.
+
+    Returns
+    -------
+    (n,) persons, and (n,) shares.
+
     """
     rows = np.bincount(codes, minlength=n)
     if owners is None:

@@ -22,8 +22,13 @@ MAX_SEED = 2**64 - 1
 class RowNoise:
     """The noise of consecutive rows.
 
-    uniform: (n, noise_dim) float32, each strictly between 0 and 1
-    label: (n,) float64 in (0, 1), picks the class of a row that asks for none
+    Parameters
+    ----------
+    uniform
+        (n, noise_dim) float32, each strictly between 0 and 1.
+    label
+        (n,) float64 in (0, 1), picks the class of a row for which no class is asked.
+
     """
 
     uniform: NDArray[np.float32]

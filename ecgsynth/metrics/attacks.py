@@ -108,7 +108,7 @@ class Exposure:
 
     @cached_property
     def alike(self) -> tuple[Points, Points]:
-        """Members and others, as many of each kind, at most ``most``, or an attacker learns from the kind.
+        """Members and others, equally many of each kind, at most ``most``: an attacker must not learn from the kind.
 
         The shares of the kinds are those of the unseen points, as far as both have enough.
         """
@@ -128,9 +128,17 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
-    """What an attack reached: how often it finds the member of a pair, 0.5 is best, 1 is worst.
+    """What an attack reached.
 
-    ``counts``: how many were attacked, by their keys in metrics.json.
+    Parameters
+    ----------
+    value
+        How often it finds the member of a pair: 0.5 is best, 1 is worst.
+    error
+        The standard error of ``value``.
+    counts
+        How many were attacked, by their keys in metrics.json.
+
     """
 
     value: float
@@ -194,9 +202,14 @@ def membership(unit: str, exposure: Exposure) -> Area:
 
 
 def person_membership(exposure: Exposure) -> Area | None:
-    """The same of persons, by the mean over all points of a person; None where they are not known, or one is in both.
+    """The same attack on persons, by the mean score of a person's points.
 
-    An area above 0.5 need not be a leak: those whose data are commonplace have synthetic ones near them anyhow.
+    An area above 0.5 need not be a leak: common data have synthetic points near them in any case.
+
+    Returns
+    -------
+    None where persons are not known, or one of them is in both parts.
+
     """
     whose = [points.owners for points in (exposure.learnt, exposure.unseen)]
     if whose[0] is None or whose[1] is None or set(whose[0].tolist()) & set(whose[1].tolist()):

@@ -29,10 +29,16 @@ MAD_TO_STD = 1.4826  # the median absolute deviation of a normal distribution ti
 class Clusters:
     """The clusters of all classes, those of the first class first.
 
-    numbers: (n,) int64, the cluster of each training window
-    shares: one array (k,) a class: the share of each of its k clusters among its windows, falling
-    centres, spreads: (clusters, features), median and scaled median absolute deviation of a cluster's windows, or mean
-        and standard deviation
+    Parameters
+    ----------
+    numbers
+        (n,) int64, the cluster of each training window.
+    shares
+        One array (k,) a class: the share of each of its k clusters among its windows, falling.
+    centres, spreads
+        (clusters, features), median and scaled median absolute deviation of a cluster's windows, or mean and standard
+        deviation.
+
     """
 
     numbers: NDArray[np.int64]

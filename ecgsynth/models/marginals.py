@@ -23,16 +23,21 @@ LEAST_RISE = 1e-5  # of references, from one knot to the next
 
 @dataclass(frozen=True, slots=True)
 class MarginalTransform:
-    """Channels that a mixture of normal distributions would miss (bounded, uniform, in coarse steps, mostly zero) as
-    normal scores: a value becomes the reference that stands at its rank in the mixture.
+    """Channels that a mixture of normal distributions would miss, as normal scores.
 
-    A value that is repeated has all the references of its ranks, and becomes their middle. So what the mixture makes
-    comes back with each value as often as the training windows have it. As in a quantile transform, but for repeated
-    values and for the mixture in the place of a normal distribution.
+    Such a channel is bounded, uniform, in coarse steps or mostly zero. A value becomes the reference at its rank in the
+    mixture; a value that is repeated has all the references of its ranks, and becomes their middle. So what the mixture
+    makes comes back with each value as often as the training windows have it. This is a quantile transform, except for
+    repeated values and with the mixture in the place of a normal distribution.
 
-    transformed: (channels,), 1 where a channel is transformed, else 0
-    quantiles, references: (channels, KNOTS), values and what they become, none falling, straight lines between; each
-        value stands twice, with the lowest and the highest of its references. 0 for the other channels
+    Parameters
+    ----------
+    transformed
+        (channels,), 1 where a channel is transformed, else 0.
+    quantiles, references
+        (channels, KNOTS), values and what they become, none falling, with straight lines between; each value occurs
+        twice, with the lowest and the highest of its references. 0 for the other channels.
+
     """
 
     transformed: NDArray[np.float64]

@@ -69,10 +69,22 @@ class RunFolder:
         return self.path / "checkpoint" / "state.safetensors"
 
     def begin(self, content: dict[str, Any], *, resume: bool, force: bool) -> None:
-        """Make the folder for a training of these settings, or check that the one to go on with is of the same.
+        """Make the folder for a training of these settings, or check that the one to go on with has the same.
 
-        ``content`` has the parts config and data, and training, whose versions may differ. Raises ConfigError for
-        other settings, ArtifactError for a folder in the way.
+        Parameters
+        ----------
+        content
+            The parts config and data, which must be the same, and training, in which only versions may differ.
+        resume, force
+            Go on with what is there, or replace it.
+
+        Raises
+        ------
+        ConfigError
+            For other settings than those of the run to go on with.
+        ArtifactError
+            For a folder in the way.
+
         """
         content = json.loads(json.dumps(content))  # as it will be read back: tuples become lists
         if resume and self.config.exists():
@@ -123,7 +135,7 @@ class RunFolder:
         return found
 
     def digest(self, fingerprint: str, *, resume: bool = False) -> dict[str, str]:
-        """A fingerprint of training data under a key of this folder's own, that of before if a run is resumed.
+        """A fingerprint of training data under a key of this folder's own; a resumed run keeps its key.
 
         Only with the key can one check whether the run learnt from given data.
         """
@@ -159,9 +171,17 @@ class RunFolder:
             raise ArtifactError(f"{path} is damaged ({error}); train again") from error
 
     def load_best(self, generator: nn.Module) -> dict[str, Any]:
-        """Give a generator the best weights so far; what the training reached, or how far it has come.
+        """Give a generator the best weights so far.
 
-        Raises ArtifactError for weights that are missing, damaged, or of another generator.
+        Returns
+        -------
+        What the training reached, or how far it has come.
+
+        Raises
+        ------
+        ArtifactError
+            For weights that are missing, damaged, or of another generator.
+
         """
         tensors, counters = self.read_tensors(self.weights)
         try:

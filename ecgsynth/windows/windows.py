@@ -98,8 +98,9 @@ class Windows:
 
     @property
     def overlap(self) -> int:
-        """How many windows after it one has rows in common with: none of heartbeats, of sequences with one window each,
-        and of synthetic windows.
+        """How many of the windows after a window share rows with it.
+
+        0 for heartbeats, for sequences with one window each, and for synthetic windows.
         """
         alone = self.groups is not None and len(np.unique(self.groups)) == len(self)
         if not self.is_series or self.series is None or alone or self.meta.get("synthetic"):

@@ -101,9 +101,8 @@ def of_category(values: pd.Series, named: list[str]) -> dict[str, Any]:
 def impossible(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
     """For each column but identifiers, how many values the schema does not allow; 0 is best.
 
-    A number beyond the bounds, with a fraction where there is none, or with more decimals; a category that is not in
-    the schema; a missing value where there is none.
-
+    These are numbers beyond the bounds, with a fraction in a column of whole numbers, or with more decimals than the
+    column has; categories that are not in the schema; and missing values in a column that has none.
     """
     table, found = canonical(frame, schema), {}
     for column in schema.learnt:

@@ -149,9 +149,23 @@ def play(nets: Nets, batches: RowBatches, n: int, rng: torch.Generator, *, last:
 
 
 def critic_step(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
-    """One update of the critic; the generator is not touched. Losses are scalars on the device.
+    """One update of the critic; the generator is not touched.
 
-    weight: of the penalty, 0 where this step takes none.
+    Parameters
+    ----------
+    nets
+        The networks and their optimisers.
+    game
+        The rows of the batch, real and made.
+    rng
+        Draws the units that are dropped, and the points of the penalty.
+    weight
+        Of the penalty; 0 where this step takes none.
+
+    Returns
+    -------
+    The losses, scalars on the device.
+
     """
     critic = nets.critic
     losses = critic_loss(
@@ -175,7 +189,23 @@ def generator_step(
 ) -> dict[str, Tensor]:
     """One update of the generator; the critic is only read.
 
-    weight: of the penalty in the critic's updates that the generator looks ahead to.
+    Parameters
+    ----------
+    nets
+        The networks and their optimisers.
+    batches
+        What the rows are drawn from.
+    game
+        The rows of the batch, real and made.
+    rng
+        Draws the units that are dropped, and the points of the penalty.
+    weight
+        Of the penalty in the critic's updates that the generator looks ahead to.
+
+    Returns
+    -------
+    The losses, scalars on the device.
+
     """
     config = nets.config
     if config.unrolled:
@@ -199,9 +229,12 @@ def generator_step(
 def unroll(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
     """The critic's weights some updates ahead, as a function of the made rows through which gradients pass.
 
+    Differs from the paper: every update is on the batch at hand.
+
+    References
+    ----------
     Metz, Poole, Pfau and Sohl-Dickstein, "Unrolled Generative Adversarial Networks", 2017, equations 5 to 8.
 
-    Differs from the paper: every update is on the batch at hand.
     """
     config = nets.config
     weights = {name: parameter.detach().requires_grad_() for name, parameter in nets.critic.named_parameters()}

@@ -94,8 +94,15 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
 
 
 def owners_in(frame: Any, person: str) -> NDArray[np.int64]:
-    """(rows,) the person of each row as a number; ConfigError where there is no such column, DataError where the
-    person of a row is missing, or there are too few to keep some apart.
+    """(rows,) the person of each row as a number.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such column.
+    DataError
+        Where the person of a row is missing, or there are too few persons to keep some apart.
+
     """
     pandas = require("pandas", "training on a table")
     if person not in frame.columns:
