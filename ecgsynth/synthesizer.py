@@ -94,14 +94,14 @@ class Synthesizer:
         on_progress
             Called after every step.
         began
-            When, by time.monotonic, the work began of which a budget is to hold the whole.
+            When the whole work began, by time.monotonic; a budget counts from there.
 
         Raises
         ------
         DataError
             For a class with fewer than ``min_class`` training windows, or of too few persons.
         ConfigError
-            For settings that cannot be, or that differ from those of the run.
+            For invalid settings, or that differ from those of the run.
         ArtifactError
             For a folder in the way.
         TrainingDivergedError

@@ -167,7 +167,7 @@ def category_index(column: TableColumn, value: Any) -> int:
 
 
 def equal_numbers(category: Any, value: Any) -> bool:
-    """Whether 1 was asked for and the category is 1.0."""
+    """Whether they are equal as numbers, such as 1 and 1.0."""
     if isinstance(category, str | bool):
         return False
     try:
@@ -177,7 +177,7 @@ def equal_numbers(category: Any, value: Any) -> bool:
 
 
 def check_rows(columns: tuple[TableColumn, ...], n: int) -> None:
-    """Raise ConfigError for a number of rows that there cannot be."""
+    """Raise ConfigError for an impossible number of rows."""
     if n < 1:
         raise ConfigError(f"the number of rows must be at least 1, got {n}")
     for column in columns:
@@ -190,7 +190,7 @@ def check_rows(columns: tuple[TableColumn, ...], n: int) -> None:
 
 
 def restore(columns: tuple[TableColumn, ...], made: Rows, rows: range, seed: int) -> Rows:
-    """What a graph made of the rows ``rows``, by column, as the user's own table.
+    """The output of a graph for the rows ``rows``, by column, as in the user's own table.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ def restore(columns: tuple[TableColumn, ...], made: Rows, rows: range, seed: int
     made
         Canonical values (len(rows),) of each column that is learnt.
     rows, seed
-        Whose rows they are: what is not learnt is made anew from them.
+        Which rows of which seed: columns that are not learnt are made from these.
 
     Returns
     -------

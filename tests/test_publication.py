@@ -91,7 +91,7 @@ def test_the_person_column_is_made_anew_and_nobody_is_in_both_parts(by_person: T
 def test_a_person_column_that_cannot_be() -> None:
     frame = visits()
     for asked, table, says in (
-        ("nobody", frame, "there is no column 'nobody' that says whose a row is"),
+        ("nobody", frame, "there is no column 'nobody' to name each row's person by"),
         ("patient", frame.assign(patient=frame["patient"].where(frame.index != 5)), "is missing in 1 rows"),
         ("patient", frame.assign(patient="HOSP-1000"), "has fewer than three persons"),
     ):

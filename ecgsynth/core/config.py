@@ -54,7 +54,7 @@ class TrainConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         if (self.steps is None) == (self.budget_s is None):
-            raise ConfigError("give either a number of steps or a budget of time, not both and not neither")
+            raise ConfigError("give either a number of steps or a budget of time, exactly one of them")
         at_least(
             self, 1, "batch", "critic_steps", "gp_every", *(["validations"] if self.validations is not None else [])
         )

@@ -59,7 +59,7 @@ def check_format(form: str) -> None:
     if twice:
         raise ConfigError(f"the format {form!r} has %{twice[0]} more than once; name each part once")
     if not {"Y", "m", "d"} <= set(fields):
-        raise ConfigError(f"the format {form!r} does not tell year, month and day; a date needs all three")
+        raise ConfigError(f"the format {form!r} does not have year, month and day; a date needs all three")
 
 
 def unit_of(form: str) -> str:

@@ -1,7 +1,7 @@
 """What may be published: the one place that decides which numbers and names of the training data leave with a file.
 
 A bound, knot, edge, spike, category or class is published only if PERSONS persons or more stand behind it and none of
-them has more than half of it. Who a person is says ``owners``: a code for each value, such as the patient of a beat or
+them has more than half of it. ``owners`` says who a person is: a code for each value, such as the patient of a beat or
 the sequence of a row; without them every row is a person of its own, which may stand in several places of the data
 (``repeats``), as a row of a series stands in every window that holds it.
 
@@ -86,7 +86,7 @@ def shared_range(
 def extremes(values: Floats, owners: Codes | None, repeats: int) -> tuple[Floats, Floats]:
     """(persons,) each person's lowest value, rising, and each person's highest, falling.
 
-    Without owners every ``repeats``-th value: so many places further in there is another person at the latest.
+    Without owners every ``repeats``-th value: values that are so many places apart belong to different persons.
     """
     if owners is None:
         ranked = np.sort(values)
@@ -108,8 +108,8 @@ def inner_end(ends: Floats, common: Floats, persons: int) -> float:
 def fenced(ends: Floats, persons: int) -> Floats:
     """Rising values, drawn in to a fence that they do not set themselves, so that a mean over them reveals no outlier.
 
-    The fence is as far from the ``persons``-th value as FENCE times the way from there to the next so many; where there
-    are not so many, it is Tukey's, from the quartiles (Exploratory Data Analysis, 1977, chapter 2).
+    The fence is as far from the ``persons``-th value as FENCE times its distance to the (2 * ``persons``)-th; with
+    fewer values it is Tukey's, from the quartiles (Exploratory Data Analysis, 1977, chapter 2).
     """
     if len(ends) >= 2 * persons:
         near, inner = ends[persons - 1], ends[2 * persons - 1]
@@ -191,10 +191,21 @@ def shared_mean(
 
 
 def drawn_in(values: NDArray[np.float32], owners: Codes | None = None, *, repeats: int = 1) -> NDArray[np.float32]:
-    """Windows (n, time, channels) with each channel within its shared range, so that no mean or spread of them tells
-    one person's; as they are where there are too few persons.
+    """Windows with each channel within its shared range, so that no mean or spread of them reveals one person's.
 
-    owners: (n,) the person of each window
+    Parameters
+    ----------
+    values
+        (n, time, channels).
+    owners
+        (n,) the person of each window; None where a row is in ``repeats`` windows at most.
+    repeats
+        In how many windows a row is, where there are no owners.
+
+    Returns
+    -------
+    (n, time, channels); a channel with too few persons is as it was.
+
     """
     values = values.copy()
     whose = None if owners is None else np.repeat(owners, values.shape[1])
@@ -221,7 +232,7 @@ def rounded_inwards(low: float, high: float, decimals: int | None) -> tuple[floa
 
 
 def coarse(value: float, digits: int = DIGITS) -> float:
-    """A number to so many significant digits."""
+    """A number to ``digits`` significant digits."""
     return float(f"{value:.{digits - 1}e}")
 
 

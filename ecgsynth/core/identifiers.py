@@ -92,7 +92,7 @@ def parts_of(item: re.Match[str], form: str) -> list[Part]:
     least = int(item["least"]) if item["least"] else 1
     most = int(item["most"]) if item["most"] else least
     if most < least:
-        raise ConfigError(f"the identifier format {form!r} asks for {least} to {most} characters; turn them round")
+        raise ConfigError(f"the identifier format {form!r} asks for {least} to {most} characters; swap them")
     if least == most:
         return [Part(characters, 1, 1)] * least
     part = Part(characters, least, most)
@@ -111,7 +111,7 @@ def members(inside: str, form: str) -> str:
         if at + 2 < len(marks) and marks[at + 1] == "-":
             last = marks[at + 2][-1]
             if last < first:
-                raise ConfigError(f"the identifier format {form!r} has the range {first}-{last}; turn it round")
+                raise ConfigError(f"the identifier format {form!r} has the range {first}-{last}; swap its ends")
             found.extend(map(chr, range(ord(first), ord(last) + 1)))
             at += 3
         else:

@@ -171,7 +171,7 @@ def quantiles_and_references(
     below ``points``.
 
     Beyond the outermost quantiles are the means of what lies there. A value that fewer than PERSONS_OF_QUANTILE persons
-    have gives way to the mean over so many around it. The first value goes on down and the last goes on up for ever, so
+    have is replaced by the mean over that many around it. The first value goes on down and the last up without end, so
     that each has its outer end as far from the middle of its ranks as its inner one.
     """
     special = require("scipy.special", "scaling series")

@@ -44,7 +44,7 @@ def plan_wgan(learn: Windows, settings: Mapping[str, Any], seed: int) -> WGANPla
     Raises
     ------
     DataError
-        For windows of which there are too few.
+        For too few windows.
 
     """
     settings = dict(settings)

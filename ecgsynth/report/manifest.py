@@ -68,7 +68,7 @@ def count(data: dict[str, Any], name: str) -> str:
 
 
 def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
-    """What windows of a signal are, and of whom they were learnt."""
+    """What windows of a signal are, and how many persons they were learnt from."""
     data = manifest.data.to_json()
     return [
         ("makes", f"synthetic {manifest.kind}, {manifest.time} samples at {manifest.fs_hz:g} Hz "

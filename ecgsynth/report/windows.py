@@ -41,9 +41,7 @@ NOT_SPLIT = (
     "not split: the generator learnt from all real windows, so these figures say nothing about new data, and there is "
     "nobody to try a membership attack on"
 )
-FEWER_STEPS = (
-    "the networks of the scores had fewer updates than TimeGAN's paper gives them, so they tell and foresee less"
-)
+FEWER_STEPS = "the networks of the scores had fewer updates than TimeGAN's paper gives them, so they are weaker"
 NOT_TRIED = "not tried"
 
 

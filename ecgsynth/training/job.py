@@ -46,7 +46,7 @@ class Job:
     on_progress
         Called after every step.
     began
-        When, by time.monotonic, the work began of which a budget is to hold the whole. Of a run that is resumed, what
+        When the whole work began, by time.monotonic; a budget counts from there. Of a run that is resumed, what
         was used up before counts instead.
 
     """

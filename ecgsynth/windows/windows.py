@@ -314,13 +314,13 @@ def save_batches(
     Parameters
     ----------
     path
-        The file, which is as ``Windows.save`` writes it.
+        The file, in the form of ``Windows.save``.
     like
-        Windows with all that is known of them but for values, labels and RR intervals, which are the batches'.
+        Windows with all facts except values, labels and RR intervals, which come from the batches.
     batches
         The windows.
     n
-        How many they are in all; as many as ``like`` has where it is not said.
+        How many there are in all; by default as many as ``like`` has.
     force
         Replace a file that is there.
 

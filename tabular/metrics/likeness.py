@@ -130,7 +130,7 @@ def wrong_numbers(values: Floats, column: Column) -> NDArray[np.bool_]:
     return wrong
 
 
-# ---- how columns hang together
+# ---- dependences of columns
 
 
 def associations(frame: pd.DataFrame, schema: Schema) -> tuple[tuple[str, ...], Floats]:

@@ -47,7 +47,7 @@ class GainConfig(JsonConfig):
             )
         for name in ("hint", "hide"):
             if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+                raise ConfigError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
 
     @property
     def columns(self) -> int:

@@ -16,8 +16,8 @@ from .reading import ColumnValues
 
 __all__ = ["Identifier", "person_column", "says_identifier"]
 
-FEW_ROWS = 5  # of fewer, nothing is said about whether they are all different
-SURE_ROWS = 20  # whole numbers that are all different in so many are no amounts
+FEW_ROWS = 5  # with fewer, it is not judged whether they are all different
+SURE_ROWS = 20  # whole numbers that are all different in so many rows are no amounts
 UNIQUE_SHARE = 0.95  # of the rows: text, or numbers named as identifiers, so many of which differ identify rows
 SAME_SHARE = 0.9  # of the rows: a column in which so many are the same identifies nobody
 

@@ -80,7 +80,7 @@ class Schema:
         check_unique(frame)
         names = [str(name) for name in frame.columns]
         if person is not None and person not in names:
-            raise DataError(f"there is no column {person!r} that says whose each row is; there are {', '.join(names)}")
+            raise DataError(f"there is no column {person!r} to name each row's person by; there are {', '.join(names)}")
         found = [
             infer_column(
                 frame[name],
@@ -173,7 +173,7 @@ class Schema:
         learnt = self.learnt
         open_ = [column.name for column in learnt if not kind_of(column).is_complete(column)]
         if open_:
-            raise ConfigError(f"the schema does not say enough of {', '.join(open_)}; complete it from the data first")
+            raise ConfigError(f"the schema is incomplete in {', '.join(open_)}; complete it from the data first")
         return pandas.DataFrame({column.name: kind_of(column).decode(column, arrays[column.name]) for column in learnt})
 
     def series(self, frame: Any, column: Column) -> Any:
@@ -181,7 +181,7 @@ class Schema:
         names = {str(name): name for name in frame.columns}  # a frame may have numbers as names
         if column.name not in names:
             raise DataError(
-                f"the schema has a column {column.name!r} that the table has not; the table has "
+                f"the schema has a column {column.name!r} that the table does not have; the table has "
                 f"{', '.join(map(str, frame.columns))}: take it out of the schema or name it as in the table"
             )
         return frame[names[column.name]]

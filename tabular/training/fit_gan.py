@@ -132,7 +132,7 @@ def optimizer_of(config: GANConfig, module: nn.Module, rate: float) -> torch.opt
 
 
 def play(nets: Nets, batches: RowBatches, n: int, rng: torch.Generator, *, last: bool) -> Game:
-    """Draw ``n`` real rows and make as many; with a way back to the generator where its own update is next.
+    """Draw ``n`` real rows and make as many; with gradients to the generator where its own update is next.
 
     Differs from the papers: the generator's update is on the rows that the critic's last one has just seen, so that
     they are made once. And in training by sampling real and made rows of one place in the batch have the same

@@ -85,8 +85,8 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
     schema = Schema.infer(frame, person=person) if schema is None else schema.completed(frame)
     if person is not None and person in schema.names and kind_of(schema[person]).form is not None:
         raise ConfigError(
-            f"the schema says that column {person!r} is {schema[person].kind}, but it says whose a row is; make it an "
-            "identifier, or take it out of the schema"
+            f"the schema says that column {person!r} is {schema[person].kind}, but it names each row's person; "
+            "make it an identifier, or take it out of the schema"
         )
     arrays = schema.arrays(frame)
     learn, check = split_rows(len(frame), seed, owners=owners)
@@ -106,10 +106,12 @@ def owners_in(frame: Any, person: str) -> NDArray[np.int64]:
     """
     pandas = require("pandas", "training on a table")
     if person not in frame.columns:
-        raise ConfigError(f"there is no column {person!r} that says whose a row is; there are {', '.join(frame)}")
+        raise ConfigError(f"there is no column {person!r} to name each row's person by; there are {', '.join(frame)}")
     missing = int(frame[person].isna().sum())
     if missing:
-        raise DataError(f"column {person!r} says whose a row is, and is missing in {missing} rows; fill or drop them")
+        raise DataError(
+            f"column {person!r} names each row's person, and is missing in {missing} rows; fill or drop them"
+        )
     owners = np.asarray(pandas.factorize(frame[person])[0], dtype=np.int64)
     if owners.max(initial=0) < 2:
         raise DataError(f"column {person!r} has fewer than three persons; some are needed to learn and one to check by")

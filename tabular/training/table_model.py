@@ -125,14 +125,14 @@ class TableModel(ABC):
         on_progress
             Called after every step.
         began
-            When, by time.monotonic, the work began of which a budget is to hold the whole.
+            When the whole work began, by time.monotonic; a budget counts from there.
 
         Raises
         ------
         DataError
             For rows that cannot be learnt from.
         ConfigError
-            For settings that cannot be, or differ from those of the run.
+            For invalid settings, or differ from those of the run.
         ArtifactError
             For a folder in the way.
         TrainingDivergedError
@@ -241,7 +241,7 @@ def of_user(private: dict[str, Any] | None) -> dict[str, Any]:
     """What the caller gave to be kept in the run folder only; ConfigError for what has no place there."""
     wrong = sorted(set(private or {}) - {"file", "where"})
     if wrong:
-        raise ConfigError(f"what is private to a run is its file and its where; leave out {', '.join(wrong)}")
+        raise ConfigError(f"the private facts of a run are file and where; leave out {', '.join(wrong)}")
     return private or {}
 
 

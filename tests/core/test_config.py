@@ -48,7 +48,7 @@ def test_unknown_keys_are_named():
 
 @pytest.mark.parametrize("given_both", [{}, {"steps": 5, "budget_s": 60.0}])
 def test_training_has_steps_or_a_budget(given_both):
-    with pytest.raises(ConfigError, match="not both and not neither"):
+    with pytest.raises(ConfigError, match="exactly one of them"):
         TrainConfig(**given_both)
 
 
