@@ -80,7 +80,7 @@ class Task:
         """
         settings = settings or {}
         check_training(self.kind, model, budget_s, steps, epochs, settings)
-        training, config = parted(self.kind, model, settings)
+        training, config = split_settings(self.kind, model, settings)
         if self.kind == "table":
             return self._train_rows(run, model, training, config, budget_s=budget_s, epochs=epochs, **how)
         return self._train_windows(run, model, training, config, budget_s=budget_s, steps=steps, **how)
@@ -131,10 +131,10 @@ def check_training(
         raise ConfigError(f"{SAID[kind]} is trained for {right} or a budget, not for {wrong}; give {right}")
     if sum(amount is not None for amount in (budget_s, steps, epochs)) > 1:
         raise ConfigError(f"give a budget or {right}, not both")
-    parted(kind, model, settings)
+    split_settings(kind, model, settings)
 
 
-def parted(kind: str, model: str | None, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_settings(kind: str, model: str | None, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings of the training, and those of the model's networks; ConfigError for one that neither has."""
     registry = rows if kind == "table" else windows
     model = model or registry.DEFAULT

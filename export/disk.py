@@ -1,4 +1,4 @@
-"""How large a file will be, reckoned from two small ones before it is begun."""
+"""How large a file will be, estimated from two small ones before it is begun."""
 
 import shutil
 import tempfile

@@ -53,7 +53,7 @@ class TableSynthesizer(TableModel):
         return self.sampler.generator
 
     def sample(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
-        """Synthetic rows, those of the exported file but for the last bit.
+        """Synthetic rows, those of the exported file except for the last bit.
 
         Parameters
         ----------

@@ -291,7 +291,7 @@ def published_data(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def published_training(training: dict[str, Any]) -> dict[str, Any]:
-    """How a run was trained, without its seed: rows are parted by the same."""
+    """How a run was trained, without its seed, which also splits the rows."""
     config = {name: value for name, value in training.get("config", {}).items() if name != "seed"}
     return {**training, "config": config}
 

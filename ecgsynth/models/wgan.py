@@ -126,7 +126,7 @@ class Generator(WindowGenerator):
 
     It works in coordinates local to the cluster: local = asinh((feature - centre) / spread), with the cluster's median
     and median absolute deviation. There the many quiet beats of a cluster and its few noisy ones are both within reach.
-    For a series, whose clusters are broad, it is (feature - mean) / standard deviation, without ``asinh``. The read-out
+    For a series, with its broad clusters, it is (feature - mean) / standard deviation, without ``asinh``. The read-out
     gives each local coordinate's value, which depends on the noise of all coordinates, and how much of its own noise is
     added to it. Where a window has hundreds of components, the weakest are a Gaussian tail: normal within each cluster.
 

@@ -79,7 +79,7 @@ def measure_rows(entries: Mapping[str, Any]) -> list[list[str]]:
     Parameters
     ----------
     entries
-        Measures as they are in metrics.json; an entry that is no measure is passed over.
+        Measures as they are in metrics.json; an entry that is no measure is skipped.
 
     """
     rows = []

@@ -39,7 +39,7 @@ BESIDE = "baseline: real training {what} in the place of the synthetic ones"
 HALVES = "baseline: one random half of the real windows beside the other"
 NOT_SPLIT = (
     "not split: the generator learnt from all real windows, so these figures say nothing about new data, and there is "
-    "nobody to try a membership attack on"
+    "no unseen data to try a membership attack on"
 )
 FEWER_STEPS = "the networks of the scores had fewer updates than TimeGAN's paper gives them, so they are weaker"
 NOT_TRIED = "not tried"

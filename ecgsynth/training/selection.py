@@ -102,7 +102,7 @@ def discrimination_accuracy(synthetic: NDArray[np.float32], real: NDArray[np.flo
         with those it learns from, or it would only have to remember.
 
     """
-    learn, check = parted(len(real), overlap)
+    learn, check = split_positions(len(real), overlap)
     n = min(len(learn) + len(check), len(synthetic))
     seen = round(n * len(learn) / (len(learn) + len(check)))
     learn, check = learn[:seen], check[: n - seen]
@@ -126,7 +126,7 @@ def recurrent_discrimination(synthetic: NDArray[np.float32], real: NDArray[np.fl
     return float(discriminative_score(real, synthetic, repeats=RECURRENT_REPEATS, steps=steps).mean())
 
 
-def parted(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_positions(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which of ``n`` windows a classifier learns from and which it is tested on, in random order.
 
     Overlapping windows are in the order of time: of each three times ``overlap`` of them two thirds are taken, and

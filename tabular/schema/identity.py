@@ -46,8 +46,8 @@ def says_identifier(name: str) -> bool:
 def persons_of(name: str) -> int | None:
     """How many different values a column that is named after persons may have and still be a category; else None.
 
-    A member may be gold, silver or none, and a subject mathematics, and an id a shop's; a patient_id is always
-    somebody's.
+    A member may be gold, silver or none, a subject mathematics, and an id a shop's; a patient_id is always a
+    person's.
     """
     words = written(name)
     found = PERSON.search(words)

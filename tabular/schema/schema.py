@@ -126,7 +126,7 @@ class Schema:
     def check(self, frame: Any) -> None:
         """Raise DataError, naming column, row and remedy, where the data contradict the schema.
 
-        Columns that the schema does not have are passed over. Of identifiers, only that they are there is checked.
+        Columns that the schema does not have are ignored. Of identifiers, only that they are there is checked.
         """
         self.arrays(frame)
 

@@ -73,7 +73,7 @@ class TableInfo:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Facts from what ``to_json`` gave; those of another version that this one does not know are passed over."""
+        """Facts from what ``to_json`` gave; unknown ones, of another version, are ignored."""
         found = from_json(
             cls, {name: value for name, value in dict(content).items() if name != "private"}, lenient=True
         )
@@ -110,7 +110,7 @@ class TrainingInfo:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Facts from what ``to_json`` gave; those of another version that this one does not know are passed over."""
+        """Facts from what ``to_json`` gave; unknown ones, of another version, are ignored."""
         return from_json(cls, content, lenient=True)
 
 

@@ -1,4 +1,4 @@
-"""How long and how a model of tables is trained: its own settings, but for those that are given."""
+"""How long and how a model of tables is trained: its own settings, unless others are given."""
 
 from typing import Any
 

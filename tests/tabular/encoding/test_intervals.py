@@ -17,12 +17,12 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def continuous(name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="continuous", dtype="float64", **told)
+def continuous(name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="continuous", dtype="float64", **facts)
 
 
-def integer(name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="integer", dtype="int64", **told)
+def integer(name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="integer", dtype="int64", **facts)
 
 
 def fitted(column: Column, values: NDArray[Any], style: str = "cells") -> Any:
