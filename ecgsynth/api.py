@@ -209,12 +209,12 @@ def fit(
 
 
 def now() -> float:
-    """By a clock whose name no argument hides."""
+    """The time in seconds; ``fit`` has an argument named time."""
     return time.monotonic()
 
 
 def seconds_of(budget: str | float) -> float:
-    """A time such as 90s, 20min or 1h30min, or seconds, in seconds; ConfigError for what is none."""
+    """A time such as 90s, 20min or 1h30min, or a number of seconds, in seconds; ConfigError for anything else."""
     if isinstance(budget, int | float) and not isinstance(budget, bool):
         if not budget > 0:
             raise ConfigError(f"a budget is above 0 seconds, got {budget}")
@@ -376,7 +376,7 @@ def name_of(sampler: Any) -> str:
 
 
 def frame_of(table: Any, storage_options: dict[str, Any] | None) -> Any:
-    """A data frame, or that of a file."""
+    """A data frame as it is, or read from a file."""
     from ecgsynth.core.tables import read_table
 
     if isinstance(table, str | Path):

@@ -17,7 +17,7 @@ __all__ = ["Limits", "SignalSampler", "draw"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the values of each channel are multiples of (0: of nothing), and between what they lie; each (channels,)."""
+    """The step of each channel's values (0: none), and their bounds; each (channels,)."""
 
     steps: NDArray[np.float32]
     lows: NDArray[np.float32]

@@ -244,7 +244,7 @@ class ChannelScaler:
         return scaled.reshape(len(values), -1)
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The way back: what each feature is multiplied by, and what is added then; both (time * channels,)."""
+        """The way back: the factor of each feature, and what is added then; both (time * channels,)."""
         spans, lows = np.tile(self.highs - self.lows, self.time), np.tile(self.lows, self.time)
         return spans.astype(np.float32), lows.astype(np.float32)
 

@@ -87,7 +87,7 @@ class NumberCodes:
 
     @property
     def long(self) -> bool:
-        """Whether its numbers with their decimals have more digits than single precision tells apart."""
+        """Whether its numbers with their decimals have more digits than single precision has."""
         largest = max(abs(self.low), abs(self.high))
         return self.decimals is not None and largest * 10.0**self.decimals >= SINGLE_STEPS
 

@@ -1,4 +1,4 @@
-"""How like a real table a synthetic one is, by every measure, beside how like one half of the real one the other is."""
+"""Every measure of how alike a synthetic and a real table are, beside that of two halves of the real one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ OPTIMIZERS = ("adam", "rmsprop")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GANConfig(JsonConfig):
-    """What a row is made of, what the networks are, and what they play for: an objective times a condition."""
+    """What a row is made of, what the networks are, and their objective and condition."""
 
     sizes: tuple[int, ...]  # codes of each column
     positioned: tuple[bool, ...]  # whether a column's codes leave a position open

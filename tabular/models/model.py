@@ -29,7 +29,7 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceKind(Generic[S]):
-    """In which form rows are learnt: as codes and positions, or whatever else a model wants.
+    """The form in which rows are learnt: codes and positions, or another that a model needs.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What generators and critics of tables play for: each loss a function, with the paper and the equation it is from.
+"""The objectives of generators and critics of tables: each loss a function, with the paper and the equation it is from.
 
 In all of them ``score`` is the critic: rows (n, width) -> (n,), higher is more real; of some objectives it gives
 features (n, k) instead. Where rows are packed, n counts packs, and a penalty has one norm a pack. An objective is an

@@ -39,7 +39,7 @@ class Nets:
 
     @property
     def objective(self) -> Objective:
-        """What they play for."""
+        """Their objective."""
         return OBJECTIVES[self.config.objective]
 
 

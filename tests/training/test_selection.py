@@ -18,8 +18,8 @@ from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
 from ecgsynth.training.selection import (
     discrimination_accuracy,
-    split_positions,
     recurrent_discrimination,
+    split_positions,
     usefulness,
     validation_score,
 )
