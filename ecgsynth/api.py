@@ -229,6 +229,11 @@ def seconds_of(budget: str | float) -> float:
 def pretrained(name: str) -> "OnnxSampler":
     """A generator that comes with the package, ready to sample; its model card lies beside it as ``name.md``.
 
+    Parameters
+    ----------
+    name
+        One of PRETRAINED, such as "mitbih-beats".
+
     Raises
     ------
     ConfigError
@@ -244,14 +249,23 @@ def pretrained(name: str) -> "OnnxSampler":
 
 
 def load(model: Path | str) -> "Generator":
-    """A generator, ready to sample: an .onnx file, a pretrained one by its name, or a run folder.
+    """A generator, ready to sample.
 
-    All but a run folder need no torch. What fills holes is loaded by Imputer.load.
+    All but a run folder need no torch. A model that fills holes is loaded by Imputer.load.
+
+    Parameters
+    ----------
+    model
+        An .onnx file, a run folder, or the name of a pretrained generator.
+
+    Returns
+    -------
+    OnnxSampler or TableSampler of a file, Synthesizer or TableSynthesizer of a run folder
 
     Raises
     ------
     ArtifactError
-        If it is not one of ours, or there is none.
+        If there is no such file or folder, or ecgsynth did not make it.
 
     """
     if str(model) in PRETRAINED or not (Path(model) / "config.json").exists():

@@ -145,7 +145,14 @@ class Synthesizer:
 
     @classmethod
     def load(cls, run: Path | str) -> Self:
-        """The best generator of a run folder, finished or not; ArtifactError if it is none of windows."""
+        """The best generator of a run folder, finished or not.
+
+        Raises
+        ------
+        ArtifactError
+            For a folder that holds no generator of windows, or an incomplete one.
+
+        """
         folder = RunFolder(Path(run))
         content = folder.read_config()
         name = content.get("training", {}).get("model")
@@ -233,7 +240,21 @@ class Synthesizer:
         return made if data.series is None else made.to_frame()
 
     def save(self, run: Path | str, *, force: bool = False) -> None:
-        """Write a run folder that ``load`` reads (without the history and the checkpoint of the training)."""
+        """Write a run folder that ``load`` reads (without the history and the checkpoint of the training).
+
+        Parameters
+        ----------
+        run
+            The folder.
+        force
+            Replace what is in it.
+
+        Raises
+        ------
+        ArtifactError
+            For a folder that is not empty.
+
+        """
         folder = RunFolder(Path(run))
         check_free(folder.path, force=force)
         folder.clear()
@@ -260,7 +281,21 @@ class Synthesizer:
         self.about = self.about.with_metrics({name: measured[name] for name in MEASURED if name in measured})
 
     def export(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
+        """Write one self-contained ONNX file, checked against torch.
+
+        Parameters
+        ----------
+        path
+            The .onnx file.
+        force
+            Replace a file that is there.
+
+        Raises
+        ------
+        ArtifactError
+            If the path is taken, or the graph differs from torch; nothing is written then.
+
+        """
         from ecgsynth.export.windows_to_onnx import export_signal
 
         about = self.about.to_json()

@@ -79,7 +79,13 @@ class TableSynthesizer(TableModel):
         return as_frame(self.rows(n, where, seed), self.manifest().columns)
 
     def rows(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Rows:
-        """The same rows as arrays, (n,) each, by the column's name."""
+        """The same rows as arrays; parameters and errors are those of ``sample``.
+
+        Returns
+        -------
+        Each column (n,) by its name, as TableSampler.rows gives them.
+
+        """
         columns = self.manifest().columns
         check_rows(columns, n)
         codes = asked_codes(columns, where or {}).values()
@@ -105,7 +111,21 @@ class TableSynthesizer(TableModel):
         )
 
     def export(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
+        """Write one self-contained ONNX file, checked against torch.
+
+        Parameters
+        ----------
+        path
+            The .onnx file.
+        force
+            Replace a file that is there.
+
+        Raises
+        ------
+        ArtifactError
+            If the path is taken, or the graph differs from torch; nothing is written then.
+
+        """
         from ecgsynth.export.table_to_onnx import export_table
 
         export_table(self.sampler, self.manifest(), Path(path), force=force)

@@ -72,7 +72,7 @@ def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> 
 
 
 def test_windows_follow_from_the_weights_written_out(tiny: Synthesizer, exported: Path) -> None:
-    # Uniforms, Box-Muller, cluster, its place, axes, mean: in float64 but for the network, which test_wgan checks itself.
+    # Uniforms, Box-Muller, cluster, its place, axes, mean: in float64 except for the network, see test_wgan.
     noise = row_noise(5, range(200), NOISE_DIM)
     u = noise.uniform.astype(np.float64)
     labels = pick_labels(noise.label, np.array([0.5, 0.2, 0.3]))

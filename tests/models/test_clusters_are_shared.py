@@ -66,7 +66,7 @@ def test_an_interval_of_a_table_is_no_one_persons() -> None:
     centres, widths = find_table_intervals(values, COST, rng(), owners)
     assert len(centres) >= 1
     near = np.abs(values[:, None] - centres) / widths
-    assert len(centres) == 1 or shared_codes(near.argmin(axis=1), owners, len(centers)).all()
+    assert len(centres) == 1 or shared_codes(near.argmin(axis=1), owners, len(centres)).all()
     assert np.abs(centres - 123.456).min() > 1
 
 
@@ -120,7 +120,7 @@ def test_a_cell_is_of_ten_persons(n: int) -> None:
         ends = (values.min(), values.max())
         for owners in (None, people) if len(np.unique(people)) >= PERSONS else (None,):
             centres, widths = find_table_cells(values, COST, rng(), owners)
-            edges = np.append(centres - widths, (centers + widths)[-1])
+            edges = np.append(centres - widths, (centres + widths)[-1])
             assert (edges[0], edges[-1]) == pytest.approx(ends)
             inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(centres) - 1)
             for cell in range(len(centres)):
