@@ -115,7 +115,7 @@ def compare(path: Path, epochs: int | None) -> dict[str, tuple[float, float, flo
     type=click.Path(path_type=Path),
     help="The folder that make_tables.py made.",
 )
-@click.option("--epochs", type=int, help="Of GAIN; its own number unless told.")
+@click.option("--epochs", type=int, help="Of GAIN; by default its own number.")
 def main(tables: tuple[str, ...], folder: Path, epochs: int | None) -> None:
     rows = []
     for name in tables or TABLES:

@@ -19,7 +19,7 @@ from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.windows.windows import Windows
 
 COMPARED = 300  # beats of a class whose distances are taken
-MOST_OF_CLASS = 2000  # beats of a class that are told apart
+MOST_OF_CLASS = 2000  # beats of a class that are distinguished
 LEARNT_SHARE = 0.7
 
 
@@ -60,7 +60,10 @@ def main(run: Path, beats: Path, steps: int) -> None:
         )
         print(f"{name}: distance ratio {near['ratio']:.2f}, copies {near['copies']}", flush=True)
     accuracy, by_class = discrimination_accuracy(check, made, round(0.7 * steps))
-    print(f"told apart {accuracy:.3f}, by class " + " ".join(f"{value:.3f}" for value in by_class), flush=True)
+    print(
+        f"accuracy {accuracy:.3f}, by class " + " ".join(f"{value:.3f}" for value in by_class),
+        flush=True,
+    )
     config = ClassifierConfig(steps=steps)
     for arm, known in (("TSTR", made), ("TRTR", learn)):
         net = train_classifier(

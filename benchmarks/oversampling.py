@@ -41,7 +41,7 @@ def augmentation(
 
     none: the rows ``learn`` as they are. SMOTE, ADASYN: with ``added`` rows of the class made by interpolation (Chawla
     et al., 2002; He, Bai, Garcia and Li, 2008; imbalanced-learn). synthetic: with ``added`` rows drawn from ``extra``,
-    which need not have the target's column; unless told, as many as there are. Each ``repeats`` times, with other
+    which need not have the target's column; by default as many as there are. Each ``repeats`` times, with other
     random choices. 0 to 1, higher is better; the share of the class in ``test`` is what guessing reaches.
     An arm that cannot be (ADASYN where no positive row has a negative neighbour, or a table with categories) has no
     mean, and says why. Raises ConfigError for an unknown learner, DataError for a class without rows.

@@ -216,8 +216,8 @@ def side_by_side(columns: list[dict[str, Any]]) -> list[str]:
 
 @click.command()
 @click.argument("cases", nargs=-1, type=click.Choice(CASES))
-@click.option("--only", multiple=True, type=click.Choice(PRESETS), help="Presets to run; all unless told.")
-@click.option("--budget", help="Of training a preset, such as 2min; what suits the case unless told.")
+@click.option("--only", multiple=True, type=click.Choice(PRESETS), help="Presets to run; by default all.")
+@click.option("--budget", help="Of training a preset, such as 2min; by default what suits the case.")
 @click.option("--show", "show_only", is_flag=True, help="Print what is done, and do no more.")
 @click.option(
     "--tables",

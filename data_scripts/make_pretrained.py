@@ -39,7 +39,7 @@ in mV, R peak at sample 100, with the RR intervals before and after, for the AAM
 - **Split**: by beat, stratified by class, 65/20/15. The generator learnt from {training:,} beats of {patients} people;
   the best step was chosen on the validation part; the figures below are of the test part, which was used once. Beats
   of the same people are in all parts: the figures say nothing about new people.
-- **Model**: recurrent WGAN-GP conditioned on modes of each class, {steps:,} steps, seed {seed}. Made by
+- **Model**: recurrent WGAN-GP conditioned on clusters of each class, {steps:,} steps, seed {seed}. Made by
   `python data_scripts/make_pretrained.py MITDB -o runs/pretrained`.
 
 ## Usefulness

@@ -138,7 +138,7 @@ def fit(
     model
         "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of tables; "gain" fills holes.
     budget
-        How long it may take in all, such as "2min", "1h30min", or seconds; 20 minutes for beats and series unless told.
+        How long it may take in all, such as "2min", "1h30min", or seconds; 20 minutes for beats and series by default.
     steps, epochs
         Instead of a budget: updates of the generator (beats, series), or passes over the rows (tables).
     seed
@@ -146,17 +146,17 @@ def fit(
     schema
         Of a table: what its columns are, as a Schema or its file; inferred without it.
     person
-        Of a table: the column that says whose a row is; without it every row is a person.
+        Of a table: the column that names the person of each row; without it every row is a person.
     label
-        Of a series the column of each sequence's class; of a table the column that conditional models are told.
+        Of a series the column of each sequence's class; of a table the condition of conditional models.
     split
-        How beats or a series are parted for training and validation: "patient", "beat", "group" or "none".
+        How beats or a series are split for training and validation: "patient", "beat", "group" or "none".
     id, time, length, stride, columns, statics, missing
         How a series is cut from its table: see SeriesOptions.
     where
         Learn from some only: rows with these values, {"sex": "Female"}; or classes of beats, {"class": ["N", "V"]}.
     storage_options
-        What the storage of a URL is told; see fsspec.
+        Options for the storage of a URL; see fsspec.
     source
         What an exported file says of where the data are from.
     device
@@ -164,7 +164,7 @@ def fit(
     resume, force
         Go on with the run folder, or replace it.
     callback
-        Is told of the progress after each step.
+        Called with the progress after each step.
     settings
         Settings of TrainConfig (batch, rate, ...) and of the model (hidden, ...) that differ from their defaults.
 
@@ -209,12 +209,12 @@ def fit(
 
 
 def now() -> float:
-    """By a clock whose name no argument hides."""
+    """The time in seconds; ``fit`` has an argument named time."""
     return time.monotonic()
 
 
 def seconds_of(budget: str | float) -> float:
-    """A time such as 90s, 20min or 1h30min, or seconds, in seconds; ConfigError for what is none."""
+    """A time such as 90s, 20min or 1h30min, or a number of seconds, in seconds; ConfigError for anything else."""
     if isinstance(budget, int | float) and not isinstance(budget, bool):
         if not budget > 0:
             raise ConfigError(f"a budget is above 0 seconds, got {budget}")
@@ -229,10 +229,15 @@ def seconds_of(budget: str | float) -> float:
 def pretrained(name: str) -> "OnnxSampler":
     """A generator that comes with the package, ready to sample; its model card lies beside it as ``name.md``.
 
+    Parameters
+    ----------
+    name
+        One of PRETRAINED, such as "mitbih-beats".
+
     Raises
     ------
     ConfigError
-        For a name that there is not.
+        For an unknown name.
 
     """
     import ecgsynth
@@ -244,14 +249,23 @@ def pretrained(name: str) -> "OnnxSampler":
 
 
 def load(model: Path | str) -> "Generator":
-    """A generator, ready to sample: an .onnx file, a pretrained one by its name, or a run folder.
+    """A generator, ready to sample.
 
-    All but a run folder need no torch. What fills holes is loaded by Imputer.load.
+    All but a run folder need no torch. A model that fills holes is loaded by Imputer.load.
+
+    Parameters
+    ----------
+    model
+        An .onnx file, a run folder, or the name of a pretrained generator.
+
+    Returns
+    -------
+    OnnxSampler or TableSampler of a file, Synthesizer or TableSynthesizer of a run folder
 
     Raises
     ------
     ArtifactError
-        If it is not one of ours, or there is none.
+        If there is no such file or folder, or ecgsynth did not make it.
 
     """
     if str(model) in PRETRAINED or not (Path(model) / "config.json").exists():
@@ -310,17 +324,17 @@ def evaluate(
     output
         The folder to make, with metrics.json, report.html and pictures; none is left without it.
     run
-        The run folder of an exported file, which knows what it learnt from and how that was parted.
+        The run folder of an exported file, which knows what it learnt from and how that was split.
     test, target
-        Of tables: rows that nothing learnt from, and the column that is predicted on them.
+        Of tables: rows that no model learnt from, and the column that is predicted on them.
     repeats, steps
         Networks trained for each figure, and updates of each, where they are not to be as usual.
     part, rhythm
-        Of windows: the part to measure on, "test" or "validation"; tell classifiers the RR intervals.
+        Of windows: the part to measure on, "test" or "validation"; give the classifiers the RR intervals.
     storage_options, device, seed, force
         As of ``fit``.
     callback
-        Is told of the stage and of the share that is done.
+        Called with the stage and the share that is done.
 
     Returns
     -------
@@ -376,7 +390,7 @@ def name_of(sampler: Any) -> str:
 
 
 def frame_of(table: Any, storage_options: dict[str, Any] | None) -> Any:
-    """A data frame, or that of a file."""
+    """A data frame as it is, or read from a file."""
     from ecgsynth.core.tables import read_table
 
     if isinstance(table, str | Path):

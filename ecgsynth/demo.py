@@ -24,7 +24,7 @@ STEP_MV = 0.005
 CLASSIFIER_STEPS = 200
 REPEATS = 2
 DRAWN = 1000
-EVALUATED_S = 60.0  # that the rest takes beside the budget, as the bar reckons until it knows
+EVALUATED_S = 60.0  # that the rest takes beside the budget, as the bar assumes until it knows
 
 
 def pack_sample(beats: Windows, path: Path) -> None:

@@ -56,7 +56,7 @@ class MissingExtraError(EcgSynthError, ImportError):
 def hint_at_extra(purpose: str, *, alone: str | None = None) -> Iterator[None]:
     """Turn the absence of a package of the train extra into one line that says how to install what is missing.
 
-    That is every package of the extra that is not there, but of ``alone`` itself, which needs none of the others, it.
+    The line names every missing package of the extra; for ``alone``, which needs no other, only that one.
     """
     try:
         yield

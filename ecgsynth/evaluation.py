@@ -53,8 +53,22 @@ class Asked:
 def real_windows(real: Any, sampler: OnnxSampler, run: Path | str | None = None, seed: int = 0) -> Windows:
     """The real windows in a file that 'ecgsynth prepare' made or, for a generator of a series, in its table.
 
-    The table, a file or a data frame, is cut as that was of which the generator learnt, and split as it was if ``run``,
-    the generator's run folder, is given; else by ``seed``. DataError where the file does not say how it was cut.
+    Parameters
+    ----------
+    real
+        The file; of a series also a table, which is cut as the one that the generator learnt from.
+    sampler
+        The generator.
+    run
+        The generator's run folder, to split a table as it was split for the training.
+    seed
+        Of the split without ``run``.
+
+    Raises
+    ------
+    DataError
+        For a table whose generator does not say how it was cut.
+
     """
     manifest = sampler.manifest
     if isinstance(real, str | Path):
@@ -106,11 +120,11 @@ def evaluate(
     device, seed
         Of all networks.
     run
-        The generator's run folder, whose key tells whether it learnt from this training part.
+        The generator's run folder, which has the key that shows whether it learnt from this training part.
     force
         Replace what an evaluation left there before.
     on_progress
-        ``on_progress(stage, done)`` is told the share that is done, 0 to 1.
+        ``on_progress(stage, done)`` is called with the share that is done, 0 to 1.
 
     Returns
     -------
@@ -293,19 +307,19 @@ def matching(real: Windows, sampler: OnnxSampler) -> Windows:
 
     Raises DataError if its windows are of another shape, rate or unit, or of other columns, or a class is missing.
     """
-    told = sampler.manifest
-    expected = (told.time, len(told.channel_names), told.fs_hz, told.units)
+    manifest = sampler.manifest
+    expected = (manifest.time, len(manifest.channel_names), manifest.fs_hz, manifest.units)
     got = (*real.values.shape[1:], real.fs_hz, real.units)
     if got != expected:
         raise DataError(
             "the generator makes windows of {} samples x {} channels at {} Hz in {}, ".format(*expected)
             + "the real ones are {} x {} at {} Hz in {}; prepare them with the same options".format(*got)
         )
-    if told.kind == "series" and real.channel_names != told.channel_names:
+    if manifest.kind == "series" and real.channel_names != manifest.channel_names:
         raise DataError(
-            f"the generator makes the columns {', '.join(told.channel_names)}, the real ones are "
+            f"the generator makes the columns {', '.join(manifest.channel_names)}, the real ones are "
             f"{', '.join(real.channel_names)}; bring the table that it learnt from, or one like it"
         )
-    kept = real.keep_classes(told.class_names)
-    codes = np.asarray([told.class_names.index(name) for name in kept.classes], dtype=np.int64)
-    return dataclasses.replace(kept, classes=told.class_names, labels=codes[kept.labels])
+    kept = real.keep_classes(manifest.class_names)
+    codes = np.asarray([manifest.class_names.index(name) for name in kept.classes], dtype=np.int64)
+    return dataclasses.replace(kept, classes=manifest.class_names, labels=codes[kept.labels])

@@ -90,18 +90,18 @@ class Synthesizer:
         device
             "auto", "cpu", "cuda" or "mps".
         resume, force
-            Go on with a run that was stopped, whose settings must be the same; or replace what is in the way.
+            Go on with a stopped run, with the same settings; or replace what is in the way.
         on_progress
-            Is told of every step.
+            Called after every step.
         began
-            When, by time.monotonic, the work began of which a budget is to hold the whole.
+            When the whole work began, by time.monotonic; a budget counts from there.
 
         Raises
         ------
         DataError
             For a class with fewer than ``min_class`` training windows, or of too few persons.
         ConfigError
-            For settings that cannot be, or that differ from those of the run.
+            For invalid settings, or that differ from those of the run.
         ArtifactError
             For a folder in the way.
         TrainingDivergedError
@@ -145,7 +145,14 @@ class Synthesizer:
 
     @classmethod
     def load(cls, run: Path | str) -> Self:
-        """The best generator of a run folder, finished or not; ArtifactError if it is none of windows."""
+        """The best generator of a run folder, finished or not.
+
+        Raises
+        ------
+        ArtifactError
+            For a folder that holds no generator of windows, or an incomplete one.
+
+        """
         folder = RunFolder(Path(run))
         content = folder.read_config()
         name = content.get("training", {}).get("model")
@@ -182,7 +189,7 @@ class Synthesizer:
         Raises
         ------
         ConfigError
-            For fewer than one window, or a class that there is not.
+            For fewer than one window, or an unknown class.
 
         """
         data = self.about.data
@@ -224,7 +231,7 @@ class Synthesizer:
         Raises
         ------
         ConfigError
-            For fewer than one window, or a class that there is not.
+            For fewer than one window, or an unknown class.
 
         """
         data = self.about.data
@@ -233,7 +240,21 @@ class Synthesizer:
         return made if data.series is None else made.to_frame()
 
     def save(self, run: Path | str, *, force: bool = False) -> None:
-        """Write a run folder that ``load`` reads (without the history and the checkpoint of the training)."""
+        """Write a run folder that ``load`` reads (without the history and the checkpoint of the training).
+
+        Parameters
+        ----------
+        run
+            The folder.
+        force
+            Replace what is in it.
+
+        Raises
+        ------
+        ArtifactError
+            For a folder that is not empty.
+
+        """
         folder = RunFolder(Path(run))
         check_free(folder.path, force=force)
         folder.clear()
@@ -260,7 +281,21 @@ class Synthesizer:
         self.about = self.about.with_metrics({name: measured[name] for name in MEASURED if name in measured})
 
     def export(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
+        """Write one self-contained ONNX file, checked against torch.
+
+        Parameters
+        ----------
+        path
+            The .onnx file.
+        force
+            Replace a file that is there.
+
+        Raises
+        ------
+        ArtifactError
+            If the path is taken, or the graph differs from torch; nothing is written then.
+
+        """
         from ecgsynth.export.windows_to_onnx import export_signal
 
         about = self.about.to_json()

@@ -40,12 +40,12 @@ SAID = {"beats": "a generator of beats", "series": "a generator of series", "tab
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Data that are read, and what a training of their kind is told beside its own settings."""
+    """Data that are read, and the further options of a training of their kind."""
 
     kind: str  # one of KINDS
     data: Any  # Windows, or a pandas data frame
     notes: tuple[str, ...] = ()  # what was found on the way
-    told: dict[str, Any] = dataclasses.field(default_factory=dict)
+    options: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def train(
         self,
@@ -76,7 +76,7 @@ class Task:
         """
         settings = settings or {}
         check_training(self.kind, model, budget_s, steps, epochs, settings)
-        training, config = parted(self.kind, model, settings)
+        training, config = split_settings(self.kind, model, settings)
         if self.kind == "table":
             return self._train_rows(run, model, training, config, budget_s=budget_s, epochs=epochs, **how)
         return self._train_windows(run, model, training, config, budget_s=budget_s, steps=steps, **how)
@@ -96,8 +96,8 @@ class Task:
         from ecgsynth.core.config import TrainConfig
         from ecgsynth.synthesizer import Synthesizer
 
-        told = TrainConfig(steps=steps, budget_s=budget_s, seed=seed, **training)
-        return Synthesizer.fit(self.data, run, model=model or windows.DEFAULT, training=told, config=config, **how)
+        schedule = TrainConfig(steps=steps, budget_s=budget_s, seed=seed, **training)
+        return Synthesizer.fit(self.data, run, model=model or windows.DEFAULT, training=schedule, config=config, **how)
 
     def _train_rows(
         self, run: Path | str | None, model: str | None, training: dict[str, Any], config: dict[str, Any], **how: Any
@@ -109,7 +109,7 @@ class Task:
             config["hidden"] = (config["hidden"],)
         fills = rows.makes(model or rows.DEFAULT) == rows.VALUES
         fit: Callable[..., TableSynthesizer | Imputer] = Imputer.fit if fills else TableSynthesizer.fit
-        return fit(self.data, run, model=model, training=training, config=config, **self.told, **how)
+        return fit(self.data, run, model=model, training=training, config=config, **self.options, **how)
 
 
 def check_training(
@@ -120,16 +120,16 @@ def check_training(
     epochs: int | None,
     settings: Mapping[str, Any],
 ) -> None:
-    """Raise ConfigError for a training that there cannot be, before anything is read."""
+    """Raise ConfigError for an impossible training, before anything is read."""
     given, wrong, right = (steps, "steps", "epochs") if kind == "table" else (epochs, "epochs", "steps")
     if given is not None:
         raise ConfigError(f"{SAID[kind]} is trained for {right} or a budget, not for {wrong}; give {right}")
     if sum(amount is not None for amount in (budget_s, steps, epochs)) > 1:
         raise ConfigError(f"give a budget or {right}, not both")
-    parted(kind, model, settings)
+    split_settings(kind, model, settings)
 
 
-def parted(kind: str, model: str | None, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_settings(kind: str, model: str | None, settings: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The settings of the training, and those of the model's networks; ConfigError for one that neither has."""
     registry = rows if kind == "table" else windows
     model = model or registry.DEFAULT
@@ -167,7 +167,7 @@ def read(data: Any, kind: str | None = None, *, seed: int = 0, **asked: Any) -> 
     seed
         Of a split into parts.
     asked
-        What FOR names; None or an empty value is as good as nothing.
+        What FOR names; None or an empty value counts as not given.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def check_taken(data: Any) -> None:
 
 
 def is_frame(data: Any) -> bool:
-    """Whether it is a pandas data frame: where nobody has imported pandas, nothing is."""
+    """Whether it is a pandas data frame: without pandas imported, nothing is."""
     pandas = sys.modules.get("pandas")
     return pandas is not None and isinstance(data, pandas.DataFrame)
 
@@ -302,5 +302,5 @@ def read_rows(data: Any, asked: dict[str, Any]) -> Task:
     elif isinstance(schema, str | Path):
         schema = Schema.load(Path(schema))
     private = {"where": where} if frame else {"file": stem(data), "where": where}
-    told = {"schema": schema, "person": person, "label": asked.get("label"), "private": private}
-    return Task(kind="table", data=kept, notes=tuple(f"note: {note}" for note in schema.notes), told=told)
+    options = {"schema": schema, "person": person, "label": asked.get("label"), "private": private}
+    return Task(kind="table", data=kept, notes=tuple(f"note: {note}" for note in schema.notes), options=options)

@@ -17,12 +17,19 @@ LISTED = 12  # names of columns or classes in a table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """What stands on a generator's card.
+    """What a generator's card shows.
 
-    title: its class, its model and what it makes, such as "Synthesizer rwgan of beats"
-    size: how many classes or columns, in words
-    facts: names and texts of the table
-    svg: a picture, or nothing
+    Parameters
+    ----------
+    title
+        Its class, its model and what it makes, such as "Synthesizer rwgan of beats".
+    size
+        How many classes or columns, in words.
+    facts
+        Names and texts of the table.
+    svg
+        A picture, or nothing.
+
     """
 
     title: str

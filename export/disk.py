@@ -1,4 +1,4 @@
-"""How large a file will be, reckoned from two small ones before it is begun."""
+"""How large a file will be, estimated from two small ones before it is begun."""
 
 import shutil
 import tempfile
@@ -25,13 +25,13 @@ def check_room(
     Parameters
     ----------
     write
-        Writes so many windows or rows to a path.
+        ``write(path, n)`` writes n windows or rows.
     path
         Where the file will be.
     n
         How many windows or rows it will have.
     probe
-        From the sizes of so many and of twice as many it is reckoned what each one adds.
+        How many are written on trial, and then twice as many; the difference gives the size of one.
     unit
         "windows" or "rows", for the error.
     on_size
@@ -40,7 +40,7 @@ def check_room(
     Raises
     ------
     ArtifactError
-        Where it takes more than is free.
+        If it needs more space than is free.
 
     """
     with tempfile.TemporaryDirectory() as folder:

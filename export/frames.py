@@ -1,4 +1,4 @@
-"""Rows as a pandas data frame whose columns are held as those of the table learnt from were."""
+"""Rows as a pandas data frame with the dtypes of the table learnt from."""
 
 import re
 from collections.abc import Mapping, Sequence

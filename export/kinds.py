@@ -88,7 +88,7 @@ def restore_continuous(column: TableColumn, values: NDArray[Any]) -> NDArray[Any
 
 
 def rounded(values: Floats, column: TableColumn) -> Floats:
-    """The numbers that single precision stood for: with the column's decimals, or so many digits as it has."""
+    """The numbers that single precision stood for: with the column's decimals, or as many digits as it has."""
     bounds = column.minimum, column.maximum  # single precision, or rounding, may step over them
     if column.decimals is not None:
         return np.clip(np.round(values, column.decimals), *bounds)
@@ -106,7 +106,7 @@ def restore_whole(column: TableColumn, values: NDArray[Any]) -> NDArray[Any]:
 
 
 def said_number(column: TableColumn) -> str:
-    """From where to where numbers go."""
+    """The range of numbers, in words."""
     return f"{column.minimum:g} to {column.maximum:g}"
 
 

@@ -83,7 +83,7 @@ class OnnxSampler:
         Raises
         ------
         ConfigError
-            For n below 1, a class or column that there is not, or a seed that cannot be.
+            For n below 1, an unknown class or column, or a seed out of range.
 
         """
         code = self.manifest.data.code(where, label)
@@ -91,7 +91,23 @@ class OnnxSampler:
         return drawn if drawn.series is None else frame_of(drawn, drawn.series)
 
     def windows(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
-        """Draw ``n`` synthetic windows, also of a series; ``label``, ``seed`` and errors as for ``sample``."""
+        """Draw synthetic windows, also of a series.
+
+        Parameters
+        ----------
+        n
+            How many.
+        label
+            Their class; by default classes are drawn in the training shares.
+        seed
+            Window i of a seed is always the same.
+
+        Raises
+        ------
+        ConfigError
+            As ``sample`` does.
+
+        """
         pieces = list(self.stream(n, label, seed))
         return Windows.made(
             self.manifest.data,
@@ -103,7 +119,21 @@ class OnnxSampler:
         )
 
     def stream(self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH_WINDOWS) -> Iterator[Windows]:
-        """Draw the windows that ``windows`` gives a batch at a time, at constant memory."""
+        """Draw the same windows a batch at a time, at constant memory.
+
+        Parameters
+        ----------
+        n, label, seed
+            As for ``windows``.
+        batch
+            Windows in a batch; the last one may be smaller.
+
+        Raises
+        ------
+        ConfigError
+            As ``sample`` does, and for a batch below 1.
+
+        """
         if n < 1:
             raise ConfigError(f"the number of windows must be at least 1, got {n}")
         if batch < 1:

@@ -95,9 +95,18 @@ class TableSampler:
             return made
 
     def rows(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Rows:
-        """The same rows as arrays: each column (n,) by its name, with the types and texts of the table learnt from.
+        """The same rows as arrays.
 
-        A missing value is NaN, NaT or, among texts and truths, None. Raises ConfigError as ``sample`` does.
+        Returns
+        -------
+        Each column (n,) by its name, with the types and texts of the table learnt from. A missing value is NaN, NaT or,
+        among texts and truth values, None.
+
+        Raises
+        ------
+        ConfigError
+            As ``sample`` does.
+
         """
         pieces = list(self.stream(n, where, seed))
         return {name: np.concatenate([piece[name] for piece in pieces]) for name in pieces[0]}
@@ -118,9 +127,13 @@ class TableSampler:
 
 
 def asked_codes(columns: tuple[TableColumn, ...], where: Mapping[str, Any]) -> dict[str, int]:
-    """The index of the category asked for, by the graph's input, -1 of what is not asked for.
+    """The index of the category asked for, by the graph's input; -1 where none is asked for.
 
-    Raises ConfigError for a column that rows cannot be asked for by, or a category that was never seen.
+    Raises
+    ------
+    ConfigError
+        For a column that rows cannot be asked for by, or a category that was never seen.
+
     """
     named = {column.name: column for column in columns}
     inputs = {column.name: column.asked for column in columns if column.asked}
@@ -154,7 +167,7 @@ def category_index(column: TableColumn, value: Any) -> int:
 
 
 def equal_numbers(category: Any, value: Any) -> bool:
-    """Whether 1 was asked for and the category is 1.0."""
+    """Whether they are equal as numbers, such as 1 and 1.0."""
     if isinstance(category, str | bool):
         return False
     try:
@@ -164,7 +177,7 @@ def equal_numbers(category: Any, value: Any) -> bool:
 
 
 def check_rows(columns: tuple[TableColumn, ...], n: int) -> None:
-    """Raise ConfigError for a number of rows that there cannot be."""
+    """Raise ConfigError for an impossible number of rows."""
     if n < 1:
         raise ConfigError(f"the number of rows must be at least 1, got {n}")
     for column in columns:
@@ -177,7 +190,7 @@ def check_rows(columns: tuple[TableColumn, ...], n: int) -> None:
 
 
 def restore(columns: tuple[TableColumn, ...], made: Rows, rows: range, seed: int) -> Rows:
-    """What a graph made of the rows ``rows``, by column, as the user's own table.
+    """The output of a graph for the rows ``rows``, by column, as in the user's own table.
 
     Parameters
     ----------
@@ -186,7 +199,7 @@ def restore(columns: tuple[TableColumn, ...], made: Rows, rows: range, seed: int
     made
         Canonical values (len(rows),) of each column that is learnt.
     rows, seed
-        Whose rows they are: what is not learnt is made anew from them.
+        Which rows of which seed: columns that are not learnt are made from these.
 
     Returns
     -------

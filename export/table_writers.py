@@ -37,7 +37,7 @@ def rows_to_file(
     on_progress: Callable[[int], None] | None = None,
     on_size: Callable[[int], None] | None = None,
 ) -> None:
-    """Draw rows into a file, at constant memory but for npz.
+    """Draw rows into a file, at constant memory except for npz.
 
     JSON is an array with a record for each row, missing values null. npz has an array for each column, held in memory
     until all are drawn: texts in Unicode, "" where missing, numbers NaN where missing.

@@ -28,7 +28,7 @@ from .writing import Output, write_batches, write_tables
 __all__ = ["sample_to_file"]
 
 BATCH_WINDOWS = 1024
-PROBE_WINDOWS = 64  # from whose file, and that of twice as many, the size of a large one is reckoned
+PROBE_WINDOWS = 64  # that are written on trial, and twice as many, to estimate the size of a large file
 RECORD_WINDOWS = 2048  # of a WFDB record
 BEAT_SYMBOLS = ("N", "S", "V", "F", "Q")  # the AAMI classes are themselves symbols of WFDB
 RECORD_FILE = re.compile(r"synthetic\d{5}\.(hea|dat|atr)|RECORDS")

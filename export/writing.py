@@ -47,7 +47,7 @@ def write_batches(
     write
         The writer of the format.
     draw
-        Gives so many windows or rows, in batches.
+        Gives n windows or rows, in batches.
     path, file_format
         Where to, and as what.
     n
@@ -55,9 +55,9 @@ def write_batches(
     count
         How many of them a batch has.
     numbers
-        How many numbers one of them has: a large file is surveyed before it is begun (see ``check_room``),
+        How many numbers one of them has: the size of a large file is estimated before it is begun, see ``check_room``.
     probe, unit
-        by so many of them, which are called so.
+        As for ``check_room``.
     force
         Replace a file that is there.
     on_progress

@@ -39,8 +39,11 @@ Split = Callable[[int, int, float, Codes | None], tuple[Codes, Codes]]
 class Sampler(Protocol):
     """What a generator of tables offers: rows, and what it says of itself.
 
-    manifest: columns (each an export.manifest.TableColumn), data (validation_share, person),
-    training, metrics.
+    Attributes
+    ----------
+    manifest
+        Its columns (each an export.manifest.TableColumn), data (validation_share, person), training and metrics.
+
     """
 
     @property
@@ -100,7 +103,7 @@ def evaluate_table(
     split
         ``split(n, seed, share, owners)`` says which rows were held out; synthesizer.split_rows, unless given.
     on_progress
-        ``on_progress(stage, done)`` is told the share that is done, 0 to 1.
+        ``on_progress(stage, done)`` is called with the share that is done, 0 to 1.
 
     Returns
     -------
@@ -166,7 +169,7 @@ def generator(seed: int) -> np.random.Generator:
 
 
 def schema_of(columns: Sequence[TableColumn]) -> Schema:
-    """The schema that a manifest's columns tell; its bounds and categories are those that were published."""
+    """The schema that a manifest's columns describe; its bounds and categories are those that were published."""
     both = {field.name for field in fields(Column)} & {field.name for field in fields(TableColumn)}
     return Schema(tuple(Column(**{name: getattr(column, name) for name in both}) for column in columns))
 

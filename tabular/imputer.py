@@ -42,8 +42,21 @@ class Imputer(TableModel):
     def impute(self, frame: Any, seed: int = 0) -> Any:
         """The rows of a data frame with their holes filled; what is there, and every other column, stays as it is.
 
-        A value that the schema does not allow is left alone, and counts as a hole for what is filled beside it.
-        Raises DataError for a table that lacks a column.
+        A value that the schema does not allow is left alone, and is treated as missing while the holes beside it are
+        filled.
+
+        Parameters
+        ----------
+        frame
+            The data frame.
+        seed
+            Of the noise from which the holes are filled.
+
+        Raises
+        ------
+        DataError
+            For a table that lacks a column of the schema.
+
         """
         arrays = self.schema.arrays(frame, strict=False)
         rows, known = (torch.from_numpy(part) for part in self.space.encode(arrays))

@@ -25,7 +25,7 @@ from .training.table_model import TableModel
 __all__ = ["TableSynthesizer"]
 
 ROWS_AT_ONCE = 4096  # that are drawn
-MEASURED = ("quality", "utility", "detection", "privacy")  # what of a report a file tells
+MEASURED = ("quality", "utility", "detection", "privacy")  # what a file publishes of a report
 
 
 class TableSynthesizer(TableModel):
@@ -53,7 +53,7 @@ class TableSynthesizer(TableModel):
         return self.sampler.generator
 
     def sample(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Any:
-        """Synthetic rows, those of the exported file but for the last bit.
+        """Synthetic rows, those of the exported file except for the last bit.
 
         Parameters
         ----------
@@ -79,7 +79,13 @@ class TableSynthesizer(TableModel):
         return as_frame(self.rows(n, where, seed), self.manifest().columns)
 
     def rows(self, n: int, where: Mapping[str, Any] | None = None, seed: int = 0) -> Rows:
-        """The same rows as arrays, (n,) each, by the column's name."""
+        """The same rows as arrays; parameters and errors are those of ``sample``.
+
+        Returns
+        -------
+        Each column (n,) by its name, as TableSampler.rows gives them.
+
+        """
         columns = self.manifest().columns
         check_rows(columns, n)
         codes = asked_codes(columns, where or {}).values()
@@ -105,7 +111,21 @@ class TableSynthesizer(TableModel):
         )
 
     def export(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one self-contained ONNX file, checked against torch; nothing is written if they differ."""
+        """Write one self-contained ONNX file, checked against torch.
+
+        Parameters
+        ----------
+        path
+            The .onnx file.
+        force
+            Replace a file that is there.
+
+        Raises
+        ------
+        ArtifactError
+            If the path is taken, or the graph differs from torch; nothing is written then.
+
+        """
         from ecgsynth.export.table_to_onnx import export_table
 
         export_table(self.sampler, self.manifest(), Path(path), force=force)

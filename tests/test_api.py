@@ -132,12 +132,12 @@ def test_a_table_is_learnt_as_a_series_if_that_is_said(tmp_path: Path, kind: str
 
 def test_beats_are_learnt_from_memory_and_from_a_file(beats: Windows, tmp_path: Path) -> None:
     beats.save(tmp_path / "beats.npz")
-    told: list[Progress] = []
+    reported: list[Progress] = []
     made = ecgsynth.fit(
-        *(tmp_path / "beats.npz", tmp_path / "run"), kind="beats", split="patient", callback=told.append, **STEPS
+        *(tmp_path / "beats.npz", tmp_path / "run"), kind="beats", split="patient", callback=reported.append, **STEPS
     )
     assert made.about.data.split == "patient"
-    assert told[-1].step == 1
+    assert reported[-1].step == 1
     one = ecgsynth.fit(beats, where={"class": "V"}, model="timegan", hidden=8, **STEPS)
     assert (one.classes, one.config.hidden) == (("V",), 8)
 
@@ -188,10 +188,10 @@ def test_a_budget_is_a_time_in_words_or_seconds() -> None:
     ids=lambda value: None if isinstance(value, str) else type(value).__name__,
 )
 def test_what_cannot_be_learnt_is_told_what_fit_takes(data: Any, says: str) -> None:
-    with pytest.raises(EcgSynthError, match=says) as told:
+    with pytest.raises(EcgSynthError, match=says) as reported:
         ecgsynth.fit(data)
-    assert isinstance(told.value, DataError | ArtifactError)
-    assert str(told.value).count(". ") <= 2  # one sentence
+    assert isinstance(reported.value, DataError | ArtifactError)
+    assert str(reported.value).count(". ") <= 2  # one sentence
 
 
 @pytest.mark.parametrize(

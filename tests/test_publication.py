@@ -91,7 +91,7 @@ def test_the_person_column_is_made_anew_and_nobody_is_in_both_parts(by_person: T
 def test_a_person_column_that_cannot_be() -> None:
     frame = visits()
     for asked, table, says in (
-        ("nobody", frame, "there is no column 'nobody' that says whose a row is"),
+        ("nobody", frame, "there is no column 'nobody' to name each row's person by"),
         ("patient", frame.assign(patient=frame["patient"].where(frame.index != 5)), "is missing in 1 rows"),
         ("patient", frame.assign(patient="HOSP-1000"), "has fewer than three persons"),
     ):
@@ -173,7 +173,7 @@ def test_a_class_of_too_few_persons_is_not_learnt(kind: str, some: int, *, refus
 def test_the_share_of_a_class_of_few_persons_is_told_coarsely() -> None:
     learn = windows({"N": 20, "V": 20, "F": 3}, "beats").take(np.r_[0:40, 40:80, 80:107])
     shares = {entry.name: entry.share for entry in described_classes(learn)}
-    # 27 of 107 are 0.252; were the told shares divided by their sum, 0.252 could be reckoned back.
+    # 27 of 107 are 0.252; were the published shares divided by their sum, 0.252 could be computed back.
     assert shares == pytest.approx({"N": 0.3, "V": 0.4, "F": 0.3}, abs=1e-6)
     everyone = described_classes(dataclasses.replace(learn, groups=None))
     assert everyone[2].share == round(27 / 107, 6)  # where no person is known, every window is one's own
@@ -182,7 +182,7 @@ def test_the_share_of_a_class_of_few_persons_is_told_coarsely() -> None:
 def test_timegan_publishes_no_range_of_one_person() -> None:
     learn = windows({"A": 20, "B": 20})
     learn = dataclasses.replace(learn, values=learn.values.copy())
-    learn.values[learn.groups == "B3"] = 987.654  # both of his windows, and nobody else's
+    learn.values[learn.groups == "B3"] = 987.654  # both of its windows, and no other person's
     assert plan_timegan(learn, {}, 0).space.highs[0] < 600  # type: ignore[attr-defined]
 
 

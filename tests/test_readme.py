@@ -89,8 +89,15 @@ def write_records(folder: Path) -> None:
         for peak, symbol in zip(peaks, symbols, strict=True):
             width, height = {"N": (6, 1.0), "A": (6, 0.7), "V": (24, -1.5), "F": (15, 1.2), "Q": (12, -0.8)}[symbol]
             signal += height * np.exp(-(((clock - peak) / width) ** 2))
-        told = {"fs": fs, "units": ["mV"], "sig_name": ["MLII"], "fmt": ["16"], "adc_gain": [1000.0], "baseline": [0]}
-        wfdb.wrsamp(f"r{number}", p_signal=signal[:, None], write_dir=str(folder), **told)
+        facts = {
+            "fs": fs,
+            "units": ["mV"],
+            "sig_name": ["MLII"],
+            "fmt": ["16"],
+            "adc_gain": [1000.0],
+            "baseline": [0],
+        }
+        wfdb.wrsamp(f"r{number}", p_signal=signal[:, None], write_dir=str(folder), **facts)
         wfdb.wrann(f"r{number}", "atr", peaks, symbol=symbols, write_dir=str(folder))
 
 
@@ -176,7 +183,7 @@ def carry_out(block: Block, names: dict[str, Any]) -> Exception | dict[str, Any]
         text = re.sub(long, short, text)
     try:
         exec(compile("\n" * block.line + text, str(README), "exec"), names)
-    except Exception as error:  # whatever it is, it is told by the test of the block
+    except Exception as error:  # whatever it is, it is reported by the test of the block
         return error
     return dict(names)
 

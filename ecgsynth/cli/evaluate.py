@@ -30,14 +30,14 @@ __all__ = ["evaluate"]
     help="The real beats to test on; make choices on validation.",
 )
 @click.option("--run", type=click.Path(path_type=Path), help="Its run folder, which knows what it learnt from.")
-@click.option("--rhythm", is_flag=True, help="Tell the classifiers the RR intervals beside the signal.")
-@click.option("--test", help="Of a table: rows that nothing learnt from, on which --target is predicted.")
+@click.option("--rhythm", is_flag=True, help="Give the classifiers the RR intervals beside the signal.")
+@click.option("--test", help="Of a table: rows that no model learnt from, on which --target is predicted.")
 @click.option("--target", help="Of a table: the column to predict, by boosted trees that learn from synthetic rows.")
 @STORAGE
 @DEVICE
 @SEED
 @FORCE
-def evaluate(model: str, real: str, output: Path, **told: Any) -> None:
+def evaluate(model: str, real: str, output: Path, **options: Any) -> None:
     """Test how useful, how lifelike and how near to training data those of MODEL are; write metrics.json and a report.
 
     MODEL is an .onnx file, or mitbih-beats, which comes with the package.
@@ -53,7 +53,7 @@ def evaluate(model: str, real: str, output: Path, **told: Any) -> None:
             model,
             real,
             output,
-            **told,
+            **options,
             callback=lambda stage, done: show(done * BAR_STEPS, phase=stage),
         )
     from ecgsynth.report.windows import table_text

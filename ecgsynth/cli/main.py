@@ -94,7 +94,7 @@ def prepare(
 @main.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .onnx file to write.")
-@click.option("--report", type=click.Path(path_type=Path), help="A report on this generator, to be told in the file.")
+@click.option("--report", type=click.Path(path_type=Path), help="A report on this generator, to go into the file.")
 @FORCE
 def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None:
     """Write the best generator of RUN, a run folder, as one .onnx file, checked against torch.
@@ -127,8 +127,8 @@ def info(model: str) -> None:
     from ecgsynth.report.manifest import manifest_text, rows_text
 
     sampler = open_file(model)
-    told, name, size = sampler.manifest, sampler.path.name, sampler.path.stat().st_size
-    click.echo(rows_text(told, name, size) if isinstance(told, TableManifest) else manifest_text(told, name, size))
+    manifest, file = sampler.manifest, (sampler.path.name, sampler.path.stat().st_size)
+    click.echo(rows_text(manifest, *file) if isinstance(manifest, TableManifest) else manifest_text(manifest, *file))
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""What the commands share: how times and names are given, what every command is told, and what a training is."""
+"""What the commands share: how times and names are given, common options, and the frame of a training."""
 
 import json
 import re
@@ -49,8 +49,8 @@ class ReportingGroup(click.Group):
         except EcgSynthError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt as stop:
-            told = Terminated if isinstance(stop, Termination) else Interrupted
-            raise told(str(stop) or "stopped before the end; no file was left half-written") from stop
+            stopped = Terminated if isinstance(stop, Termination) else Interrupted
+            raise stopped(str(stop) or "stopped before the end; no file was left half-written") from stop
 
 
 class Interrupted(click.ClickException):
@@ -71,7 +71,7 @@ class Termination(KeyboardInterrupt):
 
 @contextmanager
 def stops_at_sigterm() -> Iterator[None]:
-    """Have SIGTERM unwind what is being done, so that temporary files go; only the main thread can be told so."""
+    """Have SIGTERM unwind what is being done, so that temporary files go; only the main thread can set this."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -173,7 +173,7 @@ DEVICE = click.option(
 STORAGE = click.option(
     "--storage-options",
     type=Settings(),
-    help="What the storage of a URL is told, such as key=...,secret=..., or JSON; see fsspec.",
+    help="Options for the storage of a URL, such as key=...,secret=..., or JSON; see fsspec.",
 )
 WHERE = click.option(
     "--where", multiple=True, help="Only rows with this value, such as class=>50K; may be given several times."
@@ -197,10 +197,10 @@ def conditions(where: tuple[str, ...]) -> dict[str, str]:
 def training_bar(
     shown: tuple[str, ...], run: Any, *, resume: bool, force: bool
 ) -> Iterator[tuple[Callable[[Any], None], Callable[[str], None]]]:
-    """What every training has: a folder that is free, a bar that tells the losses ``shown``, and a way to be stopped.
+    """What every training has: a folder that is free, a bar that shows the losses ``shown``, and a way to be stopped.
 
-    ``run`` is a RunFolder. Yields what a training tells its progress, and what says a line beside the bar; the data are
-    read within. Raises ArtifactError for a folder in the way. A stop tells whether there is a checkpoint to go on from.
+    ``run`` is a RunFolder. Yields a callback for progress, and one that prints a line beside the bar; the data are
+    read within. Raises ArtifactError for a folder in the way. A stop says whether there is a checkpoint to go on from.
     """
     if not resume:
         check_free(run.path, force=force)
@@ -214,7 +214,7 @@ def training_bar(
 
 
 def show_progress(show: Line, progress: Any, shown: tuple[str, ...]) -> None:
-    """Put what a training tells on its line."""
+    """Show a training's progress on its line."""
     phase = progress.phase
     losses = [f"{name} {value:.2f}" for name, value in progress.losses.items() if name in shown]
     score = [] if progress.score is None else [f"score {progress.score:.3f}"]

@@ -1,4 +1,4 @@
-"""One line that tells how far a command is: redrawn in place on a terminal, elsewhere a line for each phase."""
+"""One line that shows how far a command is: redrawn in place on a terminal, elsewhere a line for each phase."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ __all__ = ["Line", "bar"]
 WIDTH = 80  # columns that a line has at most
 CELLS = 10  # of the bar
 REDRAWN_S = 0.1
-KNOWN_S = 1.0  # so long a time left is not told, as nothing is known of it
+KNOWN_S = 1.0  # for so long no time left is shown, as nothing is known of it
 
 
 class Line:
@@ -24,14 +24,14 @@ class Line:
 
     It goes to standard error, so that standard output has nothing but what was asked for. On a terminal it stays
     within 80 columns and within the terminal, and says how much time is left; elsewhere it only names each phase once.
-    What it is told to show must be of nobody: a count or a figure, never a value or a name from the data.
+    What it shows must be no person's: a count or a figure, never a value or a name from the data.
     """
 
     def __init__(self, label: str, length: float, phase: str = "", stream: TextIO | None = None) -> None:
         self._label, self._length, self._phase = label, length, phase
         self._stream = stream or sys.stderr
         self._live = self._stream is not None and self._stream.isatty()
-        self._began: tuple[float, float] | None = None  # when it was first told how far it is, and how far
+        self._began: tuple[float, float] | None = None  # when progress was first reported, and how far it was
         self._done, self._text = 0.0, ""
         self._left_s: float | None = None
         self._drawn_at, self._drawn = -REDRAWN_S, 0  # when, and how many columns
@@ -70,7 +70,7 @@ class Line:
             self._erase()
 
     def _guess(self, now: float) -> float | None:
-        """The seconds that the rest takes at the pace since it was first told; None while that says nothing."""
+        """The seconds that the rest takes at the pace since the first report; None while that says nothing."""
         began, at = self._began or (now, 0.0)
         if self._done <= at or now - began < KNOWN_S:
             return None

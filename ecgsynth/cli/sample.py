@@ -12,7 +12,7 @@ from ecgsynth.errors import ConfigError
 
 __all__ = ["sample"]
 
-MANY_BYTES = 10**9  # of a file: it is told what it takes
+MANY_BYTES = 10**9  # of a file: from here on its size is announced
 
 
 @click.command("sample")

@@ -1,4 +1,4 @@
-"""The trainings: what each reads, and what all of them are told and say."""
+"""The trainings: what each reads, and the options and messages that all share."""
 
 import time
 from collections.abc import Callable
@@ -31,14 +31,12 @@ __all__ = ["train"]
 
 Command = Callable[..., None]
 STEPS = click.option("--steps", type=click.IntRange(min=1), help="Train for so many generator updates instead.")
-EPOCHS = click.option(
-    "--epochs", type=click.IntRange(min=1), help="Train for so many times as many rows as there are instead."
-)
-PERSON = click.option("--person", help="The column that says whose a row is; without it, every row counts as a person.")
+EPOCHS = click.option("--epochs", type=click.IntRange(min=1), help="Train for so many passes over the rows instead.")
+PERSON = click.option("--person", help="The column that names each row's person; without it, every row counts as one.")
 
 
 def training_options(registry: ModuleType, amount: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """What every training is told: one of the models of a registry, how long, and more."""
+    """The options of every training: one of the models of a registry, how long, and more."""
     options = (
         click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make."),
         click.option(
@@ -51,7 +49,7 @@ def training_options(registry: ModuleType, amount: Callable[[Command], Command])
         click.option(
             "--budget",
             type=Duration(),
-            help="Train for this long, such as 20min or 1h30min; unless told, beats and series take 20min.",
+            help="Train for this long, such as 20min or 1h30min; by default beats and series take 20min.",
         ),
         amount,
         SOURCE,
@@ -80,7 +78,7 @@ def carry_out(
     epochs: int | None = None,
     resume: bool,
     force: bool,
-    **told: Any,
+    **options: Any,
 ) -> None:
     """Train on what ``read`` reads, with a bar, and say what was reached."""
     if budget is not None and (steps or epochs) is not None:
@@ -105,9 +103,9 @@ def carry_out(
             force=force,
             on_progress=on_progress,
             began=began,
-            **told,
+            **options,
         )
-    for name, number in (getattr(made.about.data.private, "untold", None) or {}).items():
+    for name, number in (getattr(made.about.data.private, "unpublished", None) or {}).items():
         what, are = ("category", "is") if number == 1 else ("categories", "are")
         click.echo(f"{name}: {number} {what} that fewer than ten rows have {are} taken as others")
     reached = made.about.metrics
@@ -126,7 +124,7 @@ def train() -> None:
 @click.argument("beats", type=click.Path(path_type=Path))
 @click.option("--classes", type=Names(), help="Learn these classes only, such as N,S,V.")
 @training_options(windows, STEPS)
-def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, **told: Any) -> None:
+def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, **options: Any) -> None:
     """Train a generator on the training part of BEATS, a file made by 'ecgsynth prepare'.
 
     The best step by the validation part is kept. A run that was stopped goes on with --resume.
@@ -142,7 +140,7 @@ def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, **told
         found = Windows.load(beats)
         return read(found if classes is None else found.keep_classes(classes))
 
-    carry_out(read_beats, output, windows, **told)
+    carry_out(read_beats, output, windows, **options)
 
 
 @train.command("series")
@@ -183,7 +181,7 @@ def train_series(
     length: int,
     stride: int,
     seed: int,
-    **told: Any,
+    **options: Any,
 ) -> None:
     """Train a generator on the series in FILE: CSV, TSV, JSON, Parquet or npz.
 
@@ -199,13 +197,13 @@ def train_series(
         roles = {"id": id_column, "time": time_column, "label": label, "columns": columns, "statics": statics}
         return read(file, "series", seed=seed, split=kind, length=length, stride=stride, missing=missing, **roles)
 
-    carry_out(read_series, output, windows, seed=seed, **told)
+    carry_out(read_series, output, windows, seed=seed, **options)
 
 
 @train.command("table")
 @click.argument("file")
 @click.option("--schema", "schema_path", type=click.Path(path_type=Path), help="What the columns are; else inferred.")
-@click.option("--label", help="The column that cgan and cwgan-gp are told; without it, the last categorical one.")
+@click.option("--label", help="The condition of cgan and cwgan-gp; without it, the last categorical column.")
 @PERSON
 @click.option("--n-critic", "critic_steps", type=click.IntRange(min=1), help="Critic updates for one of the generator.")
 @click.option("--batch", type=click.IntRange(min=1), help="Rows in a batch.")
@@ -225,7 +223,7 @@ def train_table(
     hidden: tuple[str, ...] | None,
     where: tuple[str, ...],
     storage_options: dict[str, Any] | None,
-    **told: Any,
+    **options: Any,
 ) -> None:
     """Train a generator on the rows of FILE: CSV, TSV, JSON or Parquet, at a path or a URL such as s3://b/file.csv.
 
@@ -235,7 +233,7 @@ def train_table(
     Example: ecgsynth train table adult.csv -o runs/t --budget 15min
              ecgsynth train table fraud.csv -o runs/f --where Class=1 --model wgan-gp --epochs 300
     """
-    own = {name: told.pop(name) for name in ("critic_steps", "batch", "rate", "pack", "unrolled")}
+    own = {name: options.pop(name) for name in ("critic_steps", "batch", "rate", "pack", "unrolled")}
     settings = {name: value for name, value in own.items() if value is not None}
     if hidden is not None:
         settings["hidden"] = layers(hidden)
@@ -251,7 +249,7 @@ def train_table(
         }
         return read(file, "table", where=conditions(where), **known)
 
-    carry_out(read_rows, output, rows, settings=settings, **told)
+    carry_out(read_rows, output, rows, settings=settings, **options)
 
 
 def layers(sizes: tuple[str, ...]) -> tuple[int, ...]:

@@ -57,9 +57,9 @@ def check_format(form: str) -> None:
     fields = ["m" if letter in "bB" else "Y" if letter == "y" else letter for letter in letters]
     twice = sorted({field for field in fields if fields.count(field) > 1})
     if twice:
-        raise ConfigError(f"the format {form!r} tells %{twice[0]} more than once; name each part once")
+        raise ConfigError(f"the format {form!r} has %{twice[0]} more than once; name each part once")
     if not {"Y", "m", "d"} <= set(fields):
-        raise ConfigError(f"the format {form!r} does not tell year, month and day; a date needs all three")
+        raise ConfigError(f"the format {form!r} does not have year, month and day; a date needs all three")
 
 
 def unit_of(form: str) -> str:

@@ -1,12 +1,12 @@
 """What may be published: the one place that decides which numbers and names of the training data leave with a file.
 
 A bound, knot, edge, spike, category or class is published only if PERSONS persons or more stand behind it and none of
-them has more than half of it. Who a person is says ``owners``: a code for each value, such as the patient of a beat or
+them has more than half of it. ``owners`` says who a person is: a code for each value, such as the patient of a beat or
 the sequence of a row; without them every row is a person of its own, which may stand in several places of the data
 (``repeats``), as a row of a series stands in every window that holds it.
 
 A bound is the value of the PERSONS-th person from the end where so many have it, else the mean of the outermost
-PERSONS, drawn in to a fence first: of ten values, nine of which are ordinary, a mean tells the tenth.
+PERSONS, drawn in to a fence first: of ten values, nine of which are ordinary, a mean reveals the tenth.
 """
 
 import re
@@ -37,10 +37,10 @@ Codes = NDArray[np.int64]
 PERSONS = 10  # that must stand behind whatever is published
 LARGEST_SHARE = 0.5  # of what is published, that one person may have
 FENCE = 3.0  # times the way from one person to the PERSONS-th further in, that an outermost value may lie beyond
-TUKEY = 1.5  # interquartile ranges, where there are not so many
+TUKEY = 1.5  # interquartile ranges, where there are fewer persons
 DIGITS = 2  # of a published count, or of a moment that stands in for a bound
 
-# What of a run's data a file tells; all else stays in the run folder.
+# What a file publishes of a run's data; all else stays in the run folder.
 PUBLISHED = (
     *("kind", "fs_hz", "units", "time", "channel_names", "event_index", "classes", "split", "band_hz", "series"),
     *("validation_share", "person"),
@@ -55,9 +55,23 @@ COUNTS = ("training_windows", "training_patients", "rows", "training_rows")
 def shared_range(
     values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS
 ) -> tuple[float, float] | None:
-    """From where to where values go, as it may be told; None where fewer than ``persons`` persons have one.
+    """The range of values as it may be published.
 
-    values: (n,) finite; owners: (n,) whose each is, or None where each is another person's but for ``repeats`` places
+    Parameters
+    ----------
+    values
+        (n,) finite.
+    owners
+        (n,) the person of each value; None where a person has ``repeats`` of them at most.
+    repeats
+        How many values one person may have, where there are no owners.
+    persons
+        How many must stand behind a bound.
+
+    Returns
+    -------
+    The lowest and the highest, or None where fewer than ``persons`` persons have a value.
+
     """
     lows, highs = extremes(values, owners, repeats)
     if len(lows) < persons:
@@ -72,7 +86,7 @@ def shared_range(
 def extremes(values: Floats, owners: Codes | None, repeats: int) -> tuple[Floats, Floats]:
     """(persons,) each person's lowest value, rising, and each person's highest, falling.
 
-    Without owners every ``repeats``-th value: so many places further in there is another person at the latest.
+    Without owners every ``repeats``-th value: values that are so many places apart belong to different persons.
     """
     if owners is None:
         ranked = np.sort(values)
@@ -92,10 +106,10 @@ def inner_end(ends: Floats, common: Floats, persons: int) -> float:
 
 
 def fenced(ends: Floats, persons: int) -> Floats:
-    """Rising values, drawn in to a fence that they do not set themselves, so that a mean over them tells no outlier.
+    """Rising values, drawn in to a fence that they do not set themselves, so that a mean over them reveals no outlier.
 
-    The fence is as far from the ``persons``-th value as FENCE times the way from there to the next so many; where there
-    are not so many, it is Tukey's, from the quartiles (Exploratory Data Analysis, 1977, chapter 2).
+    The fence is as far from the ``persons``-th value as FENCE times its distance to the (2 * ``persons``)-th; with
+    fewer values it is Tukey's, from the quartiles (Exploratory Data Analysis, 1977, chapter 2).
     """
     if len(ends) >= 2 * persons:
         near, inner = ends[persons - 1], ends[2 * persons - 1]
@@ -121,10 +135,25 @@ def neighbour_means(
     repeats: int = 1,
     persons: int = PERSONS,
 ) -> Floats:
-    """(places,) means of the values around places in ranked values (n,), each over ``persons`` persons or more.
+    """The means of the values around some places, each over ``persons`` persons or more.
 
-    Of a person who has several of them it is his mean that counts. owners: (n,) of the ranked values. The values are
-    to be within a shared range, so that none of them stands far out. All alike where there are fewer persons.
+    Of a person with several of the values, their mean counts. All means are alike where there are fewer persons.
+
+    Parameters
+    ----------
+    ranked
+        (n,) values, rising, drawn in to a shared range, so that none of them stands far out.
+    places
+        (places,) positions in ``ranked``.
+    owners
+        (n,) the person of each value; None where a person has ``repeats`` of them at most.
+    repeats, persons
+        As for ``shared_range``.
+
+    Returns
+    -------
+    (places,) the means.
+
     """
     if owners is None:
         size = min(persons * repeats, len(ranked))
@@ -147,7 +176,7 @@ def mean_around(ranked: Floats, owners: Codes, place: int, persons: int) -> floa
 
 
 def mean_over_persons(values: Floats, codes: Codes) -> float:
-    """The mean of persons' means; ``codes``: (n,) whose each value is, none left out."""
+    """The mean of persons' means; ``codes``: (n,) the person of each value, without gaps."""
     return float((np.bincount(codes, values) / np.bincount(codes)).mean())
 
 
@@ -162,10 +191,21 @@ def shared_mean(
 
 
 def drawn_in(values: NDArray[np.float32], owners: Codes | None = None, *, repeats: int = 1) -> NDArray[np.float32]:
-    """Windows (n, time, channels) with each channel within its shared range, so that no mean or spread of them tells
-    one person's; as they are where there are too few persons.
+    """Windows with each channel within its shared range, so that no mean or spread of them reveals one person's.
 
-    owners: (n,) whose each window is
+    Parameters
+    ----------
+    values
+        (n, time, channels).
+    owners
+        (n,) the person of each window; None where a row is in ``repeats`` windows at most.
+    repeats
+        In how many windows a row is, where there are no owners.
+
+    Returns
+    -------
+    (n, time, channels); a channel with too few persons is as it was.
+
     """
     values = values.copy()
     whose = None if owners is None else np.repeat(owners, values.shape[1])
@@ -192,7 +232,7 @@ def rounded_inwards(low: float, high: float, decimals: int | None) -> tuple[floa
 
 
 def coarse(value: float, digits: int = DIGITS) -> float:
-    """A number to so many significant digits."""
+    """A number to ``digits`` significant digits."""
     return float(f"{value:.{digits - 1}e}")
 
 
@@ -200,9 +240,21 @@ def coarse(value: float, digits: int = DIGITS) -> float:
 
 
 def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, Floats]:
-    """(n,) how many persons have each code from 0 to n - 1, and the largest share that one of them has of its rows.
+    """How many persons have each code, and the largest share of its rows that one of them has.
 
-    codes: (rows,), none below 0; owners: (rows,), or None where every row is a person
+    Parameters
+    ----------
+    codes
+        (rows,), none below 0.
+    owners
+        (rows,) the person of each row, or None where every row is a person.
+    n
+        How many codes there are, from 0 to n - 1.
+
+    Returns
+    -------
+    (n,) persons, and (n,) shares.
+
     """
     rows = np.bincount(codes, minlength=n)
     if owners is None:
@@ -216,44 +268,44 @@ def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, F
 
 
 def shared_codes(codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS) -> NDArray[np.bool_]:
-    """(n,) whether each code may be told: ``persons`` persons have it, none of them more than LARGEST_SHARE of it."""
+    """(n,) whether each code may be published: ``persons`` persons have it, none more than LARGEST_SHARE of it."""
     people, largest = persons_behind(codes, owners, n)
     return np.asarray((people >= persons) & (largest <= LARGEST_SHARE))
 
 
 def rounded_count(count: int) -> int | None:
-    """A count to two digits; None for fewer than PERSONS, but for nobody."""
+    """A count to two digits; None for fewer than PERSONS; 0 stays 0."""
     return None if 0 < count < PERSONS else round(coarse(count))
 
 
 def published_data(data: dict[str, Any]) -> dict[str, Any]:
-    """What a file tells of a run's data: no file of the user's, no condition, hash, seed or count of a small group.
+    """What a file publishes of a run's data: no file of the user's, no condition, hash, seed or count of a small group.
 
-    The source is told where it is a public database or was named for this (``--source``).
+    The source is published where it is a public database or was named for this (``--source``).
     """
-    told = {name: data[name] for name in PUBLISHED if name in data}
-    told |= {name: rounded_count(data[name]) for name in COUNTS if data.get(name) is not None}
+    published = {name: data[name] for name in PUBLISHED if name in data}
+    published |= {name: rounded_count(data[name]) for name in COUNTS if data.get(name) is not None}
     # A run of an earlier version has the name of the user's file there.
     named = "private" in data or data.get("kind") not in ("series", "table")
-    return told | {"source": data["source"] if named and "source" in data else {"name": "unnamed"}}
+    return published | {"source": data["source"] if named and "source" in data else {"name": "unnamed"}}
 
 
 def published_training(training: dict[str, Any]) -> dict[str, Any]:
-    """How a run was trained, without its seed: rows are parted by the same."""
+    """How a run was trained, without its seed, which also splits the rows."""
     config = {name: value for name, value in training.get("config", {}).items() if name != "seed"}
     return {**training, "config": config}
 
 
 def published_metrics(measured: dict[str, Any]) -> dict[str, Any]:
-    """What a file tells of what was measured: no confusion matrix, and no exact count of persons, rows or windows."""
-    told: dict[str, Any] = {}
+    """The measurements that a file publishes: no confusion matrix, no exact count of persons, rows or windows."""
+    published: dict[str, Any] = {}
     for name, value in measured.items():
         if name.startswith("confusion") or name in ("windows", "classes_rows"):
             continue
         if isinstance(value, dict):
-            told[name] = published_metrics(value)
+            published[name] = published_metrics(value)
         elif isinstance(value, int) and not isinstance(value, bool) and COUNTED.search(name):
-            told[name] = rounded_count(value)
+            published[name] = rounded_count(value)
         else:
-            told[name] = value
-    return told
+            published[name] = value
+    return published

@@ -30,7 +30,7 @@ def is_stdout(where: Path | str) -> bool:
 def check_free(path: Path, *, force: bool = False) -> None:
     """Raise ArtifactError if ``path`` exists (a folder: if it holds anything) and ``force`` is not set.
 
-    Also if it is an address that was taken for a path: s3://bucket/a would become a folder 's3:'.
+    Also for an address that was taken for a path: s3://bucket/a would become a folder 's3:'.
     """
     if re.match(r"[A-Za-z][A-Za-z0-9+.\-]+:/", str(path)):
         raise ArtifactError(f"{path} is an address, and this is written to a path; name one, and bring it there")
@@ -63,7 +63,13 @@ def atomic(path: Path) -> Iterator[Path]:
 def text_file(where: Path | str, *, zipped: bool = False) -> Iterator[TextIO]:
     """Yield a file for text in UTF-8 with line ends as they are written: a path's, atomically, or standard output.
 
-    ``zipped``: by gzip, which is told neither name nor time, so that the same text is the same bytes.
+    Parameters
+    ----------
+    where
+        The path, or "-" for standard output.
+    zipped
+        Whether to compress by gzip, without a name and a time, so that the same text gives the same bytes.
+
     """
     if is_stdout(where):
         with stdout_text() as file:

@@ -74,6 +74,6 @@ def endings(formats: tuple[str, ...]) -> str:
 
 
 def check_named(path: Path, suffix: str) -> None:
-    """Raise ConfigError for an output whose name does not end with the one suffix that it can have."""
+    """Raise ConfigError for an output that is not named with the one suffix that it can have."""
     if path.suffix.lower() != suffix:
         raise ConfigError(f"expected an output named {suffix}, got {path.name}; name it {path.stem or 'out'}{suffix}")

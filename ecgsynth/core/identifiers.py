@@ -36,7 +36,7 @@ ITEM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """From ``least`` to ``most`` characters, each out of ``characters``; a literal has but one way to be."""
+    """From ``least`` to ``most`` characters, each out of ``characters``; a literal is one fixed text."""
 
     characters: str
     least: int
@@ -63,7 +63,7 @@ def escape(text: str) -> str:
 
 
 def parse(form: str) -> Format:
-    """The parts of a format; ConfigError where it is none, or a part of it holds too much."""
+    """The parts of a format; ConfigError for an invalid one, or a part with too many texts."""
     counted = COUNTER.fullmatch(form)
     if counted:
         return Format(form, start=int(counted[1]))
@@ -84,7 +84,7 @@ def parse(form: str) -> Format:
 
 
 def parts_of(item: re.Match[str], form: str) -> list[Part]:
-    """A literal, so many characters one by one, or the characters of {m,n} as one part."""
+    """A literal, a number of single characters, or the characters of {m,n} as one part."""
     literal = item["escaped"] or item["plain"]
     if literal:
         return [Part(literal, 1, 1)]
@@ -92,7 +92,7 @@ def parts_of(item: re.Match[str], form: str) -> list[Part]:
     least = int(item["least"]) if item["least"] else 1
     most = int(item["most"]) if item["most"] else least
     if most < least:
-        raise ConfigError(f"the identifier format {form!r} asks for {least} to {most} characters; turn them round")
+        raise ConfigError(f"the identifier format {form!r} asks for {least} to {most} characters; swap them")
     if least == most:
         return [Part(characters, 1, 1)] * least
     part = Part(characters, least, most)
@@ -111,7 +111,7 @@ def members(inside: str, form: str) -> str:
         if at + 2 < len(marks) and marks[at + 1] == "-":
             last = marks[at + 2][-1]
             if last < first:
-                raise ConfigError(f"the identifier format {form!r} has the range {first}-{last}; turn it round")
+                raise ConfigError(f"the identifier format {form!r} has the range {first}-{last}; swap its ends")
             found.extend(map(chr, range(ord(first), ord(last) + 1)))
             at += 3
         else:

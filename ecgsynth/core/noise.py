@@ -22,8 +22,13 @@ MAX_SEED = 2**64 - 1
 class RowNoise:
     """The noise of consecutive rows.
 
-    uniform: (n, noise_dim) float32, each strictly between 0 and 1
-    label: (n,) float64 in (0, 1), picks the class of a row that asks for none
+    Parameters
+    ----------
+    uniform
+        (n, noise_dim) float32, each strictly between 0 and 1.
+    label
+        (n,) float64 in (0, 1), picks the class of a row for which no class is asked.
+
     """
 
     uniform: NDArray[np.float32]
@@ -31,9 +36,22 @@ class RowNoise:
 
 
 def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
-    """Noise of the rows ``rows`` of ``seed``, whatever other rows are drawn with them.
+    """Noise of some rows of a seed, the same whatever other rows are drawn with them.
 
-    Raises ConfigError for a seed outside 0..2**64-1 or rows that are not consecutive and non-negative.
+    Parameters
+    ----------
+    seed
+        0 to 2**64 - 1.
+    rows
+        Consecutive positions from 0 up.
+    noise_dim
+        Uniform numbers a row.
+
+    Raises
+    ------
+    ConfigError
+        For a seed outside that range, or rows that are not consecutive or negative.
+
     """
     if not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")

@@ -1,4 +1,4 @@
-"""Reading .npz files, none of whose arrays is pickled, and tables that are kept in them."""
+"""Reading .npz files without pickled arrays, and tables that are kept in them."""
 
 import zipfile
 import zlib

@@ -34,18 +34,18 @@ def keys_of(kind: type) -> dict[str, str]:
 
 def to_json(record: Any) -> dict[str, Any]:
     """A record as plain values: arrays and tuples are lists, records within it dictionaries."""
-    return {key_of(field): plain(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    return {key_of(field): plain_value(getattr(record, field.name)) for field in dataclasses.fields(record)}
 
 
-def plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """A value as JSON has it."""
     if isinstance(value, np.ndarray):
         return value.tolist()
     if dataclasses.is_dataclass(value):
         return to_json(value)
     if isinstance(value, Mapping):
-        return {name: plain(entry) for name, entry in value.items()}
-    return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value
+        return {name: plain_value(entry) for name, entry in value.items()}
+    return [plain_value(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def from_json(kind: type[R], content: Any, *, lenient: bool = False) -> R:

@@ -26,9 +26,9 @@ def name_of(where: Path | str) -> str:
 
 
 def fetch(url: str, storage_options: dict[str, Any]) -> bytes:
-    """The bytes at an address; ArtifactError or MissingExtraError where they cannot be had.
+    """The bytes at an address; ArtifactError or MissingExtraError where they cannot be read.
 
-    Each of fsspec's stores raises errors of a tree of its own, so whatever comes is said in one sentence.
+    Each store of fsspec raises errors of its own classes, so any error is reported in one sentence.
     """
     store = store_of(url, storage_options, "reading")
     try:

@@ -1,1 +1,1 @@
-"""Real beats that come with the package; README.md says whence and under which licence."""
+"""Real beats that come with the package; README.md says where from and under which licence."""

@@ -33,7 +33,7 @@ __all__ = [
     "privacy",
 ]
 
-MOST_MEMBERS = 2000  # points learnt from, and as many unseen ones, that an attacker is to tell apart
+MOST_MEMBERS = 2000  # points learnt from, and as many unseen ones, that an attacker is to distinguish
 
 Values = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Points:
-    """Real data as an attacker has them.
+    """Real data as an attacker has it.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Points:
     kinds
         (n,) the class of each as a code; None where there is one class.
     owners
-        (n,) whose each is, as names or codes; None where nobody is known.
+        (n,) the person of each, as a name or code; None where persons are not known.
 
     """
 
@@ -82,7 +82,7 @@ class Points:
 
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
-    """What an attacker sees, and those that it is to find.
+    """What an attacker sees, and the points that it is to find.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class Exposure:
     distance
         ``distance(queries, against)`` gives (n,) how far each query is from the nearest of ``against``.
     seed
-        Draws those that are attacked. Each attack draws by itself, so that one more changes no other's figures.
+        Draws the points that are attacked. Each attack draws by itself, so that another attack changes no figures.
     most
         How many of both are attacked.
 
@@ -108,7 +108,7 @@ class Exposure:
 
     @cached_property
     def alike(self) -> tuple[Points, Points]:
-        """Members and others, as many of each kind, at most ``most``, or an attacker learns from the kind.
+        """Members and others, equally many of each kind, at most ``most``: an attacker must not learn from the kind.
 
         The shares of the kinds are those of the unseen points, as far as both have enough.
         """
@@ -128,9 +128,17 @@ class Exposure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Area:
-    """What an attack reached: how often it finds the member of a pair, 0.5 is best, 1 is worst.
+    """What an attack reached.
 
-    ``counts``: how many were attacked, by their keys in metrics.json.
+    Parameters
+    ----------
+    value
+        How often it finds the member of a pair: 0.5 is best, 1 is worst.
+    error
+        The standard error of ``value``.
+    counts
+        How many were attacked, by their keys in metrics.json.
+
     """
 
     value: float
@@ -139,7 +147,7 @@ class Area:
 
     @classmethod
     def of_scores(cls, members: Floats, others: Floats, counts: dict[str, int]) -> Self:
-        """That of an attacker who takes those of higher scores for members."""
+        """That of an attacker that takes points with higher scores for members."""
         value = auc(members, others)
         return cls(value=value, error=auc_error(value, len(members), len(others)), counts=counts)
 
@@ -155,7 +163,7 @@ class Attack:
     title
         What reports call it.
     unit
-        Whom it finds: "window", "person" or "row".
+        What it finds: "window", "person" or "row".
     run
         Tries it; None where it cannot be tried.
 
@@ -181,7 +189,7 @@ def attacked(exposure: Exposure, attacks: Sequence[Attack]) -> dict[str, Any]:
 
 
 def membership(unit: str, exposure: Exposure) -> Area:
-    """Tells points learnt from from others: the nearer a synthetic one comes, the sooner it takes one for a member.
+    """Takes points for members, those learnt from: the nearer a synthetic point is, the more likely.
 
     References
     ----------
@@ -194,9 +202,14 @@ def membership(unit: str, exposure: Exposure) -> Area:
 
 
 def person_membership(exposure: Exposure) -> Area | None:
-    """The same of persons, by the mean over all that is theirs; None where they are not known, or one is in both.
+    """The same attack on persons, by the mean score of a person's points.
 
-    An area above 0.5 need not be a leak: those whose data are commonplace have synthetic ones near them anyhow.
+    An area above 0.5 need not be a leak: common data have synthetic points near them in any case.
+
+    Returns
+    -------
+    None where persons are not known, or one of them is in both parts.
+
     """
     whose = [points.owners for points in (exposure.learnt, exposure.unseen)]
     if whose[0] is None or whose[1] is None or set(whose[0].tolist()) & set(whose[1].tolist()):
@@ -270,7 +283,7 @@ def nearest_distance(queries: Values, against: Values) -> Floats:
     Raises
     ------
     DataError
-        Where there is nothing to be near to.
+        If ``against`` is empty.
 
     """
     gap = queries - against[nearest(queries, against)]

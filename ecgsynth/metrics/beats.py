@@ -60,7 +60,7 @@ def fidelity(
     steps
         Updates of each of three classifiers: one of the training part, which gives features, and two discriminators.
     on_progress
-        Is told of their updates.
+        Called with their updates.
 
     Returns
     -------
@@ -185,7 +185,7 @@ BEAT_MEASURES: tuple[Measure[Comparison], ...] = (
     distance("spectrum_distance_db", "power spectrum, dB", spectrum),
     Measure(
         name="discriminative_accuracy",
-        title="told from real ones",
+        title="discriminator's accuracy",
         best=0.5,
         low=0.0,
         high=1.0,

@@ -70,9 +70,9 @@ class Comparison:
     network
         Gives features of windows.
     trainings
-        Is told of the updates of each network that a measure trains.
+        Called with the updates of each network that a measure trains.
     scored
-        The windows that are told apart and foreseen by networks of a score, where these are not ``held`` and ``other``.
+        The windows that the networks of a score distinguish and predict, where these are not ``held`` and ``other``.
     picked
         (k,) the windows among which neighbours are sought; all, unless given.
     steps

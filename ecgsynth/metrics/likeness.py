@@ -105,7 +105,8 @@ def frechet_distance(real: Floats, made: Floats) -> float:
 def coverage(real: Floats, made: Floats, k: int = NEIGHBOURS) -> float:
     """Share of the real points that have a made one at least as near as their k-th real neighbour.
 
-    Higher is better; low where modes are missing. Two sets of one distribution, n and m large and alike, have 1 - 2^-k.
+    Higher is better; low where parts of the distribution are missing. Two sets of one distribution, n and m large and
+    alike, have 1 - 2^-k.
 
     Parameters
     ----------
@@ -170,7 +171,7 @@ def in_balls(real: Floats, made: Floats, k: int) -> NDArray[np.int64]:
     across = squared_distances(real, made)
     for (start, own), (_, other) in zip(squared_distances(real, real), across, strict=True):
         rows = np.arange(len(own))
-        own[rows, start + rows] = np.inf  # nobody is a neighbour of himself
+        own[rows, start + rows] = np.inf  # no point is its own neighbour
         radius = np.partition(own, k - 1, axis=1)[:, k - 1]
         found[start : start + len(own)] = (other <= radius[:, None]).sum(axis=1)
     return found

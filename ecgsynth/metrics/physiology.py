@@ -17,7 +17,7 @@ QUIET_S = 0.016  # a flat stretch that long ends the complex; the turns at its p
 ST_S = 0.06  # the T wave does not peak so soon after the complex
 T_WITHIN_S = 0.40  # and not so late after the event
 T_SMOOTH_S = 0.03  # the T wave is smoothed over this long
-LEAST_T_MV = 0.05  # a lower T wave is not told from what else there is
+LEAST_T_MV = 0.05  # a lower T wave is not distinguished from the rest
 
 
 def delineate(values: NDArray[np.float32], fs_hz: float, event_index: int) -> dict[str, NDArray[np.float64]]:

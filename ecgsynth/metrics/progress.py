@@ -1,4 +1,4 @@
-"""How far a measurement is: the share of a part, told as that of the whole."""
+"""How far a measurement is: the share of a part, reported as that of the whole."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -15,11 +15,11 @@ class Step(Protocol):
 
 
 def silent(stage: str, done: float) -> None:
-    """Tell nobody."""
+    """Report nothing."""
 
 
 def part(tell: Tell, start: float, share: float) -> Tell:
-    """The progress of a part, which begins at ``start`` and is ``share`` of the whole, told as that of the whole."""
+    """The progress of a part that begins at ``start`` and is ``share`` of the whole, as that of the whole."""
 
     def of_part(stage: str, done: float) -> None:
         tell(stage, start + share * done)
@@ -28,7 +28,7 @@ def part(tell: Tell, start: float, share: float) -> Tell:
 
 
 class Trainings:
-    """Trainings one after another, all of ``updates`` together, told of as one."""
+    """Trainings one after another, all of ``updates`` together, reported as one."""
 
     def __init__(self, tell: Tell, updates: int) -> None:
         self.tell = tell

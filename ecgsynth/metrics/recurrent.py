@@ -1,5 +1,5 @@
 """The discriminative and the predictive score of Yoon, Jarrett and van der Schaar, "Time-series Generative Adversarial
-Networks", NeurIPS 2019, section 5: small recurrent networks told to separate, or to foresee.
+Networks", NeurIPS 2019, section 5: small recurrent networks trained to separate, or to predict.
 
 The repeats of a score are trained side by side, each from its own weights and batches: one product of many small
 matrices costs a fraction of many small products.
@@ -45,8 +45,8 @@ def discriminative_score(
     Parameters
     ----------
     real, synthetic
-        (n, time, channels) and (m, time, channels); as many of each are used, each repeat drawing its own: four fifths
-        to learn from, the others to test on.
+        (n, time, channels) and (m, time, channels); the same number of each is used, drawn anew for each repeat: four
+        fifths to learn from, the others to test on.
     repeats
         Networks, each from its own weights and batches.
     steps
@@ -104,11 +104,11 @@ def predictive_score(
     seed: int = 0,
     on_step: Tell | None = None,
 ) -> NDArray[np.float64]:
-    """Mean absolute error, on real windows, of a GRU that learnt from synthetic ones to foresee the next step.
+    """Mean absolute error, on real windows, of a GRU that learnt from synthetic ones to predict the next step.
 
     Lower is better.
 
-    As in the official code, the last channel's next value is foreseen from the other channels up to now (from itself,
+    As in the official code, the last channel's next value is predicted from the other channels up to now (from itself,
     where it is the only one). What real windows reach in the place of the synthetic ones is the measure's own floor.
 
     Parameters
@@ -141,13 +141,13 @@ def predictive_score(
     learnt, tested = (
         torch.from_numpy(side) for side in (scale_by(real, synthetic, real) if scale else (synthetic, real))
     )
-    told = max(1, real.shape[2] - 1)  # channels that are read
-    net = Stack(repeats, told, max(1, real.shape[2] // 2), layers=1, rng=rng)
+    read = max(1, real.shape[2] - 1)  # channels that are read
+    net = Stack(repeats, read, max(1, real.shape[2] // 2), layers=1, rng=rng)
 
     def errors(x: Tensor) -> Tensor:
         """(repeats,) of windows (time, repeats, channels, n)."""
-        foreseen = net(x[:-1, :, :told]).sigmoid()  # (time - 1, repeats, n)
-        off: Tensor = (foreseen - x[1:, :, -1]).abs().mean(dim=(0, 2))
+        predicted = net(x[:-1, :, :read]).sigmoid()  # (time - 1, repeats, n)
+        off: Tensor = (predicted - x[1:, :, -1]).abs().mean(dim=(0, 2))
         return off
 
     def loss() -> Tensor:
@@ -179,7 +179,7 @@ def check(real: NDArray[Any], synthetic: NDArray[Any], steps: int = 1) -> None:
             f"a score needs at least {LEAST_WINDOWS} windows of each kind, got {len(real)} and {len(synthetic)}"
         )
     if real.shape[1] < steps:
-        raise DataError(f"a score that foresees the next step needs windows of at least {steps}, got {real.shape[1]}")
+        raise DataError(f"a score that predicts the next step needs windows of at least {steps}, got {real.shape[1]}")
 
 
 def stacked(sides: list[Tensor], rows: list[Tensor]) -> Tensor:

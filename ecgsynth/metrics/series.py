@@ -67,7 +67,7 @@ def series_fidelity(
     device
         Of a network of features, where a measure has one; the scores' own are too small for any but a CPU.
     on_progress
-        Is told of the updates.
+        Called with the updates.
 
     Returns
     -------
@@ -157,8 +157,8 @@ def discriminated(comparison: Comparison) -> Found:
     return scored(discriminative_score, STEPS["discriminative_score"], None, comparison)
 
 
-def foreseen(comparison: Comparison) -> Found:
-    """The predictive score, which foresees the last channel; statics come last, and are left out."""
+def predicted(comparison: Comparison) -> Found:
+    """The predictive score, which is of the last channel; statics come last, and are left out."""
     return scored(predictive_score, STEPS["predictive_score"], comparison.columns, comparison)
 
 
@@ -198,7 +198,7 @@ SERIES_MEASURES: tuple[Measure[Comparison], ...] = (
         low=0.0,
         high=0.5,
         take=discriminated,
-        note="how far from one half is the accuracy of a GRU told to separate real and synthetic windows",
+        note="how far from one half is the accuracy of a GRU trained to separate real and synthetic windows",
         chief=True,
     ),
     Measure(
@@ -207,8 +207,8 @@ SERIES_MEASURES: tuple[Measure[Comparison], ...] = (
         best=None,
         low=0.0,
         high=1.0,
-        take=foreseen,
-        note="mean error, on real windows scaled to 0..1, of a GRU that learnt from synthetic ones to foresee the last "
+        take=predicted,
+        note="mean error, on real windows scaled to 0..1, of a GRU that learnt from synthetic ones to predict the last "
         "column's next value; its best is the baseline",
         chief=True,
     ),

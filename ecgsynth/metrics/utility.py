@@ -105,7 +105,7 @@ def utility(
     config, device
         Of the classifier.
     on_progress
-        Is told of each classifier's updates; a stage is an arm.
+        Called with each classifier's updates; a stage is an arm.
 
     Returns
     -------

@@ -209,7 +209,7 @@ def nearest(queries: NDArray[np.float32], against: NDArray[np.float32]) -> NDArr
     Raises
     ------
     DataError
-        Where there is nothing to be near to.
+        If ``against`` is empty.
 
     """
     if not len(against):

@@ -16,7 +16,7 @@ from ecgsynth.errors import require
 
 __all__ = ["MIN_CLUSTER", "WINDOWS_PER_CLUSTER", "Clusters", "describe_clusters", "find_clusters"]
 
-MIN_CLUSTER = 20  # training windows of a cluster, so that what is kept of it is nobody's own beat
+MIN_CLUSTER = 20  # training windows of a cluster, so that what is kept of it is no single beat
 WINDOWS_PER_CLUSTER = 30  # windows of a class for each cluster that is looked for
 MOST_CLUSTERS = 300  # of a class
 ROUNDS = 8  # of k-means, after the clusters have been found by splitting
@@ -29,10 +29,16 @@ MAD_TO_STD = 1.4826  # the median absolute deviation of a normal distribution ti
 class Clusters:
     """The clusters of all classes, those of the first class first.
 
-    numbers: (n,) int64, the cluster of each training window
-    shares: one array (k,) a class: the share of each of its k clusters among its windows, falling
-    centres, spreads: (clusters, features), median and scaled median absolute deviation of a cluster's windows, or mean
-        and standard deviation
+    Parameters
+    ----------
+    numbers
+        (n,) int64, the cluster of each training window.
+    shares
+        One array (k,) a class: the share of each of its k clusters among its windows, falling.
+    centres, spreads
+        (clusters, features), median and scaled median absolute deviation of a cluster's windows, or mean and standard
+        deviation.
+
     """
 
     numbers: NDArray[np.int64]

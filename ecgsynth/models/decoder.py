@@ -17,7 +17,7 @@ __all__ = ["Limits", "SignalSampler", "draw"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the values of each channel are multiples of (0: of nothing), and between what they lie; each (channels,)."""
+    """The step of each channel's values (0: none), and their bounds; each (channels,)."""
 
     steps: NDArray[np.float32]
     lows: NDArray[np.float32]
@@ -27,12 +27,18 @@ class Limits:
 class SignalSampler(nn.Module):
     """The whole way from uniform numbers to a signal in physical units: what is exported, and nothing else.
 
-    basis: (features, time * channels + intervals), or (features,) where every feature is a sample, and
-    mean: (time * channels + intervals,), in physical units and ln(s)
-    limits: of a series, what the values of its channels are kept within and rounded to
-
     forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64
         -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
+
+    Attributes
+    ----------
+    basis
+        (features, time * channels + intervals), or (features,) where every feature is a sample.
+    mean
+        (time * channels + intervals,), in physical units and ln(s).
+    limits
+        Of a series, the bounds that the values of its channels are kept within, and the steps they are rounded to.
+
     """
 
     basis: Tensor
@@ -116,7 +122,7 @@ def draw(
     labels
         (n,) int64.
     seed, start
-        Which rows of whose noise (ecgsynth.core.noise).
+        Which rows of which seed's noise (ecgsynth.core.noise).
     batch
         Windows computed at once.
 

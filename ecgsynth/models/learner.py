@@ -27,7 +27,7 @@ class Learner:
         By the names that a checkpoint has for them; the loop sets their rate.
     step
         ``step(number, fraction)`` does one generator update and what belongs to it, and returns its losses as scalars
-        on the device; ``fraction`` is the share of the training that is used up when it begins, from 0 to below 1.
+        on the device; ``fraction`` is the share of the training that is used up when it begins, at least 0 and below 1.
     settle
         What the average needs before it is scored, such as the statistics of its normalisation.
     starts_scored

@@ -11,7 +11,7 @@ from ecgsynth.errors import require
 
 __all__ = ["MarginalTransform"]
 
-PERSONS_OF_QUANTILE = 2 * PERSONS  # whose values, or the mean of them, a quantile is
+PERSONS_OF_QUANTILE = 2 * PERSONS  # who have the value of a quantile, or are in the mean that it is
 KNOTS = 64  # of a transform: half as many values, each with both ends of its references
 FARTHEST_QUANTILE_STD = 2.75  # normal score of the outermost quantiles: three values in a thousand lie beyond each
 MOST_DISTANCE = 0.05  # Kolmogorov-Smirnov, from a mixture of normal distributions; a channel further off is transformed
@@ -23,16 +23,21 @@ LEAST_RISE = 1e-5  # of references, from one knot to the next
 
 @dataclass(frozen=True, slots=True)
 class MarginalTransform:
-    """Channels that a mixture of normal distributions would miss (bounded, uniform, in coarse steps, mostly zero) as
-    normal scores: a value becomes the reference that stands at its rank in the mixture.
+    """Channels that a mixture of normal distributions would miss, as normal scores.
 
-    A value that is repeated has all the references of its ranks, and becomes their middle. So what the mixture makes
-    comes back with each value as often as the training windows have it. As in a quantile transform, but for repeated
-    values and for the mixture in the place of a normal distribution.
+    Such a channel is bounded, uniform, in coarse steps or mostly zero. A value becomes the reference at its rank in the
+    mixture; a value that is repeated has all the references of its ranks, and becomes their middle. So what the mixture
+    makes comes back with each value as often as the training windows have it. This is a quantile transform, except for
+    repeated values and with the mixture in the place of a normal distribution.
 
-    transformed: (channels,), 1 where a channel is transformed, else 0
-    quantiles, references: (channels, KNOTS), values and what they become, none falling, straight lines between; each
-        value stands twice, with the lowest and the highest of its references. 0 for the other channels
+    Parameters
+    ----------
+    transformed
+        (channels,), 1 where a channel is transformed, else 0.
+    quantiles, references
+        (channels, KNOTS), values and what they become, none falling, with straight lines between; each value occurs
+        twice, with the lowest and the highest of its references. 0 for the other channels.
+
     """
 
     transformed: NDArray[np.float64]
@@ -64,7 +69,7 @@ class MarginalTransform:
         clusters
             (n,) numbers from 0: the mixture has a normal distribution at each step for each of them.
         owners, repeats
-            (n,) whose window each is, or in how many windows one row stands (see core.disclosure).
+            (n,) the person of each window, or in how many windows one row stands (see core.disclosure).
 
         """
         normal = np.linspace(-FARTHEST_POINT_STD, FARTHEST_POINT_STD, MIXTURE_POINTS)
@@ -138,7 +143,7 @@ class MarginalTransform:
 def ranked_values(
     values: NDArray[np.float32], owners: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.int64] | None]:
-    """The values of a channel (n, time) in order, (n * time,), and whose they are."""
+    """The values of a channel (n, time) in order, (n * time,), and their persons."""
     flat = values.reshape(-1).astype(np.float64)
     if owners is None:
         return np.sort(flat), None
@@ -161,12 +166,12 @@ def quantiles_and_references(
     below: NDArray[np.float64],
     repeats: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(KNOTS,) values out of those of a channel (in order, with whose they are), and (KNOTS,) their references: each
+    """(KNOTS,) values out of those of a channel (in order, with their persons), and (KNOTS,) their references: each
     value twice, with the references at which its ranks begin and end, where the share ``below`` of the references lies
     below ``points``.
 
     Beyond the outermost quantiles are the means of what lies there. A value that fewer than PERSONS_OF_QUANTILE persons
-    have gives way to the mean over so many around it. The first value goes on down and the last goes on up for ever, so
+    have is replaced by the mean over that many around it. The first value goes on down and the last up without end, so
     that each has its outer end as far from the middle of its ranks as its inner one.
     """
     special = require("scipy.special", "scaling series")

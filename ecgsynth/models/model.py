@@ -64,9 +64,13 @@ class Space(Protocol):
         ...
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The way back: a matrix (features, time * channels + intervals), or a factor (features,), and what is added.
+        """The way back from features, as a linear map.
 
+        Returns
+        -------
+        A matrix (features, time * channels + intervals), or a factor (features,), and what is added to the product.
         Intervals come out as ln(seconds).
+
         """
         ...
 
@@ -84,12 +88,15 @@ class Space(Protocol):
 class Plan:
     """A model fitted to its training windows, before its training; a model that needs more to be built adds to it.
 
+    Parameters
+    ----------
     config
         What follows from the windows, and what was set by hand.
     space
         In which the generator works.
     score_space
-        In whose components generators are scored; None where they are to be found in the training windows.
+        The components in which generators are scored; None where they are to be found in the training windows.
+
     """
 
     config: WindowConfig

@@ -31,16 +31,25 @@ MARGIN_SHARE = 0.05  # of the range, left at either end
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrincipalScaler:
-    """Windows in physical units, and RR intervals where there are any <-> features: scaled principal components of the
-    window, then scaled logarithms of the intervals.
+    """Windows in physical units <-> features: scaled principal components, then scaled logarithms of RR intervals.
 
-    mean: (time * channels,), in physical units
-    weights: (channels,), what the samples of each channel are divided by before components are taken
-    axes: (components, time * channels), rows orthonormal
-    scales: (components,), what each component is divided by
-    transformed: (channels,), 1 where a channel is transformed first (see MarginalTransform), else 0
-    quantiles, references: (channels, KNOTS), values of such a channel and what they become; 0 for the others
-    interval_means, interval_scales: (intervals,), mean and standard deviation of ln(seconds); intervals is 2 or 0
+    Parameters
+    ----------
+    mean
+        (time * channels,), in physical units.
+    weights
+        (channels,), what the samples of each channel are divided by before components are taken.
+    axes
+        (components, time * channels), rows orthonormal.
+    scales
+        (components,), what each component is divided by.
+    transformed
+        (channels,), 1 where a channel is transformed first (see MarginalTransform), else 0.
+    quantiles, references
+        (channels, KNOTS), values of such a channel and what they become; 0 for the others.
+    interval_means, interval_scales
+        (intervals,), mean and standard deviation of ln(seconds); intervals is 2, or 0 where windows have none.
+
     """
 
     time: int
@@ -155,9 +164,13 @@ class PrincipalScaler:
         return scaled
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The way back as a matrix (features, time * channels + intervals) and what is added to its product.
+        """The way back from features, as a linear map.
 
-        Windows come out in physical units, or references where a channel is transformed, intervals as ln(seconds).
+        Returns
+        -------
+        A matrix (features, time * channels + intervals), and what is added to the product. Windows come out in physical
+        units, or as references where a channel is transformed, intervals as ln(seconds).
+
         """
         k, size = self.axes.shape
         matrix = np.zeros((k + len(self.interval_means), size + len(self.interval_means)))
@@ -179,7 +192,11 @@ class PrincipalScaler:
 class ChannelScaler:
     """Windows in physical units <-> features: every sample, scaled to about 0..1 by channel.
 
-    lows, highs: (channels,), in physical units
+    Parameters
+    ----------
+    lows, highs
+        (channels,), in physical units.
+
     """
 
     time: int
@@ -199,7 +216,7 @@ class ChannelScaler:
         values
             (n, time, channels) in physical units.
         owners, repeats
-            (n,) whose window each is, or in how many windows one row stands (see core.disclosure).
+            (n,) the person of each window, or in how many windows one row stands (see core.disclosure).
 
         """
         whose = None if owners is None else np.repeat(owners, values.shape[1])
@@ -227,7 +244,7 @@ class ChannelScaler:
         return scaled.reshape(len(values), -1)
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """The way back: what each feature is multiplied by, and what is added then; both (time * channels,)."""
+        """The way back: the factor of each feature, and what is added then; both (time * channels,)."""
         spans, lows = np.tile(self.highs - self.lows, self.time), np.tile(self.lows, self.time)
         return spans.astype(np.float32), lows.astype(np.float32)
 

@@ -115,7 +115,7 @@ class Recurrent(nn.Module):
 
 
 def initialise(net: Recurrent) -> None:
-    """Weights with which what is read comes through all layers; torch's own start, and TensorFlow's, let it fade.
+    """Weights with which the input reaches the last layer; with torch's own start, and TensorFlow's, it fades.
 
     Embedder and recovery are six layers and two read-outs in a row. Begun too small, they give the mean of the data
     for thousands of updates. A sigmoid's slope is a quarter at most, for which the read-out's gain makes up.

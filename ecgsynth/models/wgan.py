@@ -126,7 +126,7 @@ class Generator(WindowGenerator):
 
     It works in coordinates local to the cluster: local = asinh((feature - centre) / spread), with the cluster's median
     and median absolute deviation. There the many quiet beats of a cluster and its few noisy ones are both within reach.
-    For a series, whose clusters are broad, it is (feature - mean) / standard deviation, without ``asinh``. The read-out
+    For a series, with its broad clusters, it is (feature - mean) / standard deviation, without ``asinh``. The read-out
     gives each local coordinate's value, which depends on the noise of all coordinates, and how much of its own noise is
     added to it. Where a window has hundreds of components, the weakest are a Gaussian tail: normal within each cluster.
 
@@ -246,7 +246,21 @@ def gradient_penalty(
 ) -> Tensor:
     """Mean over the batch of (|grad score(x)| - 1)^2, one norm a sample, x between real and fake.
 
-    Gulrajani et al. 2017, equation 3. real, fake: (n, ...); ``score`` maps (n, ...) to (n,).
+    Parameters
+    ----------
+    score
+        Maps (n, ...) to (n,).
+    real, fake
+        (n, ...) each.
+    rng
+        Draws the points between.
+    create_graph
+        Whether the penalty itself has a gradient.
+
+    References
+    ----------
+    Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, equation 3.
+
     """
     shape = (len(real), *(1,) * (real.dim() - 1))
     mix = torch.rand(shape, generator=rng, device=real.device)
@@ -271,12 +285,30 @@ class Nets:
 def critic_step(
     nets: Nets, real: Tensor, cluster: Tensor, config: TrainConfig, rng: torch.Generator, *, penalise: bool
 ) -> dict[str, Tensor]:
-    """One update of the critic; the generator is only read. Losses are returned as scalars on the device.
+    """One update of the critic; the generator is only read.
 
-    real: (n, learnt), local to the clusters (n,).
-
-    Differs from the paper: the penalty is taken on some steps only, with as many times the weight (lazy
+    Differs from the paper: the penalty is taken on some steps only, with a weight larger by the same factor (lazy
     regularisation, Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", 2020, appendix B).
+
+    Parameters
+    ----------
+    nets
+        The networks and their optimisers.
+    real
+        (n, learnt), local to the clusters.
+    cluster
+        (n,) int64.
+    config
+        Of the training: weight of the penalty, and how often it is taken.
+    rng
+        Draws noise and the points of the penalty.
+    penalise
+        Whether this step takes the penalty.
+
+    Returns
+    -------
+    The losses, scalars on the device.
+
     """
     with torch.no_grad():
         fake = nets.generator(normal_like(nets.generator, cluster, rng), cluster)

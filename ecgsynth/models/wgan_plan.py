@@ -44,7 +44,7 @@ def plan_wgan(learn: Windows, settings: Mapping[str, Any], seed: int) -> WGANPla
     Raises
     ------
     DataError
-        For windows of which there are too few.
+        For too few windows.
 
     """
     settings = dict(settings)
@@ -65,7 +65,7 @@ def plan_wgan(learn: Windows, settings: Mapping[str, Any], seed: int) -> WGANPla
 def find_space(learn: Windows, components: int | None, seed: int) -> tuple[PrincipalScaler, Clusters, int]:
     """Principal components, clusters in them, and how many of the components are a Gaussian tail.
 
-    Of series, first the clusters are found, then the components of what windows differ by from the mean of their
+    Of a series, the clusters are found first, then the components of the windows' differences from the mean of their
     cluster: in those a cluster is nearly a normal distribution with uncorrelated coordinates, from which training
     starts. Channels that such a mixture would miss are transformed (see MarginalTransform), and the way back from their
     references is calibrated to the mixture.

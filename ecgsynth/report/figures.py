@@ -1,4 +1,4 @@
-"""Figures that belong to nobody else: drawn and written without pyplot, whose state and backend are the user's."""
+"""Figures of our own: drawn and written without pyplot, whose state and backend are the user's."""
 
 from pathlib import Path
 from typing import Any

@@ -14,7 +14,7 @@ MOST_NAMES = 8  # columns that are named
 SPANS_S = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
 # What was measured before measures had titles of their own, as in a file of version 0.1.0.
 UNTITLED = {
-    "discriminative_accuracy": "told from real ones",
+    "discriminative_accuracy": "discriminator's accuracy",
     "discriminative_score": "discriminative score",
     "predictive_score": "predictive score",
 }
@@ -62,13 +62,13 @@ def rows_text(manifest: TableManifest, name: str, size: int) -> str:
 
 
 def count(data: dict[str, Any], name: str) -> str:
-    """A count as a manifest tells it, rounded; a small one it does not tell."""
-    told = data.get(name, "unknown")
-    return f"fewer than {PERSONS}" if told is None else f"{told:,}" if isinstance(told, int) else str(told)
+    """A count as a manifest publishes it, rounded; a small one is not published."""
+    number = data.get(name, "unknown")
+    return f"fewer than {PERSONS}" if number is None else f"{number:,}" if isinstance(number, int) else str(number)
 
 
 def made_of_signal(manifest: Manifest) -> list[tuple[str, str]]:
-    """What windows of a signal are, and of whom they were learnt."""
+    """What windows of a signal are, and how many persons they were learnt from."""
     data = manifest.data.to_json()
     return [
         ("makes", f"synthetic {manifest.kind}, {manifest.time} samples at {manifest.fs_hz:g} Hz "

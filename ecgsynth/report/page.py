@@ -74,9 +74,13 @@ def spread(value: float | None, deviation: float | None) -> str:
 
 
 def measure_rows(entries: Mapping[str, Any]) -> list[list[str]]:
-    """The title of each measure, its value, baseline and best value, and the range of values.
+    """Rows of a table of measures: title, value, baseline, best value and range.
 
-    ``entries``: measures as they stand in metrics.json; what is no measure is passed over.
+    Parameters
+    ----------
+    entries
+        Measures as they are in metrics.json; an entry that is no measure is skipped.
+
     """
     rows = []
     for entry in entries.values():
@@ -89,15 +93,23 @@ def measure_rows(entries: Mapping[str, Any]) -> list[list[str]]:
 
 
 def measure_notes(entries: Mapping[str, Any]) -> list[str]:
-    """What measures are whose title does not say it."""
+    """Notes on the measures that have one, beside their title."""
     noted = [entry for entry in entries.values() if isinstance(entry, dict) and "note" in entry]
     return [f"{entry['title']}: {entry['note']}" for entry in noted]
 
 
 def attack_rows(attacks: Iterable[Attack], found: Mapping[str, Any], words: Mapping[str, str]) -> list[list[str]]:
-    """The title of each attack that was tried, and how far it came.
+    """Rows of a table of attacks: the title of each that was tried, and the area that it reached.
 
-    ``found``: what ``attacked`` gave; ``words``: what a unit is called in these data.
+    Parameters
+    ----------
+    attacks
+        The table of attacks.
+    found
+        What ``attacked`` gave.
+    words
+        What a unit is called in these data.
+
     """
     rows = []
     for attack in attacks:

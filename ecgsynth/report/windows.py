@@ -39,11 +39,9 @@ BESIDE = "baseline: real training {what} in the place of the synthetic ones"
 HALVES = "baseline: one random half of the real windows beside the other"
 NOT_SPLIT = (
     "not split: the generator learnt from all real windows, so these figures say nothing about new data, and there is "
-    "nobody to try a membership attack on"
+    "no unseen data to try a membership attack on"
 )
-FEWER_STEPS = (
-    "the networks of the scores had fewer updates than TimeGAN's paper gives them, so they tell and foresee less"
-)
+FEWER_STEPS = "the networks of the scores had fewer updates than TimeGAN's paper gives them, so they are weaker"
 NOT_TRIED = "not tried"
 
 
@@ -68,12 +66,12 @@ def read_text(series: Windows) -> str:
     """What was read from the table of a series, and what was left out."""
     about, steps = series.meta, series.values.shape[1]
     people, _ = persons_behind(series.labels, series.owners, len(series.classes))
-    told = [
+    shown = [
         (name, count) for (name, count), some in zip(series.counts().items(), people, strict=True) if some >= PERSONS
     ]
-    counts = ", ".join(f"{name} {count:,}" for name, count in told)
-    if len(told) < len(people):
-        counts += f"{', ' if told else ''}{len(people) - len(told)} labels of fewer than {PERSONS} sequences"
+    counts = ", ".join(f"{name} {count:,}" for name, count in shown)
+    if len(shown) < len(people):
+        counts += f"{', ' if shown else ''}{len(people) - len(shown)} labels of fewer than {PERSONS} sequences"
     lines = [
         f"{len(series):,} windows of {steps} steps of {listed(series.channel_names)}"
         + (f": {counts}" if len(series.classes) > 1 else "")

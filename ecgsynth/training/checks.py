@@ -38,20 +38,20 @@ def check_classes(learn: Windows, check: Windows, minimum: int) -> None:
         if some < least and learn.is_series:
             raise DataError(
                 f"{int((persons < least).sum())} of {len(persons)} labels are of fewer than {least} sequences in the "
-                f"training part, and a file tells its labels; {advice}"
+                f"training part, and a file publishes its labels; {advice}"
             )
         if some < least:
             raise DataError(
                 f"class {name} is of {some} {'person' if some == 1 else 'persons'} in the training part and at least "
-                f"{least} are needed, for a file tells its classes; {advice}"
+                f"{least} are needed, for a file publishes its classes; {advice}"
             )
     if not len(check):
         raise DataError("the validation part is empty, so the best step cannot be chosen; bring more windows")
 
 
 def least_persons(learn: Windows) -> int:
-    """How many persons a class needs: of a signal, whose classes are a standard's words, two; of a user's series,
-    whose are the user's own, PERSONS; and one where no persons are known, or there is but one class, "all".
+    """How many persons a class needs: of a signal, with the classes of a standard, two; of a series, with
+    the user's own labels, PERSONS; and one where no persons are known, or there is but one class, "all".
     """
     if learn.owners is None or (learn.is_series and len(learn.classes) == 1):
         return 1

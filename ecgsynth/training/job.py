@@ -1,4 +1,4 @@
-"""One training as the loop is given it: its settings, its run folder, its score, and who is told how far it is."""
+"""One training as the loop is given it: its settings, its run folder, its score, and the callback for its progress."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ __all__ = ["Job", "OnProgress", "Outcome", "Progress", "announce"]
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What the callback is told after each step."""
+    """What the callback gets after each step."""
 
     step: int
     fraction: float  # of the steps or of the budget, 0 to 1
@@ -36,7 +36,7 @@ class Job:
     Parameters
     ----------
     config
-        Steps or budget, seed, rate, and what else every training is told.
+        Steps or budget, seed, rate, and the other options of every training.
     run
         Where the best generator, the history and the checkpoint are kept.
     score
@@ -44,9 +44,9 @@ class Job:
     device
         Where networks are computed, and the training data lie.
     on_progress
-        Is told of every step.
+        Called after every step.
     began
-        When, by time.monotonic, the work began of which a budget is to hold the whole. Of a run that is resumed, what
+        When the whole work began, by time.monotonic; a budget counts from there. Of a run that is resumed, what
         was used up before counts instead.
 
     """
@@ -70,6 +70,6 @@ class Outcome:
 
 
 def announce(on_progress: OnProgress | None, phase: str, began: float) -> None:
-    """Tell what is done before the first step."""
+    """Report what is done before the first step."""
     if on_progress is not None:
         on_progress(Progress(0, 0.0, time.monotonic() - began, {}, None, phase=phase))

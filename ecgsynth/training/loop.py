@@ -1,8 +1,8 @@
 """The training loop of every adversarial model: it orders steps, averages, validates, checkpoints and stops.
 
-It never prints; a callback is told of every step. Validations take no more than VALIDATING of a training, but for the
-last one, which is always made: of a budget by the clock, of a number of steps by what a validation costs in updates,
-so that the same seed validates at the same steps on every machine.
+It never prints; a callback is called after every step. Validations take no more than VALIDATING of a training, except
+the last one, which is always made: of a budget by the clock, of a number of steps by what a validation costs in
+updates, so that the same seed validates at the same steps on every machine.
 """
 
 import math
@@ -115,7 +115,7 @@ def train(state: TrainState, job: Job) -> Outcome:
 
 
 def reported(counters: Counters, losses: dict[str, float], fraction: float, config: TrainConfig) -> Progress:
-    """What the callback is told: the time left is what is left of a budget, or what the steps left take at the pace."""
+    """What the callback gets: the time left is what is left of a budget, or what the steps left take at the pace."""
     elapsed = counters.elapsed_s
     if config.budget_s is not None:
         left = max(config.budget_s - elapsed, 0.0)

@@ -2,7 +2,7 @@
 
 README.md (that it is personal data), config.json (what is trained, on what, how), scaler.json, weights.safetensors
 (the best generator so far), history.jsonl (a record a line), metrics.json (written at the end), checkpoint/ (to go on
-after a kill). In config.json, ``data.private`` stays there: an exported file tells nothing of it.
+after a kill). In config.json, ``data.private`` stays there: an exported file has nothing of it.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ This folder was made by training a generator on records of people. It holds exac
 data, how the data were split, a key by which their presence can be checked, and weights that may remember them. Treat
 it as you treat the training data: keep it where these may be kept, and delete it when they are to be deleted.
 
-What may be shared is what `ecgsynth export` writes, once its report has been read; what the file tells of the training
+What may be shared is what `ecgsynth export` writes, once its report has been read; what the file has of the training
 data was decided for publication, and what is here was not.
 """
 
@@ -69,10 +69,22 @@ class RunFolder:
         return self.path / "checkpoint" / "state.safetensors"
 
     def begin(self, content: dict[str, Any], *, resume: bool, force: bool) -> None:
-        """Make the folder for a training of these settings, or check that the one to go on with is of the same.
+        """Make the folder for a training of these settings, or check that the one to go on with has the same.
 
-        ``content`` has the parts config and data, and training, whose versions may differ. Raises ConfigError for
-        other settings, ArtifactError for a folder in the way.
+        Parameters
+        ----------
+        content
+            The parts config and data, which must be the same, and training, in which only versions may differ.
+        resume, force
+            Go on with what is there, or replace it.
+
+        Raises
+        ------
+        ConfigError
+            For other settings than those of the run to go on with.
+        ArtifactError
+            For a folder in the way.
+
         """
         content = json.loads(json.dumps(content))  # as it will be read back: tuples become lists
         if resume and self.config.exists():
@@ -118,14 +130,14 @@ class RunFolder:
         return content
 
     def private(self) -> dict[str, Any]:
-        """What the folder knows of the data and an exported file does not tell; {} of a run of an earlier version."""
+        """What the folder knows of the data and an exported file does not have; {} of a run of an earlier version."""
         found: dict[str, Any] = self.read_config().get("data", {}).get("private", {})
         return found
 
     def digest(self, fingerprint: str, *, resume: bool = False) -> dict[str, str]:
-        """A fingerprint of training data under a key of this folder's own, that of before if a run is resumed.
+        """A fingerprint of training data under a key of this folder's own; a resumed run keeps its key.
 
-        Only who has the key can tell whether the run learnt from the data that he has.
+        Only with the key can one check whether the run learnt from given data.
         """
         before = self.private() if resume and self.config.exists() else {}
         key = before.get("digest", {}).get("key") or secrets.token_hex(32)
@@ -159,9 +171,17 @@ class RunFolder:
             raise ArtifactError(f"{path} is damaged ({error}); train again") from error
 
     def load_best(self, generator: nn.Module) -> dict[str, Any]:
-        """Give a generator the best weights so far; what the training reached, or how far it has come.
+        """Give a generator the best weights so far.
 
-        Raises ArtifactError for weights that are missing, damaged, or of another generator.
+        Returns
+        -------
+        What the training reached, or how far it has come.
+
+        Raises
+        ------
+        ArtifactError
+            For weights that are missing, damaged, or of another generator.
+
         """
         tensors, counters = self.read_tensors(self.weights)
         try:

@@ -21,7 +21,7 @@ CLASSIFIER = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)  # of 
 MOST_SYNTHETIC = 20_000  # windows from which a classifier learns
 RECURRENT_REPEATS = 3  # of the discriminative score
 LEAST_WINDOWS = 10  # that it needs
-LEARNT_SHARE = 0.7  # of the windows, real and synthetic, from which a classifier learns to tell them apart
+LEARNT_SHARE = 0.7  # of the windows, real and synthetic, from which a classifier learns to distinguish them
 
 
 def validation_score(
@@ -36,14 +36,14 @@ def validation_score(
 
     One learns the classes from synthetic windows: its macro-F1 on real ones, or 1 where there is but one class. The
     other learns to tell real from synthetic: its accuracy above 0.5, on windows it has not seen, is taken off. So 1 is
-    best; where the validation part is of other patients, whose beats are never like those learnt from, it may fall
-    below 0. Of a series, what a recurrent network tells apart is taken off as well. Only the signal is scored, not the
-    RR intervals.
+    best; where the validation part is of other patients, with beats that are never like those learnt from, it may fall
+    below 0. Of a series, what a recurrent network can distinguish is taken off as well. Only the signal is scored, not
+    the RR intervals.
 
     Parameters
     ----------
     learn
-        The training windows, in whose shares of classes synthetic ones are drawn.
+        The training windows; synthetic ones are drawn with their shares of classes.
     check
         The validation part.
     space
@@ -102,7 +102,7 @@ def discrimination_accuracy(synthetic: NDArray[np.float32], real: NDArray[np.flo
         with those it learns from, or it would only have to remember.
 
     """
-    learn, check = parted(len(real), overlap)
+    learn, check = split_positions(len(real), overlap)
     n = min(len(learn) + len(check), len(synthetic))
     seen = round(n * len(learn) / (len(learn) + len(check)))
     learn, check = learn[:seen], check[: n - seen]
@@ -126,7 +126,7 @@ def recurrent_discrimination(synthetic: NDArray[np.float32], real: NDArray[np.fl
     return float(discriminative_score(real, synthetic, repeats=RECURRENT_REPEATS, steps=steps).mean())
 
 
-def parted(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_positions(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Which of ``n`` windows a classifier learns from and which it is tested on, in random order.
 
     Overlapping windows are in the order of time: of each three times ``overlap`` of them two thirds are taken, and

@@ -116,7 +116,7 @@ def describe_column(column: Any, values: NDArray[np.float64], owners: NDArray[np
 def bounds_of(
     values: NDArray[np.float64], owners: NDArray[np.int64] | None, step: float | None
 ) -> tuple[float | None, float | None]:
-    """From where to where values go, as it may be published; None where too few persons stand behind it."""
+    """The range of values as it may be published; None where too few persons stand behind it."""
     found = shared_range(values, owners)
     if found is None:
         return None, None

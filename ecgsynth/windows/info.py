@@ -90,7 +90,7 @@ class ClockInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesInfo:
-    """What a user's table was, so that its like can be written (ecgsynth.windows.long_table)."""
+    """The form of a user's table, so that one of the same form can be written (ecgsynth.windows.long_table)."""
 
     options: SeriesOptions = field(default_factory=SeriesOptions)
     columns: tuple[ColumnInfo, ...] = ()
@@ -132,7 +132,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrivateInfo:
-    """What a run folder keeps to itself: by this, a stranger could find out who is in the training part."""
+    """What stays in the run folder: it could reveal who is in the training part."""
 
     source: Source = field(default_factory=Source)
     split_seed: int | None = None
@@ -189,7 +189,7 @@ class DataInfo:
         Raises
         ------
         ConfigError
-            For a class or a column that there is not, or where both are given.
+            For an unknown class or column, or where both are given.
 
         """
         if where and label is not None:

@@ -17,7 +17,7 @@ UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 class Labelled(Protocol):
-    """Windows, of which values (n, time, channels), labels (n,) and the names of the classes are needed here."""
+    """What is needed of windows here: values (n, time, channels), labels (n,) and the names of the classes."""
 
     @property
     def values(self) -> NDArray[np.float32]: ...

@@ -27,7 +27,7 @@ def split(windows: Windows, kind: str, seed: int) -> Windows:
         what is measured on this split says nothing about new patients.
         "patient": no patient in two parts; patients are placed so that every class comes as near to 65/20/15 as they
         allow.
-        "group": the same for a series, whose groups are sequences or blocks of time; windows across two blocks are
+        "group": the same for a series, by sequence or block of time; windows across two blocks are
         left out.
         "none": every part is all windows, as in TimeGAN's protocol; what is measured says nothing about new data.
     seed

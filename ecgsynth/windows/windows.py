@@ -98,8 +98,9 @@ class Windows:
 
     @property
     def overlap(self) -> int:
-        """How many windows after it one has rows in common with: none of heartbeats, of sequences with one window each,
-        and of synthetic windows.
+        """How many of the windows after a window share rows with it.
+
+        0 for heartbeats, for sequences with one window each, and for synthetic windows.
         """
         alone = self.groups is not None and len(np.unique(self.groups)) == len(self)
         if not self.is_series or self.series is None or alone or self.meta.get("synthetic"):
@@ -131,12 +132,33 @@ class Windows:
         return dataclasses.replace(self, **picked)
 
     def of_each_class(self, counts: Sequence[int], rng: np.random.Generator) -> Self:
-        """At most ``counts[code]`` windows of each class, drawn at random, sorted by class."""
+        """Windows drawn at random from each class, sorted by class.
+
+        Parameters
+        ----------
+        counts
+            How many of each class at most, in the order of ``classes``.
+        rng
+            Draws them.
+
+        """
         drawn = [rng.permutation(np.flatnonzero(self.labels == code))[:count] for code, count in enumerate(counts)]
         return self.take(np.concatenate(drawn))
 
     def part(self, name: str) -> Self:
-        """The windows of one part of the split: train, validation or test; each is all of them in a split "none"."""
+        """The windows of one part of the split; all of them, for each part, in a split "none".
+
+        Parameters
+        ----------
+        name
+            "train", "validation" or "test".
+
+        Raises
+        ------
+        DataError
+            For another name, or windows that are not split.
+
+        """
         if name not in PARTS:
             raise DataError(f"a part is one of {', '.join(PARTS)}, got {name!r}")
         if self.parts is None and self.meta.get("split") == "none":
@@ -146,7 +168,19 @@ class Windows:
         return self.take(self.parts == PARTS.index(name))
 
     def keep_classes(self, names: tuple[str, ...]) -> Self:
-        """Only the windows of these classes, which become all the classes there are, in the order that they had."""
+        """Only the windows of these classes, which become all the classes there are, in the order that they had.
+
+        Parameters
+        ----------
+        names
+            Of the classes.
+
+        Raises
+        ------
+        DataError
+            For an unknown class, or for none.
+
+        """
         kept = sorted({self.code(name) for name in names})
         if not kept:
             raise DataError(f"expected at least one class to keep, got none; there are {len(self.classes)}")
@@ -223,7 +257,21 @@ class Windows:
         return pandas.DataFrame(columns_of(self.values, self.rr_s, self.channel_names, **known))
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one .npz of plain arrays (no pickle); labels are stored as class names."""
+        """Write one .npz of plain arrays (no pickle); labels are stored as class names.
+
+        Parameters
+        ----------
+        path
+            The file.
+        force
+            Replace a file that is there.
+
+        Raises
+        ------
+        ArtifactError
+            If the path is taken or cannot be written.
+
+        """
         save_batches(path, self, [self], force=force)
 
     @classmethod
@@ -313,13 +361,13 @@ def save_batches(
     Parameters
     ----------
     path
-        The file, which is as ``Windows.save`` writes it.
+        The file, in the form of ``Windows.save``.
     like
-        Windows with all that is known of them but for values, labels and RR intervals, which are the batches'.
+        Windows with all facts except values, labels and RR intervals, which come from the batches.
     batches
         The windows.
     n
-        How many they are in all; as many as ``like`` has where it is not said.
+        How many there are in all; by default as many as ``like`` has.
     force
         Replace a file that is there.
 

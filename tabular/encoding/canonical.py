@@ -101,7 +101,7 @@ def subsample(frame: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.Da
 
 
 def top_categories(frames: Sequence[pd.DataFrame], name: str, most: int) -> list[str]:
-    """The categories of a column in all tables together, the commonest first, at most ``most``; None is none."""
+    """The categories of a column in all tables together, the commonest first, at most ``most``; None is no category."""
     counts = pd.concat([frame[name] for frame in frames]).value_counts()
     return sorted(map(str, counts.index), key=lambda text: (-int(counts[text]), text))[:most]
 

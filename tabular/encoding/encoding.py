@@ -41,7 +41,7 @@ STYLES: dict[str, Finder] = {
 }  # how the intervals of a number are found
 RARE_SHARE = 0.001  # of the rows: categories that fewer have are one code together
 CHUNK_ROWS = 20_000  # encoded at a time
-SINGLE_STEPS = 2**23  # of a number, as many as single precision tells apart with a digit to spare
+SINGLE_STEPS = 2**23  # of a number, as many as single precision distinguishes with a digit to spare
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class NumberCodes:
 
     @property
     def long(self) -> bool:
-        """Whether its numbers with their decimals have more digits than single precision tells apart."""
+        """Whether its numbers with their decimals have more digits than single precision has."""
         largest = max(abs(self.low), abs(self.high))
         return self.decimals is not None and largest * 10.0**self.decimals >= SINGLE_STEPS
 
@@ -262,15 +262,24 @@ class Encoding:
     def encode(self, arrays: dict[str, Any], rng: np.random.Generator, *, strict: bool = True) -> tuple[Codes, Floats]:
         """Canonical columns -> codes (n, columns) and positions (n, columns) from -1 to 1.
 
-        Not ``strict``: values may be missing where none was learnt, as among the few rows kept apart.
+        If not ``strict``, values may be missing in columns that had no missing value in the rows learnt from, as may
+        happen among the few rows kept apart.
         """
         pairs = [column.encode(arrays[column.name], rng, strict=strict) for column in self.columns]
         return np.stack([codes for codes, _ in pairs], axis=1), np.stack([places for _, places in pairs], axis=1)
 
     def decode(self, codes: Codes, positions: Floats) -> dict[str, Any]:
-        """Codes and positions (n, columns) -> numbers, NaN where missing; indices of published categories, or -1.
+        """The inverse of ``encode``.
 
-        By the column's name, (n,) each.
+        Parameters
+        ----------
+        codes, positions
+            (n, columns) each.
+
+        Returns
+        -------
+        (n,) by the column's name: numbers, NaN where missing; or indices of published categories, -1 where missing.
+
         """
         return {
             column.name: column.decode(codes[:, place], positions[:, place])

@@ -75,7 +75,7 @@ def find_cells(
 
 
 def cell_edges(rest: Floats, owners: Codes | None, decimals: int | None) -> Floats:
-    """The edges, rising, of cells of equal mass of ranked values (n,) whose ends may be published."""
+    """The edges, rising, of cells of equal mass of ranked values (n,); their ends may be published."""
     people = len(rest) if owners is None else len(np.unique(owners))
     grid = np.linspace(0, 1, max(1, min(MOST_CELLS, people // PERSONS)) + 1)
     for _ in range(TAIL_HALVINGS):

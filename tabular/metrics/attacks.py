@@ -196,7 +196,7 @@ def privacy(
     schema
         What the columns are.
     owners
-        The person of each row learnt from, and of each held-out row, as a number; None where nobody is known.
+        The person of each row learnt from, and of each held-out row, as a number; None where persons are not known.
     attacks
         The attacks that are tried.
     seed

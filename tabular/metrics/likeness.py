@@ -1,4 +1,4 @@
-"""Likeness of tables: statistics side by side, how columns hang together, what cannot be, and whether a model can tell.
+"""Likeness of tables: statistics side by side, dependences of columns, impossible rows, and detection by a model.
 
 A number of likeness means something only beside that of one real table against another; ``evaluation`` takes both.
 """
@@ -101,9 +101,8 @@ def of_category(values: pd.Series, named: list[str]) -> dict[str, Any]:
 def impossible(frame: pd.DataFrame, schema: Schema) -> dict[str, int]:
     """For each column but identifiers, how many values the schema does not allow; 0 is best.
 
-    A number beyond the bounds, with a fraction where there is none, or with more decimals; a category that is not in
-    the schema; a missing value where there is none.
-
+    These are numbers beyond the bounds, with a fraction in a column of whole numbers, or with more decimals than the
+    column has; categories that are not in the schema; and missing values in a column that has none.
     """
     table, found = canonical(frame, schema), {}
     for column in schema.learnt:
@@ -131,7 +130,7 @@ def wrong_numbers(values: Floats, column: Column) -> NDArray[np.bool_]:
     return wrong
 
 
-# ---- how columns hang together
+# ---- dependences of columns
 
 
 def associations(frame: pd.DataFrame, schema: Schema) -> tuple[tuple[str, ...], Floats]:
@@ -199,7 +198,7 @@ def correlation_difference(real: pd.DataFrame, synthetic: pd.DataFrame, schema: 
     return float(np.abs(a - b)[above].mean()) if len(above[0]) else None
 
 
-# ---- can a model tell?
+# ---- can a model distinguish them?
 
 
 def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model: str, *, seed: int = 0) -> float:
@@ -246,7 +245,7 @@ def detection(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, model
     labels = np.repeat([0, 1], n)
     folds = selection.StratifiedKFold(FOLDS, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
-        # A regression that has not converged after SOLVER_STEPS steps tells the tables apart well enough.
+        # A regression that has not converged after SOLVER_STEPS steps distinguishes the tables well enough.
         warnings.simplefilter("ignore", require("sklearn.exceptions", "measuring tables").ConvergenceWarning)
         areas = selection.cross_val_score(classifier, matrix, labels, scoring="roc_auc", cv=folds, error_score="raise")
     return float(np.mean(areas))

@@ -1,4 +1,4 @@
-"""How like a real table a synthetic one is, by every measure, beside how like one half of the real one the other is."""
+"""Every measure of how alike a synthetic and a real table are, beside that of two halves of the real one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Comparison:
     schema
         What the columns are.
     trainings
-        Is told of each report and each detector.
+        Called with each report and each detector.
     seed
         Of the detectors.
 
@@ -71,7 +71,7 @@ def fidelity(
     seed
         Draws rows, and is that of the detectors.
     on_progress
-        Is told of each report and each detector.
+        Called with each report and each detector.
 
     Returns
     -------
@@ -137,7 +137,7 @@ def correlations(comparison: Comparison) -> Found:
 
 
 def detected(model: str, comparison: Comparison) -> Found:
-    """How well a model tells the rows of both apart."""
+    """How well a model distinguishes the rows of both."""
     step = comparison.trainings.begin(STAGE, 1)
     value = detection(*comparison.seen, comparison.schema, model, seed=comparison.seed)
     step(1, 1)
@@ -174,7 +174,7 @@ TABLE_MEASURES: dict[str, tuple[Measure[Comparison], ...]] = {
         ),
     ),
     "detection": (
-        detector("logistic", "told by logistic regression, AUC", partial(detected, "logistic")),
-        detector("boosting", "told by gradient boosting, AUC", partial(detected, "boosting")),
+        detector("logistic", "detected by logistic regression, AUC", partial(detected, "logistic")),
+        detector("boosting", "detected by gradient boosting, AUC", partial(detected, "boosting")),
     ),
 }

@@ -92,7 +92,7 @@ def utility(
     seed
         Of the first repeat; each has the next.
     on_progress
-        Is told of each model; a stage is an arm.
+        Called with each model; a stage is an arm.
 
     Returns
     -------
@@ -137,9 +137,13 @@ def utility(
 def checked_target(
     learn: pd.DataFrame, test: pd.DataFrame, target: str, numbers: tuple[str, ...]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The canonical tables without the rows whose target is missing.
+    """The canonical tables without the rows that lack the target.
 
-    DataError where the target is no column, nothing is left, it is constant, or ``test`` has classes of its own.
+    Raises
+    ------
+    DataError
+        Where the target is no column, no rows are left, it is constant, or ``test`` has classes that ``learn`` lacks.
+
     """
     if target not in learn.columns:
         raise DataError(f"expected a target of the columns {', '.join(map(str, learn.columns))}, got {target!r}")
@@ -199,10 +203,21 @@ def tested(
 
 
 def class_scores(truth: NDArray[np.int64], chances: Floats, positive: int | None) -> dict[str, float]:
-    """The figures of a classifier: truth (n,), and chances (n, classes), on test rows.
+    """The figures of a classifier on test rows.
 
-    Both areas are of the class ``positive``; where it is None, they are means over the classes that are there, each
-    against the rest. All 0 to 1, higher is better; NaN for an area where one class only is there.
+    Parameters
+    ----------
+    truth
+        (n,) codes of the classes.
+    chances
+        (n, classes) predicted probabilities.
+    positive
+        The class of which both areas are; None for means over the classes that occur, each against the rest.
+
+    Returns
+    -------
+    Figures from 0 to 1, higher is better; an area is NaN where only one class occurs.
+
     """
     measures = require("sklearn.metrics", "the utility test")
     there = np.unique(truth)

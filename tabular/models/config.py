@@ -15,7 +15,7 @@ OPTIMIZERS = ("adam", "rmsprop")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GANConfig(JsonConfig):
-    """What a row is made of, what the networks are, and what they play for: an objective times a condition."""
+    """What a row is made of, what the networks are, and their objective and condition."""
 
     sizes: tuple[int, ...]  # codes of each column
     positioned: tuple[bool, ...]  # whether a column's codes leave a position open
@@ -44,7 +44,7 @@ class GANConfig(JsonConfig):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
         if not self.sizes or not len(self.sizes) == len(self.positioned) == len(self.askable):
             raise ConfigError(
-                "sizes, positioned and askable say one thing each of every column, got "
+                "sizes, positioned and askable have one entry for each column, got "
                 f"{len(self.sizes)}, {len(self.positioned)} and {len(self.askable)}"
             )
         at_least(self, 1, "pack", "normals", "critic_features")
@@ -63,7 +63,7 @@ class GANConfig(JsonConfig):
         if not self.critic_dropout < 1:
             raise ConfigError(f"critic_dropout must be below 1, got {self.critic_dropout}")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ConfigError(f"betas are two numbers from 0 to below 1, got {list(self.betas)}")
+            raise ConfigError(f"betas are two numbers at least 0 and below 1, got {list(self.betas)}")
         self.check_label()
 
     def check_label(self) -> None:

@@ -47,7 +47,7 @@ class GainConfig(JsonConfig):
             )
         for name in ("hint", "hide"):
             if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be from 0 to below 1, got {getattr(self, name)}")
+                raise ConfigError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
 
     @property
     def columns(self) -> int:
@@ -122,11 +122,23 @@ class Discriminator(nn.Module):
 
 
 def hint_of(shown: Tensor, hinted: Tensor) -> Tensor:
-    """The hint b m + 0.5 (1 - b): the mask where it is hinted, else 0.5; Yoon et al. 2018, section 3.3.
-
-    shown m, hinted b: (n, columns) bool -> (n, columns) float
+    """The hint b m + 0.5 (1 - b): the mask where it is hinted, else 0.5.
 
     Differs from the paper: any number of a row's values may be left out, as in the authors' code, not just one.
+
+    Parameters
+    ----------
+    shown, hinted
+        m and b, (n, columns) bool each.
+
+    Returns
+    -------
+    (n, columns) float
+
+    References
+    ----------
+    Yoon et al. 2018, section 3.3.
+
     """
     return torch.where(hinted, shown.float(), 0.5)
 
@@ -151,12 +163,24 @@ def adversarial_loss(logits: Tensor, shown: Tensor, hinted: Tensor) -> Tensor:
 
 
 def reconstruction_loss(config: GainConfig, scores: Tensor, x: Tensor, known: Tensor) -> Tensor:
-    """Squared errors of numbers, cross entropies of categories, where they are known; Yoon et al. 2018, section 4, L_M.
+    """Squared errors of numbers and cross entropies of categories, the mean over all known values.
 
-    scores, x: (n, width), known: (n, columns); the mean over all known values.
+    Differs from the paper: also values that were not shown to the generator count, so that it learns to fill holes; in
+    the paper only those that it was shown do, which it can copy.
 
-    Differs from the paper: it is also of known values that were not shown to the generator, so that it learns what it
-    is for; the paper's knows only what it was shown, and copies it.
+    Parameters
+    ----------
+    scores, x
+        (n, width) each.
+    known
+        (n, columns).
+    config
+        Which places of a row are numbers, and which categories.
+
+    References
+    ----------
+    Yoon et al. 2018, section 4, L_M.
+
     """
     numbers = config.numbers
     parts = [(scores[:, :numbers] - x[:, :numbers]).square()]

@@ -1,4 +1,4 @@
-"""The generator and the critic of adversarial models of tables, whatever they play for.
+"""The generator and the critic of adversarial models of tables, for every objective.
 
 A row is all positions first, (n, positions), then all one-hots, (n, codes). Blocks, activations, packing and the
 condition are those of Xu, Skoularidou, Cuesta-Infante and Veeramachaneni, "Modeling tabular data using conditional
@@ -197,7 +197,7 @@ class Critic(nn.Module):
         return h * self.dropout_mask(h.shape, rng) if self.config.critic_dropout and rng is not None else h
 
     def dropout_mask(self, shape: torch.Size, rng: torch.Generator) -> Tensor:
-        """By what the units of a layer are multiplied: 0 where they are dropped, and more than 1 elsewhere."""
+        """The factors of a layer's units: 0 where they are dropped, and more than 1 elsewhere."""
         dropout = self.config.critic_dropout
         return (torch.rand(shape, generator=rng, device=rng.device) >= dropout).float() * (1 / (1 - dropout))
 
@@ -273,7 +273,7 @@ class Segments(nn.Module):
 
 
 class SegmentSoftmax(torch.autograd.Function):
-    """The softmax of Segments with its derivative, in as few passes over the numbers as there can be."""
+    """The softmax of Segments with its derivative, in as few passes over the numbers as possible."""
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, lengths: Tensor, owner: Tensor, inside: Tensor) -> Tensor:

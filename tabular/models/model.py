@@ -29,14 +29,14 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpaceKind(Generic[S]):
-    """In which form rows are learnt: as codes and positions, or whatever else a model wants.
+    """The form in which rows are learnt: codes and positions, or another that a model needs.
 
     Parameters
     ----------
     phase
         What is shown while a space is found.
     fit
-        ``fit(schema, arrays, owners, rng)``: the space of the training rows, whose persons are ``owners``, (rows,) or
+        ``fit(schema, arrays, owners, rng)``: the space of the training rows; ``owners`` are their persons, (rows,) or
         None where every row is a person's own.
     encode
         ``encode(space, arrays, rng)``: rows as two tensors, (rows, ...) each.
@@ -87,7 +87,7 @@ class Model(Generic[C, S]):
     preset, training
         Settings of the networks and of TrainConfig that it has unless others are given.
     epochs, least_steps
-        How long it is trained where nobody says: so many times as many rows as there are, and so many steps or more.
+        How long it is trained by default: so many passes over the rows, and at least so many steps.
     takes_label
         Whether a label may be given beside settings.
     has_critic
@@ -119,7 +119,7 @@ class Model(Generic[C, S]):
         return replace(self, name=name, preset={**self.preset, **preset}, training={**self.training, **training})
 
     def chosen(self, given: Mapping[str, Any], label: str | None) -> dict[str, Any]:
-        """The preset's settings but for those given; ConfigError for one, or for a label, that it does not take."""
+        """The preset's settings and those given; ConfigError for one, or for a label, that it does not take."""
         unknown = sorted(set(given) - set(self.settings))
         if unknown:
             raise ConfigError(f"{self.name} has no {', '.join(unknown)}; leave it out")
@@ -140,7 +140,7 @@ class Model(Generic[C, S]):
 
 
 def coded_in(style: str) -> SpaceKind[Encoding]:
-    """The codes and positions of an encoding, whose stretches of numbers are found by a style of encoding.STYLES."""
+    """The codes and positions of an encoding, with intervals of numbers by a style of encoding.STYLES."""
     return SpaceKind(
         phase="finding the codes",
         fit=lambda schema, arrays, owners, rng: Encoding.fit(schema, arrays, style, rng, owners),

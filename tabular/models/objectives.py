@@ -1,4 +1,4 @@
-"""What generators and critics of tables play for: each loss a function, with the paper and the equation it is from.
+"""The objectives of generators and critics of tables: each loss a function, with the paper and the equation it is from.
 
 In all of them ``score`` is the critic: rows (n, width) -> (n,), higher is more real; of some objectives it gives
 features (n, k) instead. Where rows are packed, n counts packs, and a penalty has one norm a pack. An objective is an
@@ -132,9 +132,14 @@ def gradient_penalty(slope: Slope, real: Tensor, fake: Tensor, rng: torch.Genera
 
 
 def dragan_penalty(score: Score, real: Tensor, rng: torch.Generator) -> Tensor:
-    """E (|grad D(x + d)| - 1)^2 around real rows x; Kodali et al., "On Convergence and Stability of GANs", 2017.
+    """E (|grad D(x + d)| - 1)^2 around real rows x, where D is the sigmoid of the score, and d is normal.
 
-    Section 2.3: D is the sigmoid of the score, d is normal; its deviation is half of that of the batch.
+    The deviation of d is half of that of the batch.
+
+    References
+    ----------
+    Kodali et al., "On Convergence and Stability of GANs", 2017, section 2.3.
+
     """
     noise = torch.randn(real.shape, generator=rng, device=real.device)
     return one_slope(slope_of(lambda x: torch.sigmoid(score(x))), real + AWAY_DEVIATIONS * real.std() * noise)
@@ -146,9 +151,21 @@ def length(vectors: Tensor) -> Tensor:
 
 
 def cramer_critic(features: Tensor, other: Tensor) -> Tensor:
-    """|h(x) - h(x')| - |h(x)|, x' made independently of x; Bellemare et al., "The Cramer Distance", 2017, algorithm 1.
+    """|h(x) - h(x')| - |h(x)|, x' made independently of x.
 
-    features h(x), other h(x'): (n, k) -> (n,)
+    Parameters
+    ----------
+    features, other
+        h(x) and h(x'), (n, k) each.
+
+    Returns
+    -------
+    (n,)
+
+    References
+    ----------
+    Bellemare et al., "The Cramer Distance as a Solution to Biased Wasserstein Gradients", 2017, algorithm 1.
+
     """
     return length(features - other) - length(features)
 
@@ -159,9 +176,14 @@ def cramer_critic_loss(real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
 
 
 def cramer_generator_loss(real: Tensor, fake: Tensor, other: Tensor) -> Tensor:
-    """E|h(x_r) - h(x_g)| + E|h(x_r) - h(x_g')| - E|h(x_g) - h(x_g')|: the energy distance; Bellemare et al. 2017.
+    """The energy distance: E|h(x_r) - h(x_g)| + E|h(x_r) - h(x_g')| - E|h(x_g) - h(x_g')|.
 
-    Algorithm 1 and equation 4, but for the term of two real rows, which does not depend on the generator.
+    The term of two real rows is left out: it does not depend on the generator.
+
+    References
+    ----------
+    Bellemare et al. 2017 (see ``cramer_critic``), algorithm 1 and equation 4.
+
     """
     return (length(real - fake) + length(real - other) - length(fake - other)).mean()
 

@@ -133,17 +133,17 @@ def line_of(name: str, made: str | None = None) -> Line:
 
 
 def help_of(name: str) -> str:
-    """What a model is, in a line; ConfigError for a name that there is not."""
+    """What a model is, in a line; ConfigError for an unknown name."""
     return line_of(name).help
 
 
 def makes(name: str) -> str:
-    """What a model makes, ROWS or VALUES; ConfigError for a name that there is not."""
+    """What a model makes, ROWS or VALUES; ConfigError for an unknown name."""
     return line_of(name).makes
 
 
 def entry(name: str, made: str | None = None) -> "Model[Any, Any]":
-    """The model of a name, its module imported; ConfigError for a name that there is not."""
+    """The model of a name, its module imported; ConfigError for an unknown name."""
     line = line_of(name, made)
     found: Model[Any, Any] = importlib.import_module(line.module).MODEL
     return found.named(name, line.config, line.training)

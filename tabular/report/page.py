@@ -78,7 +78,7 @@ def likeness_rows(measured: dict[str, Any]) -> list[list[str]]:
 
 
 def likeness_notes(measured: dict[str, Any]) -> list[str]:
-    """What measures are whose title does not say it."""
+    """Notes on the measures that have one, beside their title."""
     return [note for part in TABLE_MEASURES for note in measure_notes(measured[part])]
 
 
@@ -183,7 +183,7 @@ def placed(value: float | None, unit: str | None, kind: Kind) -> str:
 def about(manifest: Any) -> str:
     """What the generator says of itself."""
     lines = [f"{len(manifest.columns)} columns: " + ", ".join(column.name for column in manifest.columns)]
-    for title, told in (("data", manifest.data), ("training", manifest.training), ("measured", manifest.metrics)):
+    for title, facts in (("data", manifest.data), ("training", manifest.training), ("measured", manifest.metrics)):
         lines.append(title)
-        lines += [f"  {key.replace('_', ' ')}: {value}" for key, value in told.items() if not isinstance(value, dict)]
+        lines += [f"  {key.replace('_', ' ')}: {value}" for key, value in facts.items() if not isinstance(value, dict)]
     return "\n".join(lines)

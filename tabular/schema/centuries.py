@@ -1,4 +1,4 @@
-"""The century of dates whose years have two digits: one stretch of years, put where such dates can lie."""
+"""The century of dates with two-digit years: one stretch of years, put where such dates can lie."""
 
 import re
 from datetime import date
@@ -29,10 +29,10 @@ def years_of(values: NDArray[np.float64], form: str) -> NDArray[np.int64]:
 def first_year_of(texts: list[str], form: str, name: str, today: date) -> int | None:
     """The first of the hundred years in which dates of two digits lie; None where no century has all of the days.
 
-    The years seen are one stretch, cut off at the longest run of years that nobody has. It lies in the latest century
+    The years seen are one stretch, cut off at the longest run of years without a date. It lies in the latest century
     in which it is over by ``today``; or, where the column's name does not say birth, has begun: an appointment may be
     to come, and a birth cannot. Where no ten years are free, no date is to come. The cut is a round year in the
-    middle of the run, so that it is nobody's.
+    middle of the run, so that no person has it.
     """
     seen = np.unique(years_of(parse_times(texts, form), form) % 100)
     gaps = np.diff(np.append(seen, seen[0] + 100))

@@ -45,7 +45,7 @@ class Column:
     format
         Of datetime held as text or whole numbers, as of strftime; of identifier, see ecgsynth.core.identifiers.
     first_year
-        Of datetime whose format has %y, the first of the hundred years that are meant; None for 1969.
+        Of datetime with a format that has %y, the first of the hundred years that are meant; None for 1969.
     pandas
         The dtype in which pandas held it, see ecgsynth.export.frames; None for one that it reads from CSV.
 

@@ -1,4 +1,4 @@
-"""Whether a column only tells rows or persons apart, by its name and by whether its values are all different."""
+"""Whether a column only identifies rows or persons, by its name and by whether its values are all different."""
 
 import re
 from collections import Counter
@@ -16,10 +16,10 @@ from .reading import ColumnValues
 
 __all__ = ["Identifier", "person_column", "says_identifier"]
 
-FEW_ROWS = 5  # of fewer, nothing is said about whether they are all different
-SURE_ROWS = 20  # whole numbers that are all different in so many are no amounts
-UNIQUE_SHARE = 0.95  # of the rows: text, or numbers named as identifiers, so many of which differ tells rows apart
-SAME_SHARE = 0.9  # of the rows: a column in which so many are the same tells nobody apart
+FEW_ROWS = 5  # with fewer, it is not judged whether they are all different
+SURE_ROWS = 20  # whole numbers that are all different in so many rows are no amounts
+UNIQUE_SHARE = 0.95  # of the rows: text, or numbers named as identifiers, so many of which differ identify rows
+SAME_SHARE = 0.9  # of the rows: a column in which so many are the same identifies nobody
 
 PAPERS = "mrn|ssn|nhs|pid|passport"
 NAMES = "name|full_name|first_name|last_name|surname|email|phone"
@@ -38,7 +38,7 @@ def written(name: str) -> str:
 
 
 def says_identifier(name: str) -> bool:
-    """Whether a name says that a column tells rows or persons apart."""
+    """Whether a name says that a column identifies rows or persons."""
     words = written(name)
     return bool(ID_NAME.search(name) or ENTRY.search(words) or PERSON.search(words))
 
@@ -46,8 +46,8 @@ def says_identifier(name: str) -> bool:
 def persons_of(name: str) -> int | None:
     """How many different values a column that is named after persons may have and still be a category; else None.
 
-    A member may be gold, silver or none, and a subject mathematics, and an id a shop's; a patient_id is always
-    somebody's.
+    A member may be gold, silver or none, a subject mathematics, and an id a shop's; a patient_id is always a
+    person's.
     """
     words = written(name)
     found = PERSON.search(words)
@@ -57,7 +57,7 @@ def persons_of(name: str) -> int | None:
 
 
 class Identifier(Kind):
-    """What tells rows or persons apart: never learnt, made anew as its format says."""
+    """What identifies rows or persons: never learnt, made anew as its format says."""
 
     name = "identifier"
     dtypes = ("int64", "string")
@@ -156,7 +156,7 @@ def check_persons(name: str, counts: list[int]) -> None:
 
 
 def person_column(seen: Seen) -> Column:
-    """The column that says whose each row is: an identifier with the format of its values, or else a counter."""
+    """The column that names the person of each row: an identifier with the format of its values, or else a counter."""
     texts = sorted(set(seen.whole.texts().tolist()))
     whole = seen.whole.dtype in ("int64", "float64") and is_whole(seen.whole.known())
     form = number_pattern(texts) if whole else pattern_of(texts)

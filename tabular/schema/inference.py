@@ -29,9 +29,9 @@ def infer_column(
         The same column of the whole table, where the rows are picked from one; it says whether the column is an
         identifier.
     person
-        It is the column that says whose each row is.
+        It is the column that names the person of each row.
     today
-        By which day dates whose years have two digits are put into a century, see ``first_year_of``; without it, the
+        By which day dates with two-digit years are put into a century, see ``first_year_of``; without it, the
         day that it is.
 
     Raises

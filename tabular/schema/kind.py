@@ -33,7 +33,7 @@ class Seen:
     whole
         In all rows of the table that they were picked from.
     today
-        By which day dates whose years have two digits are put into a century.
+        By which day dates with two-digit years are put into a century.
 
     """
 
@@ -57,7 +57,7 @@ class Kind:
     sdtype
         What SDMetrics calls it.
     has_mean
-        Of numbers, whether a mean and a standard deviation tell a person something.
+        Of numbers, whether a mean and a standard deviation are worth showing.
 
     """
 

@@ -148,7 +148,7 @@ def check_bounds(column: Column, values: Floats) -> None:
             continue
         broken = beyond(values, bound)  # False where missing
         if broken.any():
-            raise DataError(  # without the bound: where it was inferred, it is somebody's value
+            raise DataError(  # without the bound: where it was inferred, it is one person's value
                 f"column {column.name!r} has a value in row {broken.argmax() + 1} that is {said} in the schema; "
                 "correct the value or the bound"
             )

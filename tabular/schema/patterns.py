@@ -11,8 +11,8 @@ from ecgsynth.errors import ConfigError
 
 __all__ = ["number_pattern", "pattern_of"]
 
-SURE_TEXTS = 20  # what is the same in so many is taken as literal
-TEXTS_A_CHARACTER = 50  # so many for each character of a class, so that none is missing by chance
+SURE_TEXTS = 20  # what is the same in so many texts is taken as literal
+TEXTS_A_CHARACTER = 50  # texts needed for each character of a class, so that none is missing by chance
 ROOM_TIMES = 100  # times as many numbers as were seen: what a format holds where numbers may be longer than any was
 TIGHT_TIMES = 10  # times as many: whole numbers of one length that hold fewer were not meant to be of one length
 MOST_DIGITS = 15  # of numbers that are made longer: float64 holds them exactly
@@ -29,9 +29,8 @@ RUN = re.compile(r"[0-9]+|[A-Za-z]+")
 def number_pattern(texts: Sequence[str] | NDArray[Any]) -> str:
     """The format of whole numbers from 0 up: one that counts up where they count from 0 or 1, else their digits.
 
-    What a format that counts up makes (``1..``) are numbers that the table has too, as any other 1, 2, 3 would be: they
-    say nothing of a row but its place. Any other number may be a record's: what is made of digits equals one of the
-    table by chance alone.
+    A format that counts up (``1..``) makes numbers that the table has too; they say nothing of a row except its place.
+    Any other number may belong to a record: numbers made of digits equal one of the table by chance alone.
     """
     numbers = sorted({abs(int(text)) for text in texts})
     if numbers[0] < 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
@@ -44,7 +43,7 @@ def number_pattern(texts: Sequence[str] | NDArray[Any]) -> str:
 def pattern_of(texts: Sequence[str] | NDArray[Any]) -> str | None:
     """The format of texts such as PX-00417, UUIDs or postcodes; None where they have none, or it holds too few.
 
-    All have the same marks between words of letters and digits, and each word the same make.
+    All have the same marks between words of letters and digits, and each word the same structure.
     """
     columns = split_words(texts)
     if columns is None:

@@ -63,9 +63,9 @@ class Schema:
             Where the rows are picked from a larger table, that table: what is an identifier there is one among the
             rows picked, too, and nothing else is; all other things are found in the rows picked.
         person
-            The column that says whose each row is; it is an identifier, however many rows a person has.
+            The column that names the person of each row; it is an identifier, however many rows a person has.
         today
-            By which day dates whose years have two digits are put into a century; see ``first_year_of``.
+            By which day dates with two-digit years are put into a century; see ``first_year_of``.
         from_file
             The frame was read by ecgsynth.core.tables: its dtypes are not the user's, and are not remembered.
 
@@ -80,7 +80,7 @@ class Schema:
         check_unique(frame)
         names = [str(name) for name in frame.columns]
         if person is not None and person not in names:
-            raise DataError(f"there is no column {person!r} that says whose each row is; there are {', '.join(names)}")
+            raise DataError(f"there is no column {person!r} to name each row's person by; there are {', '.join(names)}")
         found = [
             infer_column(
                 frame[name],
@@ -126,7 +126,7 @@ class Schema:
     def check(self, frame: Any) -> None:
         """Raise DataError, naming column, row and remedy, where the data contradict the schema.
 
-        Columns that the schema does not have are passed over. Of identifiers, only that they are there is checked.
+        Columns that the schema does not have are ignored. Of identifiers, only that they are there is checked.
         """
         self.arrays(frame)
 
@@ -173,7 +173,7 @@ class Schema:
         learnt = self.learnt
         open_ = [column.name for column in learnt if not kind_of(column).is_complete(column)]
         if open_:
-            raise ConfigError(f"the schema does not say enough of {', '.join(open_)}; complete it from the data first")
+            raise ConfigError(f"the schema is incomplete in {', '.join(open_)}; complete it from the data first")
         return pandas.DataFrame({column.name: kind_of(column).decode(column, arrays[column.name]) for column in learnt})
 
     def series(self, frame: Any, column: Column) -> Any:
@@ -181,7 +181,7 @@ class Schema:
         names = {str(name): name for name in frame.columns}  # a frame may have numbers as names
         if column.name not in names:
             raise DataError(
-                f"the schema has a column {column.name!r} that the table has not; the table has "
+                f"the schema has a column {column.name!r} that the table does not have; the table has "
                 f"{', '.join(map(str, frame.columns))}: take it out of the schema or name it as in the table"
             )
         return frame[names[column.name]]

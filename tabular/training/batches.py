@@ -18,8 +18,17 @@ __all__ = ["Asked", "RowBatches"]
 class Asked:
     """Rows that were drawn, and their condition.
 
-    rows: (n,) int64; condition: (n,) int64, its place among the one-hots of all that can be asked for;
-    column: (n,) which of the columns that can be asked for; code: (n,)
+    Parameters
+    ----------
+    rows
+        (n,) int64.
+    condition
+        (n,) int64, its place among the one-hots of all that can be asked for.
+    column
+        (n,) which of the columns that can be asked for.
+    code
+        (n,) the code that is asked for in it.
+
     """
 
     rows: Tensor

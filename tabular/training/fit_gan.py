@@ -39,7 +39,7 @@ class Nets:
 
     @property
     def objective(self) -> Objective:
-        """What they play for."""
+        """Their objective."""
         return OBJECTIVES[self.config.objective]
 
 
@@ -132,7 +132,7 @@ def optimizer_of(config: GANConfig, module: nn.Module, rate: float) -> torch.opt
 
 
 def play(nets: Nets, batches: RowBatches, n: int, rng: torch.Generator, *, last: bool) -> Game:
-    """Draw ``n`` real rows and make as many; with a way back to the generator where its own update is next.
+    """Draw ``n`` real rows and make as many; with gradients to the generator where its own update is next.
 
     Differs from the papers: the generator's update is on the rows that the critic's last one has just seen, so that
     they are made once. And in training by sampling real and made rows of one place in the batch have the same
@@ -149,9 +149,23 @@ def play(nets: Nets, batches: RowBatches, n: int, rng: torch.Generator, *, last:
 
 
 def critic_step(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
-    """One update of the critic; the generator is not touched. Losses are scalars on the device.
+    """One update of the critic; the generator is not touched.
 
-    weight: of the penalty, 0 where this step takes none.
+    Parameters
+    ----------
+    nets
+        The networks and their optimisers.
+    game
+        The rows of the batch, real and made.
+    rng
+        Draws the units that are dropped, and the points of the penalty.
+    weight
+        Of the penalty; 0 where this step takes none.
+
+    Returns
+    -------
+    The losses, scalars on the device.
+
     """
     critic = nets.critic
     losses = critic_loss(
@@ -175,7 +189,23 @@ def generator_step(
 ) -> dict[str, Tensor]:
     """One update of the generator; the critic is only read.
 
-    weight: of the penalty in the critic's updates that the generator looks ahead to.
+    Parameters
+    ----------
+    nets
+        The networks and their optimisers.
+    batches
+        What the rows are drawn from.
+    game
+        The rows of the batch, real and made.
+    rng
+        Draws the units that are dropped, and the points of the penalty.
+    weight
+        Of the penalty in the critic's updates that the generator looks ahead to.
+
+    Returns
+    -------
+    The losses, scalars on the device.
+
     """
     config = nets.config
     if config.unrolled:
@@ -199,9 +229,12 @@ def generator_step(
 def unroll(nets: Nets, game: Game, rng: torch.Generator, weight: float) -> dict[str, Tensor]:
     """The critic's weights some updates ahead, as a function of the made rows through which gradients pass.
 
+    Differs from the paper: every update is on the batch at hand.
+
+    References
+    ----------
     Metz, Poole, Pfau and Sohl-Dickstein, "Unrolled Generative Adversarial Networks", 2017, equations 5 to 8.
 
-    Differs from the paper: every update is on the batch at hand.
     """
     config = nets.config
     weights = {name: parameter.detach().requires_grad_() for name, parameter in nets.critic.named_parameters()}
@@ -225,7 +258,7 @@ def ahead_score(
 
 @torch.no_grad()
 def settle(generator: JointGenerator, batches: RowBatches, training: TrainConfig) -> None:
-    """Find the statistics of a generator's normalisation anew, from noise: those of an average are nobody's."""
+    """Find the statistics of a generator's normalisation anew, from noise: averaged weights have none of their own."""
     norms = [module for module in generator.modules() if isinstance(module, nn.BatchNorm1d)]
     if not norms:
         return

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from ecgsynth.core.records import from_json, to_json
+from ecgsynth.core.records import from_json, key, to_json
 
 __all__ = ["About", "TableInfo", "TablePrivate", "TrainingInfo"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablePrivate:
-    """What no exported file tells of a table.
+    """What no exported file publishes of a table.
 
     Parameters
     ----------
@@ -19,9 +19,9 @@ class TablePrivate:
     where
         The values that its rows were chosen by, by column.
     split_seed
-        By which rows were kept apart.
-    untold
-        Of each column, how many categories are too few persons' to be published.
+        The seed of the choice of rows that are kept apart.
+    unpublished
+        Of each column, how many categories have too few persons to be published.
     digest
         The table's fingerprint under a key of the run folder's own, see RunFolder.digest.
 
@@ -30,13 +30,13 @@ class TablePrivate:
     file: str | None = None
     where: dict[str, str] | None = None
     split_seed: int | None = None
-    untold: dict[str, int] | None = None
+    unpublished: dict[str, int] | None = key("untold", default=None)
     digest: dict[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableInfo:
-    """What a run knows of its table; see disclosure.published_data for what of it a file tells.
+    """What a run knows of its table; see disclosure.published_data for what a file publishes of it.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class TableInfo:
     validation_share
         Of the rows, kept apart.
     person
-        The column that says whose a row is, None where every row is a person's own.
+        The column that names the person of each row, None where every row is a person's own.
     space
         The form in which rows are learnt, where it is in no file of its own.
     private
@@ -73,7 +73,7 @@ class TableInfo:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Facts from what ``to_json`` gave; those of another version that this one does not know are passed over."""
+        """Facts from what ``to_json`` gave; unknown ones, of another version, are ignored."""
         found = from_json(
             cls, {name: value for name, value in dict(content).items() if name != "private"}, lenient=True
         )
@@ -110,7 +110,7 @@ class TrainingInfo:
 
     @classmethod
     def from_json(cls, content: Any) -> Self:
-        """Facts from what ``to_json`` gave; those of another version that this one does not know are passed over."""
+        """Facts from what ``to_json`` gave; unknown ones, of another version, are ignored."""
         return from_json(cls, content, lenient=True)
 
 

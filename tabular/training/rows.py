@@ -1,4 +1,4 @@
-"""The rows of a data frame: which are learnt from, which are kept apart, whose they are, and which were asked for."""
+"""The rows of a data frame: which are learnt from, kept apart, asked for, and which person each belongs to."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -69,14 +69,14 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
     seed
         By which rows are kept apart.
     person
-        The column that says whose a row is; without it every row is a person's own.
+        The column that names the person of each row; without it every row is a person's own.
 
     Raises
     ------
     DataError
         For too few rows or persons, or columns that cannot be learnt from.
     ConfigError
-        For a column of persons that there is not, or that the schema takes for anything but an identifier.
+        For an unknown column of persons, or one that the schema takes for anything but an identifier.
 
     """
     if len(frame) < MIN_ROWS:
@@ -85,8 +85,8 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
     schema = Schema.infer(frame, person=person) if schema is None else schema.completed(frame)
     if person is not None and person in schema.names and kind_of(schema[person]).form is not None:
         raise ConfigError(
-            f"the schema says that column {person!r} is {schema[person].kind}, but it says whose a row is; make it an "
-            "identifier, or take it out of the schema"
+            f"the schema says that column {person!r} is {schema[person].kind}, but it names each row's person; "
+            "make it an identifier, or take it out of the schema"
         )
     arrays = schema.arrays(frame)
     learn, check = split_rows(len(frame), seed, owners=owners)
@@ -94,15 +94,24 @@ def prepared(frame: Any, schema: Schema | None, seed: int, person: str | None = 
 
 
 def owners_in(frame: Any, person: str) -> NDArray[np.int64]:
-    """(rows,) the person of each row as a number; ConfigError where there is no such column, DataError where the
-    person of a row is missing, or there are too few to keep some apart.
+    """(rows,) the person of each row as a number.
+
+    Raises
+    ------
+    ConfigError
+        Where there is no such column.
+    DataError
+        Where the person of a row is missing, or there are too few persons to keep some apart.
+
     """
     pandas = require("pandas", "training on a table")
     if person not in frame.columns:
-        raise ConfigError(f"there is no column {person!r} that says whose a row is; there are {', '.join(frame)}")
+        raise ConfigError(f"there is no column {person!r} to name each row's person by; there are {', '.join(frame)}")
     missing = int(frame[person].isna().sum())
     if missing:
-        raise DataError(f"column {person!r} says whose a row is, and is missing in {missing} rows; fill or drop them")
+        raise DataError(
+            f"column {person!r} names each row's person, and is missing in {missing} rows; fill or drop them"
+        )
     owners = np.asarray(pandas.factorize(frame[person])[0], dtype=np.int64)
     if owners.max(initial=0) < 2:
         raise DataError(f"column {person!r} has fewer than three persons; some are needed to learn and one to check by")

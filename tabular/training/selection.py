@@ -50,7 +50,7 @@ def pair_score(encoding: Encoding, arrays: dict[str, Any]) -> Callable[[nn.Modul
 
 
 def cut(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The values that part a number's range in about COARSE_CODES stretches of equal mass; NaN comes after the last."""
+    """The ends of about COARSE_CODES intervals of a number, of equal mass; NaN comes after the last."""
     known = values[~np.isnan(values)]
     return np.unique(np.quantile(known, np.linspace(0, 1, COARSE_CODES + 1)[1:-1])) if len(known) else np.empty(0)
 

@@ -1,4 +1,4 @@
-"""How long and how a model of tables is trained: its own settings, but for those that are given."""
+"""How long and how a model of tables is trained: its own settings, unless others are given."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ def training_of(
     pack
         Rows that belong together: a batch that is not given is of whole packs.
     epochs
-        Times that the model learns from, or its generator makes, as many rows as there are; a critic that is updated
+        Passes over the rows, learnt from by the model or made by its generator; a critic that is updated
         more often sees more.
     budget_s
         Seconds to train for instead.
@@ -55,7 +55,7 @@ def training_of(
     Raises
     ------
     ConfigError
-        For settings that cannot be, or two lengths of one training.
+        For invalid settings, or two lengths of one training.
 
     """
     if isinstance(given, TrainConfig):
@@ -77,7 +77,7 @@ def training_of(
     )
     said = [name for name, value in lengths if value is not None]
     if len(said) > 1:
-        raise ConfigError(f"how long to train is said once, got {' and '.join(said)}; leave out all but one")
+        raise ConfigError(f"how long to train is given once, got {' and '.join(said)}; leave out all but one")
     if budget_s is not None:
         found["budget_s"] = budget_s
     elif epochs is not None:

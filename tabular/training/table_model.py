@@ -98,24 +98,24 @@ class TableModel(ABC):
         schema
             Of the columns; what it leaves open, or all of it, is inferred.
         model
-            A name of models.registry that makes what this class makes; unless told, the first of them.
+            A name of models.registry that makes what this class makes; by default the first of them.
         training
             A TrainConfig, or some settings of one that differ from the model's own.
         config
             Settings of the networks that differ from the model's own.
         epochs, budget_s
-            How long to train: times as many rows as there are, or seconds; unless told, as suits the model.
+            How long to train: passes over the rows, or seconds; by default as suits the model.
         seed
             Of the training, and of which rows are kept apart.
         label
             The column that is the condition of a conditional GAN; without it the last categorical one.
         person
-            The column that says whose a row is; without it every row is a person. It is made anew, no person is in
-            both parts, and persons are counted, not rows, wherever something is published.
+            The column that names the person of each row; without it every row is a person. It is made anew, no person
+            is in both parts, and persons are counted, not rows, wherever something is published.
         source
             What an exported file says of where the rows are from.
         private
-            What only the run folder tells: ``file`` and ``where``, see TablePrivate.
+            What only the run folder has: ``file`` and ``where``, see TablePrivate.
         device
             "auto", "cpu", "cuda" or "mps".
         resume
@@ -123,16 +123,16 @@ class TableModel(ABC):
         force
             Replace a run folder that is there.
         on_progress
-            Is told of every step.
+            Called after every step.
         began
-            When, by time.monotonic, the work began of which a budget is to hold the whole.
+            When the whole work began, by time.monotonic; a budget counts from there.
 
         Raises
         ------
         DataError
             For rows that cannot be learnt from.
         ConfigError
-            For settings that cannot be, or differ from those of the run.
+            For invalid settings, or differ from those of the run.
         ArtifactError
             For a folder in the way.
         TrainingDivergedError
@@ -170,7 +170,10 @@ class TableModel(ABC):
                 person=person,
                 space=chosen.space.to_json(space),
                 private=TablePrivate(
-                    **of_user(private), split_seed=seed, untold=chosen.space.rare(table.schema, space), digest=digest
+                    **of_user(private),
+                    split_seed=seed,
+                    unpublished=chosen.space.rare(table.schema, space),
+                    digest=digest,
                 ),
             )
             about = About(data=info, training=trained_by(chosen, label, how))
@@ -238,7 +241,7 @@ def of_user(private: dict[str, Any] | None) -> dict[str, Any]:
     """What the caller gave to be kept in the run folder only; ConfigError for what has no place there."""
     wrong = sorted(set(private or {}) - {"file", "where"})
     if wrong:
-        raise ConfigError(f"what is private to a run is its file and its where; leave out {', '.join(wrong)}")
+        raise ConfigError(f"the private facts of a run are file and where; leave out {', '.join(wrong)}")
     return private or {}
 
 

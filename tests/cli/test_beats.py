@@ -45,7 +45,7 @@ def way(works: Say, write_records: Write, tmp_path_factory: pytest.TempPathFacto
             "ecgsynth.export.windows_to_onnx.write_graph", lambda sampler, config, path: path.write_bytes(content)
         )
         said["export --report"] = works(
-            "export", folder / "run", "-o", folder / "told.onnx", "--report", folder / "report"
+            "export", folder / "run", "-o", folder / "reported.onnx", "--report", folder / "report"
         )
     (folder / "said.json").write_text(json.dumps(said), encoding="utf-8")
     return folder
@@ -90,13 +90,13 @@ def test_export_leaves_one_file_under_two_megabytes(way: Path, said: Say) -> Non
 
 def test_export_tells_what_a_report_measured(works: Say, way: Path) -> None:
     measured = json.loads((way / "report" / "metrics.json").read_text(encoding="utf-8"))
-    told, before = (ecgsynth.load(way / name).manifest for name in ("told.onnx", "beats.onnx"))
-    assert told.metrics["utility"]["TSTR"]["macro_f1"] == measured["utility"]["TSTR"]["macro_f1"]
-    assert told.metrics["utility"]["test_patients"] is None  # fewer than ten
-    assert told.metrics["privacy"] == published_metrics(measured["privacy"])
-    assert {**told.metrics, **before.metrics} == told.metrics
+    reported, before = (ecgsynth.load(way / name).manifest for name in ("reported.onnx", "beats.onnx"))
+    assert reported.metrics["utility"]["TSTR"]["macro_f1"] == measured["utility"]["TSTR"]["macro_f1"]
+    assert reported.metrics["utility"]["test_patients"] is None  # fewer than ten
+    assert reported.metrics["privacy"] == published_metrics(measured["privacy"])
+    assert {**reported.metrics, **before.metrics} == reported.metrics
     assert "utility" not in before.metrics
-    works("info", way / "told.onnx")
+    works("info", way / "reported.onnx")
 
 
 def test_a_report_on_other_beats_is_not_told(refuses: Say, way: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ class Terminal(io.StringIO):
 
 
 class Clock:
-    """A time that goes on as it is told."""
+    """A time that goes on as it is set."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -90,7 +90,7 @@ def test_the_phase_before_the_first_step_is_named_at_once(timer: Clock, terminal
 
 def test_the_time_left_is_that_of_the_pace_so_far(timer: Clock, terminal: Terminal) -> None:
     line = Line("Sampling", 200, stream=terminal)
-    timer.now += 500  # until it was first told, nothing moved on
+    timer.now += 500  # until the first report, nothing moved on
     line(20)
     assert "left" not in terminal.drawn[-1]
     timer.now += 0.5
@@ -160,7 +160,7 @@ def test_texts_are_cut_to_columns_and_move_no_cursor() -> None:
     assert wide("e\u0301é") == 2
 
 
-def told(**known: Any) -> Any:
+def progress_of(**known: Any) -> Any:
     return SimpleNamespace(
         **{"losses": {}, "score": None, "step": 0, "fraction": 0.0, "left_s": None, "phase": "training"} | known
     )
@@ -171,11 +171,11 @@ def test_a_training_tells_its_phases_its_losses_and_what_is_left_of_its_budget(
 ) -> None:
     with bar("Training", options.BAR_STEPS, "reading") as show:
         show._stream, show._live = terminal, True
-        options.show_progress(show, told(phase="finding the space"), ("critic",))
+        options.show_progress(show, progress_of(phase="finding the space"), ("critic",))
         assert terminal.drawn[-1] == "Training: finding the space"
         timer.now += 40
         losses = {"critic": 0.5, "other": 1.0}
-        now = told(step=30, fraction=0.25, left_s=60.0, losses=losses, score=0.125)
+        now = progress_of(step=30, fraction=0.25, left_s=60.0, losses=losses, score=0.125)
         options.show_progress(show, now, ("critic",))
         assert terminal.drawn[-1] == "Training  [##--------]  25%  1:00 left  step 30 score 0.125 critic 0.50"
 

@@ -40,8 +40,8 @@ def way(works: Say, write_series: Write, tmp_path_factory: pytest.TempPathFactor
         patch.setattr(
             "ecgsynth.export.windows_to_onnx.write_graph", lambda sampler, config, path: path.write_bytes(content)
         )
-        works("export", folder / "run", "-o", folder / "told.onnx", "--report", folder / "report")
-        said["info told"] = works("info", folder / "told.onnx")
+        works("export", folder / "run", "-o", folder / "reported.onnx", "--report", folder / "report")
+        said["info reported"] = works("info", folder / "reported.onnx")
     (folder / "said.json").write_text(json.dumps(said), encoding="utf-8")
     return folder
 
@@ -69,7 +69,7 @@ def test_info_says_what_a_person_wants_to_know(way: Path, said: Say) -> None:
     ):
         assert what in text, what
     assert "discriminative score" not in text
-    assert "discriminative score" in said("info told")
+    assert "discriminative score" in said("info reported")
 
 
 def test_evaluate_takes_the_table_itself_and_leaves_figures_a_picture_and_a_page(way: Path, said: Say) -> None:

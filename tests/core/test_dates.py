@@ -59,7 +59,7 @@ def test_there_and_back(times, form):
     [
         ("%Y-%m", "does not tell year, month and day"),
         ("%Y-%m-%d %Q", "has %Q, which is not known"),
-        ("%Y-%m-%d %d", "tells %d more than once"),
+        ("%Y-%m-%d %d", "has %d more than once"),
     ],
 )
 def test_formats_that_are_none(form, said):

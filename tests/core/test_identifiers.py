@@ -101,8 +101,8 @@ def test_rows_beyond_what_a_format_holds():
         ("PX-[0-9", "cannot be read at its character 4"),
         ("PX]", "cannot be read at its character 3"),
         ("a{3}", "cannot be read at its character 2"),
-        ("[9-0]", "has the range 9-0; turn it round"),
-        ("[0-9]{5,2}", "asks for 5 to 2 characters; turn them round"),
+        ("[9-0]", "has the range 9-0; swap its ends"),
+        ("[0-9]{5,2}", "asks for 5 to 2 characters; swap them"),
         ("[0-9a-z]{1,40}", "stands for too many texts; narrow it"),
     ],
 )

@@ -60,19 +60,19 @@ def test_rows_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_what_windows_take_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file_format: str) -> None:
     monkeypatch.setattr(writing, "LARGE_NUMBERS", 1)
-    told: list[int] = []
+    sizes: list[int] = []
     path = tmp_path / "out"
-    sample_to_file(ecgsynth.load(BEATS), path, 3000, file_format=file_format, on_size=told.append)
-    assert told[0] == pytest.approx(size_of(path), rel={"npz": 1e-9, "parquet": 0.15}.get(file_format, 0.02))
+    sample_to_file(ecgsynth.load(BEATS), path, 3000, file_format=file_format, on_size=sizes.append)
+    assert sizes[0] == pytest.approx(size_of(path), rel={"npz": 1e-9, "parquet": 0.15}.get(file_format, 0.02))
 
 
 @pytest.mark.parametrize("file_format", TABLE_FORMATS)
 def test_what_rows_take_is_known_before(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, file_format: str) -> None:
     monkeypatch.setattr(writing, "LARGE_NUMBERS", 1)
-    told: list[int] = []
+    sizes: list[int] = []
     path = tmp_path / "out"
-    rows_to_file(ecgsynth.load(GOLDEN / "tiny_table.onnx"), path, 9000, file_format=file_format, on_size=told.append)
-    assert told[0] == pytest.approx(size_of(path), rel=0.15 if file_format == "parquet" else 0.03)
+    rows_to_file(ecgsynth.load(GOLDEN / "tiny_table.onnx"), path, 9000, file_format=file_format, on_size=sizes.append)
+    assert sizes[0] == pytest.approx(size_of(path), rel=0.15 if file_format == "parquet" else 0.03)
 
 
 def test_more_than_a_gigabyte_is_told_before_it_starts(
@@ -100,8 +100,8 @@ def test_sizes_in_words() -> None:
 
 def test_what_each_one_adds_is_what_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     leave_free(monkeypatch, 10**6)
-    told: list[int] = []
+    sizes: list[int] = []
     check_room(
-        lambda path, n: path.write_bytes(bytes(500 + 3 * n)) and None, tmp_path / "a", 1000, 10, "rows", told.append
+        lambda path, n: path.write_bytes(bytes(500 + 3 * n)) and None, tmp_path / "a", 1000, 10, "rows", sizes.append
     )
-    assert told == [3500]
+    assert sizes == [3500]

@@ -62,9 +62,9 @@ def read_table(path: Path, file_format: str) -> dict[str, list[Any]]:
 def test_a_series_is_written_as_the_users_table(
     tmp_path: Path, series: OnnxSampler, file_format: str, label: str | None
 ) -> None:
-    told: list[int] = []
+    counts: list[int] = []
     path = tmp_path / "new" / f"out.{file_format}"
-    sample_to_file(series, path, N, label=label, seed=SEED, file_format=file_format, on_progress=told.append)
+    sample_to_file(series, path, N, label=label, seed=SEED, file_format=file_format, on_progress=counts.append)
     table, wanted = read_table(path, file_format), series.windows(N, label, SEED)
     assert list(table) == COLUMNS
     assert [int(word) for word in table["who"]] == np.repeat(np.arange(N), TIME).tolist()  # on from batch to batch
@@ -77,7 +77,7 @@ def test_a_series_is_written_as_the_users_table(
     static = [int(word) for word in table["V5"]]
     assert static[::TIME] == np.rint(wanted.values[:, :, 1].mean(axis=1, dtype=np.float64)).tolist()
     assert static == np.repeat(static[::TIME], TIME).tolist()
-    assert told == [8, 8, 8, 8, 1]
+    assert counts == [8, 8, 8, 8, 1]
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -120,8 +120,8 @@ def test_types_bounds_and_formats(tiny: TableSampler) -> None:
                 assert (known == known.round(column.decimals)).all()
         else:
             times = pd.to_datetime(known.astype(str), format=column.format) if column.format else known
-            told = [np.datetime64(int(getattr(column, end)), column.unit) for end in ("minimum", "maximum")]
-            assert times.between(*told).all()
+            ends = [np.datetime64(int(getattr(column, end)), column.unit) for end in ("minimum", "maximum")]
+            assert times.between(*ends).all()
     assert {type(value) for value in rows["ward"]} == {str, type(None)}
 
 

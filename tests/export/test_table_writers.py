@@ -77,13 +77,13 @@ def test_a_small_row_group_is_bounded(tiny: TableSampler, tmp_path: Path, monkey
     assert parquet.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
 
 
-@pytest.mark.parametrize("told", [None, {"smoker": "true"}])
+@pytest.mark.parametrize("options", [None, {"smoker": "true"}])
 @pytest.mark.parametrize("name", ["a.tsv", "a.csv.gz"])
 def test_tsv_and_zipped_csv_have_the_fields_of_csv(
-    tiny: TableSampler, tmp_path: Path, name: str, told: dict[str, str] | None
+    tiny: TableSampler, tmp_path: Path, name: str, options: dict[str, str] | None
 ) -> None:
     for path in ("a.csv", name, f"again/{name}"):
-        rows_to_file(tiny, tmp_path / path, 1100, where=told, seed=9)
+        rows_to_file(tiny, tmp_path / path, 1100, where=options, seed=9)
     wanted, found = (
         pd.read_csv(tmp_path / "a.csv", dtype=str),
         pd.read_csv(tmp_path / name, dtype=str, sep="[,\t]", engine="python"),
@@ -134,16 +134,16 @@ def test_columns_are_picked(tiny: TableSampler, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "says"),
+    ("options", "says"),
     [
         ({"columns": ("age", "x")}, "no column x; its columns are id, age"),
         ({"file_format": "wfdb"}, "one of csv, .*, got 'wfdb', which holds windows of a signal"),
         ({"seed": -1}, "a seed is"),
     ],
 )
-def test_what_cannot_be_written(tiny: TableSampler, tmp_path: Path, told: dict[str, Any], says: str) -> None:
+def test_what_cannot_be_written(tiny: TableSampler, tmp_path: Path, options: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        rows_to_file(tiny, tmp_path / "a.csv", 3, **told)
+        rows_to_file(tiny, tmp_path / "a.csv", 3, **options)
     assert not list(tmp_path.iterdir())
 
 

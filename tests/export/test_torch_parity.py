@@ -21,8 +21,8 @@ from ecgsynth.synthesizer import Synthesizer
 
 pytestmark = pytest.mark.trains
 
-BOUNDS = ((0.5, 0.8, 1.0), (0.75, 1.0), (1.0,))  # cumulative shares of the modes of each class
-FIRST = (0, 3, 5)  # the number of the first mode of each class
+BOUNDS = ((0.5, 0.8, 1.0), (0.75, 1.0), (1.0,))  # cumulative shares of the clusters of each class
+FIRST = (0, 3, 5)  # the number of the first cluster of each class
 NOISE_DIM, NORMALS = 21, 19
 
 
@@ -72,18 +72,18 @@ def test_labels_are_drawn_by_the_shares_as_the_contract_says(exported: Path) -> 
 
 
 def test_windows_follow_from_the_weights_written_out(tiny: Synthesizer, exported: Path) -> None:
-    # Uniforms, Box-Muller, mode, its place, axes, mean: in float64 but for the network, which test_wgan checks itself.
+    # Uniforms, Box-Muller, cluster, its place, axes, mean: in float64 except for the network, see test_wgan.
     noise = row_noise(5, range(200), NOISE_DIM)
     u = noise.uniform.astype(np.float64)
     labels = pick_labels(noise.label, np.array([0.5, 0.2, 0.3]))
-    modes = mode_of(u[:, -1], labels)
-    assert set(modes.tolist()) == set(range(6))
+    clusters = cluster_of(u[:, -1], labels)
+    assert set(clusters.tolist()) == set(range(6))
     generator = tiny.sampler.generator
     with torch.inference_mode():
-        local = generator(torch.from_numpy(normals_of(u)).float(), torch.from_numpy(modes)).double().numpy()
+        local = generator(torch.from_numpy(normals_of(u)).float(), torch.from_numpy(clusters)).double().numpy()
     assert (np.abs(local) > 4).any()  # some are cut off
-    bent = np.sinh(np.clip(local, -4, 4))
-    features = generator.centres.double().numpy()[modes] + generator.spreads.double().numpy()[modes] * bent
+    scaled = np.sinh(np.clip(local, -4, 4))
+    features = generator.centres.double().numpy()[clusters] + generator.spreads.double().numpy()[clusters] * scaled
     scaler = tiny.space
     signal = (features[:, :8] * scaler.scales) @ scaler.axes + scaler.mean
     rr_s = np.exp(features[:, 8:] * scaler.interval_scales + scaler.interval_means).clip(0.2, 3.0)
@@ -99,15 +99,17 @@ def normals_of(u: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([length * np.cos(turn), length * np.sin(turn)], axis=1)[:, :NORMALS]
 
 
-def mode_of(pick: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Numbers of the modes: the first of the class whose cumulative share exceeds the row's last uniform."""
+def cluster_of(pick: NDArray[np.float64], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of the clusters: the first of the class whose cumulative share exceeds the row's last uniform."""
     passed = [np.argmax(np.array(BOUNDS[code]) > u) for u, code in zip(pick, labels, strict=True)]
-    return np.array([FIRST[code] + int(mode) for mode, code in zip(passed, labels, strict=True)])
+    return np.array([FIRST[code] + int(cluster) for cluster, code in zip(passed, labels, strict=True)])
 
 
 def test_a_class_is_drawn_in_modes_by_their_shares(exported: Path) -> None:
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
-    uniform = np.full((1000, NOISE_DIM), 0.3, dtype=np.float32)  # with the same normals, only the mode tells rows apart
+    uniform = np.full(
+        (1000, NOISE_DIM), 0.3, dtype=np.float32
+    )  # with the same normals, only the cluster tells rows apart
     uniform[:, -1] = (np.arange(1000) + 0.5) / 1000
     for code, counts in enumerate(([500, 300, 200], [750, 250], [1000])):
         signal, rr_s = session.run(["signal", "rr_s"], {"uniform": uniform, "label": np.full(1000, code)})
@@ -133,12 +135,12 @@ def test_no_interval_is_beyond_what_a_heart_does(tiny: Synthesizer, mean: float,
 
 
 class Echo(Generator):
-    """In the generator's place, this lets the first normals through, moved by the number of the mode."""
+    """In the generator's place, this lets the first normals through, moved by the number of the cluster."""
 
-    def forward(self, z: Tensor, mode: Tensor) -> Tensor:
-        return z + mode.unsqueeze(1)
+    def forward(self, z: Tensor, cluster: Tensor) -> Tensor:
+        return z + cluster.unsqueeze(1)
 
-    def place(self, local: Tensor, mode: Tensor) -> Tensor:
+    def place(self, local: Tensor, cluster: Tensor) -> Tensor:
         return local
 
 
@@ -170,12 +172,12 @@ def test_box_muller_and_the_mode_in_the_graph_equal_float64(tmp_path: Path, tiny
     smallest, largest = np.float32(0.5 * 2.0**-23), np.float32(1 - 0.5 * 2.0**-23)
     uniform[0], uniform[1], uniform[2, ::2], uniform[3, 1::2] = smallest, largest, smallest, largest
     u = uniform.astype(np.float64)
-    wanted, modes = normals_of(u), mode_of(u[:, -1], label)
-    assert set(modes.tolist()) == set(range(6))
+    wanted, clusters = normals_of(u), cluster_of(u[:, -1], label)
+    assert set(clusters.tolist()) == set(range(6))
     session = onnxruntime.InferenceSession(tmp_path / "echo.onnx", providers=["CPUExecutionProvider"])
     assert [output.name for output in session.get_outputs()] == ["signal"]  # no RR intervals, no output for them
     (got,) = session.run(None, {"uniform": uniform, "label": label})
-    assert got[..., 0] == pytest.approx(wanted + modes[:, None], abs=1e-5)
+    assert got[..., 0] == pytest.approx(wanted + clusters[:, None], abs=1e-5)
     assert box_muller(torch.from_numpy(uniform[:, :-1])).numpy()[:, :NORMALS] == pytest.approx(wanted, abs=1e-5)
     assert np.isfinite(got).all()
     assert abs(wanted[4:].mean()) < 0.03  # 4 standard deviations of 18,924 normals

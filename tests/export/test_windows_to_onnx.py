@@ -10,12 +10,12 @@ import onnx
 import pytest
 import torch
 
-from ecgsynth.core.config import WGANConfig
 from ecgsynth.errors import ArtifactError
 from ecgsynth.export import windows_to_onnx as to_onnx
 from ecgsynth.export.manifest import CONTRACT
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.windows_to_onnx import largest_difference, without_ties
+from ecgsynth.models.wgan import WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 
 pytestmark = pytest.mark.trains

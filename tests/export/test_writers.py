@@ -119,8 +119,8 @@ def test_a_file_holds_what_the_sampler_draws(
     tmp_path: Path, sampler: OnnxSampler, file_format: str, label: str | None
 ) -> None:
     path = tmp_path / "new" / f"out.{file_format}"  # its folder is made
-    told: list[int] = []
-    sample_to_file(sampler, path, N, label=label, seed=SEED, file_format=file_format, on_progress=told.append)
+    counts: list[int] = []
+    sample_to_file(sampler, path, N, label=label, seed=SEED, file_format=file_format, on_progress=counts.append)
     values, labels, rr_s = read(path, file_format)
     wanted = sampler.sample(N, label, SEED)
     assert np.abs(values - wanted.values).max() <= ROUNDING[file_format]
@@ -128,7 +128,7 @@ def test_a_file_holds_what_the_sampler_draws(
     assert wanted.rr_s is not None
     if file_format != "wfdb":  # there, beats laid end to end have the distance of their windows
         assert rr_s == pytest.approx(wanted.rr_s, abs=ROUNDING[file_format])
-    assert told == [8, 8, 8, 8, 1]
+    assert counts == [8, 8, 8, 8, 1]
     assert list(path.parent.iterdir()) == [path]  # no draft is left
 
 

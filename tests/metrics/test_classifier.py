@@ -1,4 +1,4 @@
-"""The classifier that measures trust: reproducible, weighed as told, and honest about its loss."""
+"""The classifier that measures trust: reproducible, weighted as asked, and honest about its loss."""
 
 import numpy as np
 import pytest

@@ -129,7 +129,7 @@ def test_as_many_of_each_kind_are_told_apart():
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_is_foreseeable_has_a_lower_error_than_noise():
+def test_what_is_predictable_has_a_lower_error_than_noise():
     of_waves = predictive_score(waves(0, 200), waves(1, 200), repeats=3, steps=120).mean()
     of_noise = predictive_score(noise(0, 200, channels=2), noise(1, 200, channels=2), repeats=3, steps=120).mean()
     assert of_waves < 0.15
@@ -150,7 +150,7 @@ def test_real_windows_in_the_place_of_the_synthetic_ones_are_the_floor():
 
 
 @pytest.mark.usefixtures("quick")
-def test_one_channel_is_foreseen_from_itself():
+def test_one_channel_is_predicted_from_itself():
     found = predictive_score(waves(0, 200, channels=1), waves(1, 200, channels=1), repeats=2, steps=150)
     assert found.shape == (2,)
     assert found.max() < 0.2  # the mean error of saying the middle is 0.32
@@ -164,11 +164,11 @@ def test_one_channel_is_foreseen_from_itself():
 def test_the_same_seed_gives_the_same_and_another_another(score):
     before = torch.get_rng_state()
     a, b = noise(0, 100), noise(1, 100, shift=1)
-    told = []
+    calls = []
     first = score(a, b, repeats=6, steps=60)
-    again = score(a, b, repeats=6, steps=60, on_step=lambda done, total: told.append((done, total)))
+    again = score(a, b, repeats=6, steps=60, on_step=lambda done, total: calls.append((done, total)))
     assert np.array_equal(first, again)
-    assert told == [(done, 60) for done in range(1, 61)]
+    assert calls == [(done, 60) for done in range(1, 61)]
     assert len(set(first.tolist())) > 1  # the repeats are not one
     assert not np.array_equal(score(a, b, repeats=6, steps=60, seed=1), first)
     assert torch.equal(torch.get_rng_state(), before)
@@ -218,10 +218,10 @@ def test_a_single_step_has_no_next():
 
 
 @pytest.mark.parametrize(
-    ("score", "layers", "told"), [(discriminative_score, 2, (1, 2, 5)), (predictive_score, 1, (1, 1, 4))]
+    ("score", "layers", "calls"), [(discriminative_score, 2, (1, 2, 5)), (predictive_score, 1, (1, 1, 4))]
 )
-def test_the_networks_are_those_of_the_paper(score, layers, told, monkeypatch):
-    """Two layers told of every channel, or one told of all but the last; half as many units as there are channels."""
+def test_the_networks_are_those_of_the_paper(score, layers, calls, monkeypatch):
+    """Two layers that read every channel, or one that reads all but the last; half as many units as channels."""
     built = []
 
     class Noted(Stack):
@@ -232,7 +232,7 @@ def test_the_networks_are_those_of_the_paper(score, layers, told, monkeypatch):
     monkeypatch.setattr(scores, "Stack", Noted)
     for channels in (1, 2, 5):
         score(noise(0, 20, channels=channels), noise(1, 20, channels=channels), steps=1)
-    assert built == [(10, told[0], 1, layers), (10, told[1], 1, layers), (10, told[2], 2, layers)]
+    assert built == [(10, calls[0], 1, layers), (10, calls[1], 1, layers), (10, calls[2], 2, layers)]
     assert len(Stack(1, 3, 2, layers=layers, rng=torch.Generator()).layers) == layers
 
 

@@ -201,8 +201,8 @@ def test_neighbours_are_sought_among_so_many(monkeypatch: pytest.MonkeyPatch) ->
     }
 
 
-def test_statics_are_not_foreseen() -> None:
-    """The last column is a static; what is foreseen is the last of the others."""
+def test_statics_are_not_predicted() -> None:
+    """The last column is a static; what is predicted is the last of the others."""
     about = described(("volume", "share"), ("price",))
     real, made = (dataclasses.replace(windows, series=about) for windows in (REAL, GOOD))
     without = [

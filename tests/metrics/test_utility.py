@@ -212,25 +212,25 @@ def test_a_class_that_no_patient_has_has_no_interval() -> None:
     ends = interval_over_patients(f1_by_class, confusions)
     assert np.isnan(ends[:, 2]).all()
     assert np.isfinite(ends[:, :2]).all()
-    told = summary([confusions, confusions], by_patient=True)
-    assert [interval is None for interval in told["f1_by_class_interval"]] == [False, False, True]
-    assert [entry is None for entry in told["f1_by_class"]] == [False, False, True]
+    reported = summary([confusions, confusions], by_patient=True)
+    assert [interval is None for interval in reported["f1_by_class_interval"]] == [False, False, True]
+    assert [entry is None for entry in reported["f1_by_class"]] == [False, False, True]
 
 
 def test_a_summary_is_of_the_repeats_and_its_intervals_of_the_patients() -> None:
     one, other = patients(), patients()[::-1]
-    told = summary([one, other], by_patient=True)
+    reported = summary([one, other], by_patient=True)
     totals = [one.sum(axis=0), other.sum(axis=0)]
-    assert told["macro_f1"]["values"] == pytest.approx([macro_f1(total) for total in totals], abs=1e-6)
-    assert told["confusion"] == (totals[0] + totals[1]).tolist()
+    assert reported["macro_f1"]["values"] == pytest.approx([macro_f1(total) for total in totals], abs=1e-6)
+    assert reported["confusion"] == (totals[0] + totals[1]).tolist()
     for column in range(3):
         values = [f1_by_class(total)[column] for total in totals]
-        assert told["f1_by_class"][column]["mean"] == pytest.approx(np.mean(values))
+        assert reported["f1_by_class"][column]["mean"] == pytest.approx(np.mean(values))
         both = interval_over_patients(f1_by_class, one + other)[:, column]
-        assert told["f1_by_class_interval"][column] == pytest.approx(both, abs=1e-4)
-    assert told["macro_f1_interval"] == pytest.approx(interval_over_patients(macro_f1, one + other), abs=1e-4)
+        assert reported["f1_by_class_interval"][column] == pytest.approx(both, abs=1e-4)
+    assert reported["macro_f1_interval"] == pytest.approx(interval_over_patients(macro_f1, one + other), abs=1e-4)
     without = summary([one, other], by_patient=False)
-    assert without == {name: value for name, value in told.items() if not name.endswith("interval")}
+    assert without == {name: value for name, value in reported.items() if not name.endswith("interval")}
 
 
 def test_confusions_are_those_of_each_patient(real: Windows) -> None:
@@ -246,15 +246,15 @@ def test_confusions_are_those_of_each_patient(real: Windows) -> None:
     assert np.array_equal(confusion_by_patient(test, guess), wanted.sum(axis=0)[None])  # nobody is known
 
 
-@pytest.mark.parametrize(("split", "told"), [("patient", True), ("beat", False)])
-def test_intervals_are_told_where_no_patient_is_in_two_parts(real: Windows, split: str, told: bool) -> None:
+@pytest.mark.parametrize(("split", "reported"), [("patient", True), ("beat", False)])
+def test_intervals_are_given_where_no_patient_is_in_two_parts(real: Windows, split: str, reported: bool) -> None:
     groups = np.array([f"p{number % 6}" for number in range(len(real))])
     known = dataclasses.replace(real, groups=groups, meta={"split": split})
     found = utility(known, draw_well, repeats=1, config=ClassifierConfig(width=2, steps=6, batch=16))
     assert found["test_patients"] == 6
     for arm in ARM:
-        assert ("macro_f1_interval" in found[arm]) == ("f1_by_class_interval" in found[arm]) == told
-        if told:
+        assert ("macro_f1_interval" in found[arm]) == ("f1_by_class_interval" in found[arm]) == reported
+        if reported:
             low, high = found[arm]["macro_f1_interval"]
             assert 0 <= low <= found[arm]["macro_f1"]["mean"] + 0.05
             assert low <= high <= 1
@@ -285,10 +285,10 @@ def test_classes_that_only_the_rhythm_tells_apart_are_told_apart_with_it_and_not
         return in_rhythm(codes, seed + 1000, wrongly=wrongly)
 
     config = ClassifierConfig(width=1, steps=100, batch=24, rate=2e-2)
-    told, deaf = (utility(known, draw, repeats=1, rhythm=rhythm, config=config) for rhythm in (True, False))
-    assert (told["rhythm"], deaf["rhythm"]) == (True, False)
+    reported, deaf = (utility(known, draw, repeats=1, rhythm=rhythm, config=config) for rhythm in (True, False))
+    assert (reported["rhythm"], deaf["rhythm"]) == (True, False)
     for arm in ARM:
-        assert told[arm]["macro_f1"]["mean"] > 0.9
+        assert reported[arm]["macro_f1"]["mean"] > 0.9
         assert deaf[arm]["macro_f1"]["mean"] < 0.6
     # And a generator whose intervals are those of other classes is found out.
     wrong = utility(known, lambda *asked: draw(*asked, wrongly=True), repeats=1, rhythm=True, config=config)

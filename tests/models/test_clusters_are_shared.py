@@ -14,7 +14,7 @@ from ecgsynth.errors import DataError
 from ecgsynth.models.clusters import find_clusters
 from ecgsynth.models.wgan_plan import plan_wgan
 from ecgsynth.tabular.encoding.intervals import find_cells as find_table_cells
-from ecgsynth.tabular.encoding.intervals import find_mixture_intervals as find_table_modes
+from ecgsynth.tabular.encoding.intervals import find_mixture_intervals as find_table_intervals
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.windows.series import SeriesOptions, read_series
 
@@ -55,19 +55,19 @@ def test_a_series_plan_holds_no_value_of_one_person(tmp_path: Path) -> None:
 
 def test_beside_a_spike_no_mode_of_a_table_tells_the_one_row_there() -> None:
     values = np.concatenate([np.zeros(600), np.full(60, 99999.0), rng().normal(10, 1, 14), [9876.543]])
-    centers, widths = find_table_modes(values, COST, rng())
+    centres, widths = find_table_intervals(values, COST, rng())
     wide = widths > 0
-    assert (centers[wide] + widths[wide]).max() < 200
+    assert (centres[wide] + widths[wide]).max() < 200
 
 
-def test_a_mode_of_a_table_is_nobodys() -> None:
+def test_an_interval_of_a_table_is_no_one_persons() -> None:
     values = np.concatenate([rng().normal(123.456, 0.001, 1000), rng().normal(500, 50, 1000), np.full(12, 124.0)])
     owners = np.concatenate([np.zeros(1000), np.arange(1, 1001), np.arange(1, 13)]).astype(np.int64)
-    centers, widths = find_table_modes(values, COST, rng(), owners)
-    assert len(centers) >= 1
-    near = np.abs(values[:, None] - centers) / widths
-    assert len(centers) == 1 or shared_codes(near.argmin(axis=1), owners, len(centers)).all()
-    assert np.abs(centers - 123.456).min() > 1
+    centres, widths = find_table_intervals(values, COST, rng(), owners)
+    assert len(centres) >= 1
+    near = np.abs(values[:, None] - centres) / widths
+    assert len(centres) == 1 or shared_codes(near.argmin(axis=1), owners, len(centres)).all()
+    assert np.abs(centres - 123.456).min() > 1
 
 
 @pytest.mark.parametrize("name", ["id", "ID", "stay_id", "hadm_id", "visit_id", "case_no", "name", "email"])
@@ -119,11 +119,11 @@ def test_a_cell_is_of_ten_persons(n: int) -> None:
         values, people = draw.lognormal(size=n), draw.integers(0, max(10, n // 3), n)
         ends = (values.min(), values.max())
         for owners in (None, people) if len(np.unique(people)) >= PERSONS else (None,):
-            centers, widths = find_table_cells(values, COST, rng(), owners)
-            edges = np.append(centers - widths, (centers + widths)[-1])
+            centres, widths = find_table_cells(values, COST, rng(), owners)
+            edges = np.append(centres - widths, (centres + widths)[-1])
             assert (edges[0], edges[-1]) == pytest.approx(ends)
-            inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(centers) - 1)
-            for cell in range(len(centers)):
+            inside = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(centres) - 1)
+            for cell in range(len(centres)):
                 whose = np.arange(n) if owners is None else owners
                 assert len(np.unique(whose[inside == cell])) >= PERSONS
-            assert len(centers) >= n // 40  # and there are some
+            assert len(centres) >= n // 40  # and there are some

@@ -118,7 +118,7 @@ def reported(folder: Path, kind: str, classes: tuple[str, ...]) -> dict[str, Any
     table, options = write(folder / "table.csv", classes)
     real = split(read_series(table, options), kind, 0)
     fake = Fake(real)
-    told: list[tuple[str, float]] = []
+    progress: list[tuple[str, float]] = []
     with pytest.MonkeyPatch.context() as patch:
         patch_sizes(patch)
         measured = evaluate(
@@ -129,9 +129,16 @@ def reported(folder: Path, kind: str, classes: tuple[str, ...]) -> dict[str, Any
             steps=3,
             run=None if kind == "none" else run_of(folder / "run", real.part("train").fingerprint()),
             device="cpu",
-            on_progress=lambda stage, done: told.append((stage, done)),
+            on_progress=lambda stage, done: progress.append((stage, done)),
         )
-    return {"measured": measured, "fake": fake, "real": real, "table": table, "told": told, "out": folder / "report"}
+    return {
+        "measured": measured,
+        "fake": fake,
+        "real": real,
+        "table": table,
+        "progress": progress,
+        "out": folder / "report",
+    }
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,9 @@ def test_a_folder_holds_figures_a_picture_and_a_report(which: str, request: pyte
     assert list(measured["fidelity"]["measures"]) == [measure.name for measure in SERIES_MEASURES]
     assert measured["fidelity"]["repeats"] == 2
     assert ("utility" in measured) == (which == "labelled")
-    done = [share for _, share in made["told"]]
+    done = [share for _, share in made["progress"]]
     assert done == sorted(done)
-    assert made["told"][-1] == ("done", 1.0)
+    assert made["progress"][-1] == ("done", 1.0)
 
 
 def test_with_a_split_there_is_an_attack(grouped: dict[str, Any], labelled: dict[str, Any]) -> None:
@@ -107,12 +107,12 @@ def test_unless_told_there_are_as_many_repeats_as_in_the_paper(
 ) -> None:
     asked: dict[str, Any] = {}
 
-    def fidelity(real: Windows, made: Windows, **told: Any) -> dict[str, Any]:
-        asked["fidelity"] = (told["repeats"], told["steps"], len(made))
+    def fidelity(real: Windows, made: Windows, **options: Any) -> dict[str, Any]:
+        asked["fidelity"] = (options["repeats"], options["steps"], len(made))
         return labelled["measured"]["fidelity"]
 
-    def utility(real: Windows, draw: Any, **told: Any) -> dict[str, Any]:
-        asked["utility"] = (told["repeats"], told["config"].steps)
+    def utility(real: Windows, draw: Any, **options: Any) -> dict[str, Any]:
+        asked["utility"] = (options["repeats"], options["config"].steps)
         return labelled["measured"]["utility"]
 
     monkeypatch.setattr("ecgsynth.evaluation.series_fidelity", fidelity)

@@ -281,8 +281,8 @@ def test_the_manifest_tells_what_was_measured(
     measured = {"split": "beat", "utility": {"TSTR": 0.9}, "seed": 3, "same_training_part": True}
     made.tell_measured(measured)
     made.export(tmp_path / "a.onnx")
-    told = {"split": "beat", "utility": {"TSTR": 0.9}}
-    assert ecgsynth.load(tmp_path / "a.onnx").manifest.metrics == {**reached, **told}
+    reported = {"split": "beat", "utility": {"TSTR": 0.9}}
+    assert ecgsynth.load(tmp_path / "a.onnx").manifest.metrics == {**reached, **reported}
 
 
 @pytest.mark.parametrize("same", [{"same_training_part": False}, {"same_training_part": None}, {}])

@@ -164,10 +164,10 @@ def test_values_come_in_the_steps_of_their_column_and_within_its_bounds(run: Pat
     low = copy.deepcopy(Synthesizer.load(run).sampler)
     low.mean -= 100
     values, _ = draw(low, np.zeros(50, dtype=np.int64), 1)
-    least, told = values[0, 0, [0, 2]], np.take(lowest, [0, 2])
+    least, published = values[0, 0, [0, 2]], np.take(lowest, [0, 2])
     assert (values[:, :, [0, 2]] == least).all()
-    assert (least >= told - 1e-6).all()
-    assert least == pytest.approx(told, abs=0.2)  # where a channel is transformed, the mean of more rows
+    assert (least >= published - 1e-6).all()
+    assert least == pytest.approx(published, abs=0.2)  # where a channel is transformed, the mean of more rows
 
 
 def test_same_seed_same_bytes_and_other_seed_others(run: Path) -> None:
@@ -222,7 +222,7 @@ def test_resume_refuses_other_settings_and_other_windows(run: Path, windows: Win
     other = MODELS[1 - MODELS.index(run.name)]
     training = dataclasses.replace(TRAINING, steps=7)
     half = windows.take(np.arange(0, len(windows), 2))
-    told = dataclasses.replace(
+    published = dataclasses.replace(
         windows, series=dataclasses.replace(windows.series, time=None)
     )  # the same windows of a table that has no time
     for changes, says in (
@@ -230,7 +230,7 @@ def test_resume_refuses_other_settings_and_other_windows(run: Path, windows: Win
         ({"config": {**CONFIG[run.name], "hidden": 5}}, "another config"),
         ({"training": training}, "other training settings"),
         ({"windows": half}, "another (config|data)"),
-        ({"windows": told}, "another data"),
+        ({"windows": published}, "another data"),
     ):
         asked = {"windows": windows, "model": run.name, **changes}
         with pytest.raises(ConfigError, match=f"was begun with {says}; resume with the same command"):

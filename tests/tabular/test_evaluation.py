@@ -69,8 +69,8 @@ class Fake:
     def __init__(self, rows=None, **data):
         known = {"rows": ROWS, "validation_share": 0.2}
         names = {field.name for field in fields(Column)} & {field.name for field in fields(TableColumn)}
-        told = ({name: getattr(column, name) for name in names} for column in SCHEMA.columns)
-        columns = tuple(TableColumn(**facts, output="column_0") for facts in told)
+        progress = ({name: getattr(column, name) for name in names} for column in SCHEMA.columns)
+        columns = tuple(TableColumn(**facts, output="column_0") for facts in progress)
         self.manifest = SimpleNamespace(
             columns=columns, data=known | data, training={"model": "fake", "config": {}}, metrics={"score": 0.5}
         )
@@ -94,7 +94,7 @@ def unpictured(monkeypatch):
 def honest(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "deep"
     run = run_of(tmp_path_factory.mktemp("run"), table(0))
-    told = []
+    progress = []
     sampler = Fake()
     measured = evaluate_table(
         sampler,
@@ -105,9 +105,9 @@ def honest(tmp_path_factory):
         repeats=2,
         run=run,
         split=split,
-        on_progress=lambda stage, done: told.append((stage, done)),
+        on_progress=lambda stage, done: progress.append((stage, done)),
     )
-    return SimpleNamespace(folder=folder, measured=measured, told=told, drawn=sampler.drawn)
+    return SimpleNamespace(folder=folder, measured=measured, progress=progress, drawn=sampler.drawn)
 
 
 def test_a_generator_that_knows_the_truth_is_as_good_as_real_rows(honest):
@@ -135,9 +135,9 @@ def test_other_rows_are_drawn_for_each_purpose(honest):
 
 
 def test_progress_goes_from_nothing_to_all(honest):
-    done = [share for _, share in honest.told]
+    done = [share for _, share in honest.progress]
     assert done == sorted(done)
-    assert honest.told[-1] == ("done", 1.0)
+    assert honest.progress[-1] == ("done", 1.0)
 
 
 def test_what_is_written(honest):

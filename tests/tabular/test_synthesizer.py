@@ -68,29 +68,29 @@ def test_it_learns_how_columns_hang_together(tiny: Tiny) -> None:
     rng = np.random.default_rng(0)
     first = rng.integers(0, 3, 2000)
     table = pd.DataFrame({"a": np.array(list("uvw"))[first], "b": np.array(list("xyz"))[(first + 1) % 3]})
-    told = {**tiny, "training": {"batch": 100, "rate": 1e-2}}
-    made = TableSynthesizer.fit(table, epochs=10, **told)
+    options = {**tiny, "training": {"batch": 100, "rate": 1e-2}}
+    made = TableSynthesizer.fit(table, epochs=10, **options)
     rows = made.sample(2000)
     wanted = {"u": "y", "v": "z", "w": "x"}
     assert np.mean([wanted[a] == b for a, b in zip(rows["a"], rows["b"], strict=True)]) > 0.95
 
 
-# ---- what is told
+# ---- what is published
 
 
 def test_the_manifest_tells_of_no_one(made: TableSynthesizer, people: pd.DataFrame) -> None:
-    told = made.manifest()
-    text = told.to_text()
+    manifest = made.manifest()
+    text = manifest.to_text()
     assert "Atlantis" not in text
-    assert told.data.keys() == {"kind", "rows", "training_rows", "validation_share", "source"}
+    assert manifest.data.keys() == {"kind", "rows", "training_rows", "validation_share", "source"}
     assert made.about.data.private is not None
-    assert made.about.data.private.untold == {"ward": 1}
-    assert (told.data["rows"], told.data["training_rows"]) == (400, 360)
-    assert "seed" not in told.training["config"]
-    assert told.data["source"] == {"name": "people"}
-    assert told.training["model"] == "default"
-    assert told.metrics["steps"] == 36
-    columns = {column.name: column for column in told.columns}
+    assert made.about.data.private.unpublished == {"ward": 1}
+    assert (manifest.data["rows"], manifest.data["training_rows"]) == (400, 360)
+    assert "seed" not in manifest.training["config"]
+    assert manifest.data["source"] == {"name": "people"}
+    assert manifest.training["model"] == "default"
+    assert manifest.metrics["steps"] == 36
+    columns = {column.name: column for column in manifest.columns}
     assert columns["id"].to_json() == {"name": "id", "kind": "identifier", "dtype": "string", "format": "PX-[0-9]{5}"}
     assert sorted(columns["ward"].categories) == ["east", "north", "west"]
     assert [name for name, column in columns.items() if column.asked] == ["ward", "smoker", "class"]
@@ -116,9 +116,9 @@ def test_what_was_measured_is_told_of_its_own_table_only(made: TableSynthesizer)
     own.tell_measured({"same_table": True, "quality": {"score": 0.9}, "seed": 3})
     assert own.manifest().metrics["quality"] == {"score": 0.9}
     assert "seed" not in own.manifest().metrics
-    for category, told in (("Atlantis", None), ("east", "east")):  # two people are in the first
+    for category, positive in (("Atlantis", None), ("east", "east")):  # two people are in the first
         own.tell_measured({"same_table": True, "utility": {"target": "ward", "positive": category}})
-        assert own.manifest().metrics["utility"] == {"target": "ward", "positive": told}
+        assert own.manifest().metrics["utility"] == {"target": "ward", "positive": positive}
     with pytest.raises(ConfigError, match="does not say that the generator learnt from the table"):
         own.tell_measured({"same_table": False, "quality": {}})
 

@@ -18,8 +18,8 @@ from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
 from ecgsynth.training.selection import (
     discrimination_accuracy,
-    parted,
     recurrent_discrimination,
+    split_positions,
     usefulness,
     validation_score,
 )
@@ -112,7 +112,7 @@ def test_the_validation_score_tells_good_from_bad() -> None:
     assert score(good) > 0.85
     assert 0.2 < score(mixed) < 0.7  # the third class looks like the second
     assert score(wrong) < 0.05
-    assert score(moved) < score(good) - 0.3  # as useful, but told apart from real ones
+    assert score(moved) < score(good) - 0.3  # as useful, but distinguished from real ones
     assert score(good) == score(good)  # the same noise and the same classifiers each time
 
 
@@ -216,7 +216,7 @@ def test_a_model_that_makes_samples_is_scored_in_components_all_the_same() -> No
 @pytest.mark.usefixtures("quick_score")
 @pytest.mark.parametrize(("away", "low", "high"), [(0.0, 0.35, 0.65), (0.5, 0.7, 0.9), (9.0, 0.99, 1.0)])
 def test_what_is_discrimination_accuracy_is_what_can_be(away: float, low: float, high: float) -> None:
-    # By how much two normals of deviation 0.3 overlap at a distance of 0.5: at best 80 % are told apart.
+    # By how much two normals of deviation 0.3 overlap at a distance of 0.5: at best 80 % are distinguished.
     real, made = corners(600)[0][:, :4], corners(900, seed=1)[0][:, :4]
     made[:, 3] += away
     assert low <= discrimination_accuracy(made, real) <= high
@@ -286,19 +286,19 @@ def test_a_handful_of_windows_is_not_followed() -> None:
 @pytest.mark.parametrize(("length", "stride"), [(24, 1), (24, 5), (8, 8), (4, 9)])
 @pytest.mark.parametrize("n", [230, 1000])
 def test_a_classifier_is_tested_on_no_sample_that_it_learnt_from(length: int, stride: int, n: int) -> None:
-    learn, check = parted(n, math.ceil(length / stride))
+    learn, check = split_positions(n, math.ceil(length / stride))
     rows = [{int(i) * stride + j for i in some for j in range(length)} for some in (learn, check)]
     assert not rows[0] & rows[1]
     assert len(set(learn.tolist()) | set(check.tolist())) == len(learn) + len(check) > n / 2
     assert 0.2 < len(check) / (len(learn) + len(check)) < 0.5
     assert (np.diff(learn) < 0).any()  # in random order, so that some of them are some of all
-    for some, again in zip((learn, check), parted(n, math.ceil(length / stride)), strict=True):
+    for some, again in zip((learn, check), split_positions(n, math.ceil(length / stride)), strict=True):
         assert np.array_equal(some, again)
 
 
 @pytest.mark.parametrize(("n", "overlap"), [(100, 0), (100, 12)])
 def test_windows_that_do_not_overlap_or_are_too_few_are_parted_at_random(n: int, overlap: int) -> None:
-    learn, check = parted(n, overlap)
+    learn, check = split_positions(n, overlap)
     assert (len(learn), len(check)) == (70, 30)
     assert sorted([*learn, *check]) == list(range(n))
 
@@ -318,9 +318,10 @@ def test_a_classifier_has_nothing_to_remember(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.usefixtures("quick_score")
 def test_the_overlap_follows_from_how_the_table_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[int] = []
+    overlaps: list[int] = []
     monkeypatch.setattr(
-        "ecgsynth.training.selection.discrimination_accuracy", lambda made, real, overlap: told.append(overlap) or 0.5
+        "ecgsynth.training.selection.discrimination_accuracy",
+        lambda made, real, overlap: overlaps.append(overlap) or 0.5,
     )
     one = some_windows(corners(30)[0], np.zeros(30, dtype=np.int64), "N")
     made = Fake(dataclasses.replace(FAKE, clusters=(2,)), lambda label: label)
@@ -330,7 +331,7 @@ def test_the_overlap_follows_from_how_the_table_was_cut(monkeypatch: pytest.Monk
     alone = dataclasses.replace(one, groups=np.arange(30).astype(np.str_), meta={"kind": "series"})
     score_of(one, alone)(made)  # nor do sequences of one window each
     score_of(one, one)(made)  # beats do not
-    assert told == [24, 5, 0, 0, 0]
+    assert overlaps == [24, 5, 0, 0, 0]
 
 
 def test_what_is_scored_keeps_the_limits_of_the_values(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""What is stopped, from the keyboard or by SIGTERM, tidies up, says so in one line, and can be told by its status."""
+"""What is stopped, from the keyboard or by SIGTERM, tidies up, says so in one line, and shows it in its status."""
 
 import os
 import signal

@@ -250,7 +250,7 @@ class TestGaps:
 class TestLeads:
     @pytest.fixture
     def folder(self, write_record):
-        """Two records with different leads; the second has its own scale, so that leads can be told apart."""
+        """Two records with different leads; the second has its own scale, so that leads can be distinguished."""
         write_record(np.stack([wave(), 2 * wave()], axis=1), [500], name="a", leads=("MLII", "V1"))
         return write_record(np.stack([3 * wave(), 4 * wave()], axis=1), [500], name="b", leads=("V5", "V1"))
 
@@ -346,9 +346,9 @@ class TestRecords:
     def test_progress(self, write_record):
         for name in "ab":
             folder = write_record(wave(), [500], name=name)
-        told = []
-        read_beats(folder, on_record=lambda *news: told.append(news))
-        assert told == [("a", 1, 2), ("b", 2, 2)]
+        calls = []
+        read_beats(folder, on_record=lambda *news: calls.append(news))
+        assert calls == [("a", 1, 2), ("b", 2, 2)]
 
     def test_a_record_without_beats_is_no_trouble_beside_others(self, write_record):
         write_record(wave(), [], name="a")

@@ -97,7 +97,7 @@ def test_decimals_are_those_that_a_column_was_written_with(values, wanted):
 
 
 def many_people(tmp_path, n):
-    """A series of n persons of 30 rows each with their ages as a static, and what is told of the columns."""
+    """A series of n persons of 30 rows each with their ages as a static, and what is published of the columns."""
     who = np.repeat([f"P{number}" for number in range(n)], 30)
     age = 20 + 2 * np.arange(n)
     x = np.random.default_rng(0).normal(size=30 * n)
@@ -111,7 +111,7 @@ def test_the_ends_of_columns_and_statics_are_no_ones_own(tmp_path):
     age, about = many_people(tmp_path, 40)
     (static,), (x,) = about.statics, about.columns
     assert (static.lowest, static.highest) == (age[:10].mean(), age[-10:].mean())  # of ten persons, in years
-    assert x.highest < 10  # one person's value is not told, though 25 rows have it
+    assert x.highest < 10  # one person's value is not published, though 25 rows have it
 
 
 def test_of_too_few_persons_no_ends_are_told(tmp_path):

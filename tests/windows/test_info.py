@@ -36,20 +36,20 @@ def test_a_run_folder_keeps_all_of_it_and_a_file_what_may_be_published() -> None
     assert content["private"] == {"source": {"name": "ward 7"}, "split_seed": 3, "digest": BEATS.private.digest}
     assert "series" not in content
     assert DataInfo.from_json(content) == BEATS
-    told = BEATS.published()
-    assert told == dataclasses.replace(BEATS, training_windows=1200, training_patients=FEW, private=None)
-    assert "private" not in through_json(told)
+    public = BEATS.published()
+    assert public == dataclasses.replace(BEATS, training_windows=1200, training_patients=FEW, private=None)
+    assert "private" not in through_json(public)
 
 
 def test_a_count_that_is_not_told_is_null_and_one_that_is_not_known_is_left_out() -> None:
     unknown = dataclasses.replace(BEATS, training_windows=3, training_patients=None)
     assert through_json(unknown)["training_patients"] is None
     assert DataInfo.from_json(through_json(unknown)) == unknown
-    told = unknown.published()
-    content = through_json(told)
+    public = unknown.published()
+    content = through_json(public)
     assert content["training_windows"] is None
     assert "training_patients" not in content
-    assert DataInfo.from_json(content) == told
+    assert DataInfo.from_json(content) == public
 
 
 def test_a_series_of_an_earlier_version_is_read() -> None:

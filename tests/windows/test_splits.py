@@ -120,7 +120,7 @@ def slow_cost(labels, parts, classes):
 def test_six_patients_are_placed_as_well_as_they_can_be(seed):
     rng = np.random.default_rng(seed)
     patients = rng.choice(6, size=150, p=[0.4, 0.2, 0.15, 0.1, 0.1, 0.05])
-    labels = (rng.random(150) < 0.1 + 0.12 * patients).astype(np.int64)  # each patient has a mixture of his own
+    labels = (rng.random(150) < 0.1 + 0.12 * patients).astype(np.int64)  # each patient has a mixture of its own
     every = (np.array(places)[patients] for places in itertools.product(range(3), repeat=6))
     best = min(slow_cost(labels, parts, 2) for parts in every)
     found = split(make(labels, patients, classes=2), "patient", seed).parts
@@ -198,8 +198,8 @@ def test_real_patients(all_beats):
     whole = split(all_beats, "patient", 0)
     people = [set(whole.part(name).groups.tolist()) for name in PARTS]
     assert len(set.union(*people)) == 47
-    assert sum(map(len, people)) == 47  # nobody twice
-    assert "202" not in set.union(*people)  # he is 201
+    assert sum(map(len, people)) == 47  # none twice
+    assert "202" not in set.union(*people)  # the same person as 201
     counts = np.array([list(whole.part(name).counts().values()) for name in PARTS])
     shares = counts / counts.sum(axis=0)
     assert (counts > 0).all()  # each class has patients enough for three parts

@@ -1,4 +1,4 @@
-"""Codes and positions of a table's columns: there and back is exact, whatever is drawn obeys, nobody is told of."""
+"""Codes and positions of a table's columns: exact there and back, drawn ones obey, no person's is published."""
 
 import json
 import math
@@ -22,16 +22,16 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def continuous(name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="continuous", dtype="float64", **told)
+def continuous(name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="continuous", dtype="float64", **facts)
 
 
-def integer(name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="integer", dtype="int64", **told)
+def integer(name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="integer", dtype="int64", **facts)
 
 
-def categorical(categories: tuple[str, ...], name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="categorical", dtype="string", categories=categories, **told)
+def categorical(categories: tuple[str, ...], name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="categorical", dtype="string", categories=categories, **facts)
 
 
 def fitted(column: Column, values: NDArray[Any], style: str = "cells") -> Any:
@@ -78,13 +78,13 @@ def tables(draw: st.DrawFn) -> tuple[Schema, dict[str, Any]]:
         if missing:
             values[noise.random(n) < 0.2] = np.nan
         name = f"n{place}"
-        told: dict[str, Any] = {"minimum": low, "maximum": high, "missing": missing}
+        facts: dict[str, Any] = {"minimum": low, "maximum": high, "missing": missing}
         if kind == "continuous":
-            columns.append(continuous(name, **told, decimals=decimals, spikes=spikes))
+            columns.append(continuous(name, **facts, decimals=decimals, spikes=spikes))
         elif kind == "integer":
-            columns.append(integer(name, **told, spikes=spikes))
+            columns.append(integer(name, **facts, spikes=spikes))
         else:
-            columns.append(Column(name=name, kind=kind, dtype="datetime64", unit="D", **told))
+            columns.append(Column(name=name, kind=kind, dtype="datetime64", unit="D", **facts))
         arrays[name] = values
     counts = [n, *draw(st.lists(st.integers(1, 30), max_size=8))]
     codes = noise.permutation(np.repeat(np.arange(len(counts)), counts))[:n]
@@ -101,7 +101,7 @@ def tables(draw: st.DrawFn) -> tuple[Schema, dict[str, Any]]:
 
 
 def obeys(codes: NumberCodes, column: Column, values: NDArray[np.float64]) -> None:
-    """Values within bounds, told and of the schema, with the column's decimals; missing only where it may be."""
+    """Values within bounds (published, and of the schema), with the column's decimals; missing only where it may be."""
     known = values[~np.isnan(values)]
     assert column.missing or len(known) == len(values)
     assert column.minimum is not None
@@ -131,10 +131,10 @@ def test_a_table_comes_back_as_it_was(table: tuple[Schema, dict[str, Any]], styl
     for known in encoding.columns:
         column, values = schema[known.name], arrays[known.name]
         if isinstance(known, CategoryCodes):
-            told = np.array([known.places[code] if code >= 0 else -1 for code in values])
-            assert known.gaps == ((values < 0).sum() >= PERSONS)  # that one is missing is told of ten, or not
-            kept = (told >= 0) | ((values < 0) & known.gaps)
-            assert (back[known.name][kept] == told[kept]).all()
+            facts = np.array([known.places[code] if code >= 0 else -1 for code in values])
+            assert known.gaps == ((values < 0).sum() >= PERSONS)  # that one is missing is published of ten, or not
+            kept = (facts >= 0) | ((values < 0) & known.gaps)
+            assert (back[known.name][kept] == facts[kept]).all()
             assert (back[known.name][~kept] >= 0).all()
             continue
         assert known.gaps == (np.isnan(values).sum() >= PERSONS)

@@ -17,12 +17,12 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def continuous(name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="continuous", dtype="float64", **told)
+def continuous(name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="continuous", dtype="float64", **facts)
 
 
-def integer(name: str = "x", **told: Any) -> Column:
-    return Column(name=name, kind="integer", dtype="int64", **told)
+def integer(name: str = "x", **facts: Any) -> Column:
+    return Column(name=name, kind="integer", dtype="int64", **facts)
 
 
 def fitted(column: Column, values: NDArray[Any], style: str = "cells") -> Any:
@@ -95,7 +95,7 @@ def test_what_lies_beyond_the_bounds_is_taken_as_the_bound() -> None:
 
 
 def test_intervals_are_the_components_of_the_mixture() -> None:
-    """Two far normals: each is a mode or several, none lies between, and codes tell them apart."""
+    """Two far normals: each is an interval or several, none lies between, and codes distinguish them."""
     values = np.concatenate([rng(0).normal(0, 1, 2000), rng(1).normal(100, 2, 2000)])
     codes = fitted(continuous(minimum=-9, maximum=120), values, "mixture")
     assert 2 <= len(codes.centres) <= 10
@@ -169,7 +169,7 @@ def test_decimals_keep_their_shares_at_the_ends_of_cells() -> None:
 
 
 def test_a_mixture_draws_the_interval_by_what_is_likely() -> None:
-    """A value in the middle of two overlapping modes goes to either; the same generator, the same codes."""
+    """A value in the middle of two overlapping intervals goes to either; the same generator, the same codes."""
     values = np.concatenate([rng(0).normal(-2, 1, 3000), rng(1).normal(2, 1, 3000)])
     codes = fitted(continuous(minimum=-9, maximum=9), values, "mixture")
     found, positions = codes.encode(np.zeros(2000), rng(5))

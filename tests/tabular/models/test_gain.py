@@ -79,18 +79,18 @@ def test_what_cannot_be_is_refused(wrong: dict[str, object], said: str) -> None:
 
 
 def test_a_hint_is_the_mask_where_it_is_told() -> None:
-    shown, told = torch.tensor([[YES, NO, YES, NO]]), torch.tensor([[YES, YES, NO, NO]])
-    assert hint_of(shown, told).tolist() == [[1.0, 0.0, 0.5, 0.5]]
+    shown, hinted = torch.tensor([[YES, NO, YES, NO]]), torch.tensor([[YES, YES, NO, NO]])
+    assert hint_of(shown, hinted).tolist() == [[1.0, 0.0, 0.5, 0.5]]
 
 
 def test_the_discriminator_s_loss_is_of_what_it_was_not_told() -> None:
     logits = torch.tensor([[2.0, -1.0, 50.0, -50.0]])
-    shown, told = torch.tensor([[YES, NO, NO, YES]]), torch.tensor([[NO, NO, YES, YES]])
+    shown, hinted = torch.tensor([[YES, NO, NO, YES]]), torch.tensor([[NO, NO, YES, YES]])
     first, second = 1 / (1 + math.exp(-2)), 1 / (1 + math.exp(1))
     expected = -(math.log(first) + math.log(1 - second)) / 2
-    assert discriminator_loss(logits, shown, told).item() == pytest.approx(expected, rel=1e-5)
-    assert adversarial_loss(logits, shown, told).item() == pytest.approx(-math.log(second) / 2, rel=1e-5)
-    assert discriminator_loss(logits, shown, torch.ones_like(told)).item() == 0
+    assert discriminator_loss(logits, shown, hinted).item() == pytest.approx(expected, rel=1e-5)
+    assert adversarial_loss(logits, shown, hinted).item() == pytest.approx(-math.log(second) / 2, rel=1e-5)
+    assert discriminator_loss(logits, shown, torch.ones_like(hinted)).item() == 0
 
 
 def test_the_reconstruction_is_of_what_is_known() -> None:

@@ -180,9 +180,9 @@ def test_several_columns_asked_for_come_back_at_once() -> None:
     asked[:, 0], asked[:, 2] = torch.arange(60) % 3, torch.arange(60) % 2
     codes, _ = generator_of(config).draw(uniform(config, 60), asked)
     assert torch.equal(codes[:, [0, 2]], asked[:, [0, 2]])
-    told = generator_of(config).one_hots(asked)
-    assert torch.equal(told.sum(1), torch.full((60,), 2.0))
-    assert told[4].tolist() == [0.0, 1.0, 0.0, 1.0, 0.0]
+    conditions = generator_of(config).one_hots(asked)
+    assert torch.equal(conditions.sum(1), torch.full((60,), 2.0))
+    assert conditions[4].tolist() == [0.0, 1.0, 0.0, 1.0, 0.0]
 
 
 def test_what_is_asked_for_changes_the_rest_of_the_row() -> None:
@@ -204,11 +204,11 @@ def test_without_a_wish_one_column_is_told_by_its_share() -> None:
     config = with_condition("sampled")
     generator = generator_of(config)
     wanted = generator.completed(nothing(30_000), uniform(config, 30_000)[:, -2:])
-    told = wanted >= 0
-    assert torch.equal(told.sum(1), torch.ones(30_000, dtype=torch.int64))
-    assert not told[:, [1, 3]].any()
-    assert told[:, 0].float().mean().item() == pytest.approx(0.5, abs=0.02)
-    found = torch.bincount(wanted[told[:, 0], 0], minlength=3) / told[:, 0].sum()
+    conditions = wanted >= 0
+    assert torch.equal(conditions.sum(1), torch.ones(30_000, dtype=torch.int64))
+    assert not conditions[:, [1, 3]].any()
+    assert conditions[:, 0].float().mean().item() == pytest.approx(0.5, abs=0.02)
+    found = torch.bincount(wanted[conditions[:, 0], 0], minlength=3) / conditions[:, 0].sum()
     assert torch.allclose(found, torch.tensor([0.5, 0.3, 0.2]), atol=0.02)
 
 
@@ -248,10 +248,10 @@ def test_draw_can_be_traced_for_any_number_of_rows(condition: str) -> None:
 
 def test_a_row_has_its_label_as_it_was_told() -> None:
     config = with_condition("label")
-    told = torch.arange(10) % 2
-    rows, _ = generator_of(config).rows(torch.randn(10, 6, generator=rng()), told, rng())
+    conditions = torch.arange(10) % 2
+    rows, _ = generator_of(config).rows(torch.randn(10, 6, generator=rng()), conditions, rng())
     assert rows.shape == (10, config.width)
-    assert torch.equal(rows[:, 2 + 7 : 2 + 9], torch.eye(2)[told])
+    assert torch.equal(rows[:, 2 + 7 : 2 + 9], torch.eye(2)[conditions])
 
 
 # ---- layers and critics
@@ -292,20 +292,20 @@ def test_a_critic_reads_packs() -> None:
 def test_a_critic_s_first_layer_reads_rows_and_what_is_told_side_by_side() -> None:
     critic = Critic(with_condition("sampled", pack=2))
     rows, places = torch.randn(12, BASE.width, generator=rng()), torch.tensor([4, 0, 2, 1, 1, 3])
-    told = torch.eye(5)[places].reshape(3, 10)
+    conditions = torch.eye(5)[places].reshape(3, 10)
     assert critic.first.telling is not None
     weight = torch.cat([critic.first.weights[0], critic.first.telling.T], dim=1)
-    h = torch.cat([critic.packed(rows), torch.cat([told, told])], dim=1) @ weight.T + critic.first.bias
+    h = torch.cat([critic.packed(rows), torch.cat([conditions, conditions])], dim=1) @ weight.T + critic.first.bias
     expected = critic.head(torch.nn.functional.leaky_relu(h, 0.2)).squeeze(1)
     assert torch.allclose(critic(critic.packed(rows), critic.packed_condition(places)), expected, atol=1e-6)
 
 
 def test_a_critic_drops_units_only_where_it_is_given_chance() -> None:
     critic = Critic(with_condition("none", critic_dropout=0.5))
-    rows, told = torch.randn(30, BASE.width, generator=rng()), torch.zeros(30, 1, dtype=torch.int64)
-    assert torch.equal(critic(rows, told), critic(rows, told))
-    assert not torch.equal(critic(rows, told, rng()), critic(rows, told))
-    assert torch.equal(critic(rows, told, rng(1)), critic(rows, told, rng(1)))
+    rows, conditions = torch.randn(30, BASE.width, generator=rng()), torch.zeros(30, 1, dtype=torch.int64)
+    assert torch.equal(critic(rows, conditions), critic(rows, conditions))
+    assert not torch.equal(critic(rows, conditions, rng()), critic(rows, conditions))
+    assert torch.equal(critic(rows, conditions, rng(1)), critic(rows, conditions, rng(1)))
     kept = critic.dropout_mask(torch.Size((1000, 20)), rng())
     assert set(kept.unique().tolist()) == {0.0, 2.0}
     assert kept.mean().item() == pytest.approx(1, abs=0.03)

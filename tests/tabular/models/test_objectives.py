@@ -198,9 +198,9 @@ def test_the_slope_of_a_critic_is_what_autograd_finds(dropout: float) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         critic = Critic(config)
-    x, told = normal(9, 16).requires_grad_(), torch.zeros(9, 2, dtype=torch.int64)
+    x, condition = normal(9, 16).requires_grad_(), torch.zeros(9, 2, dtype=torch.int64)
     losses = []
-    for slope in (critic.slope(x, told, rng(1)), slope_of(lambda rows: critic(rows, told, rng(1)))(x)):
+    for slope in (critic.slope(x, condition, rng(1)), slope_of(lambda rows: critic(rows, condition, rng(1)))(x)):
         critic.zero_grad()
         (slope.norm(dim=1) - 1).square().mean().backward()
         weights = [torch.zeros(()) if weight.grad is None else weight.grad.clone() for weight in critic.parameters()]

@@ -105,7 +105,7 @@ def test_a_first_year_is_kept_and_can_be_set():
 def test_what_is_measured_is_read_in_the_same_century():
     frame = pd.DataFrame({"birth": texts(range(1960, 1985)) * 2})
     column = Schema.infer(frame, today=TODAY)["birth"]
-    told = TableColumn(
+    described = TableColumn(
         name="birth",
         kind="datetime",
         dtype="string",
@@ -116,7 +116,7 @@ def test_what_is_measured_is_read_in_the_same_century():
         maximum=1.0,
         output="column_0",
     )
-    schema = schema_of([told])
+    schema = schema_of([described])
     assert canonical(frame, schema)["birth"].max() == parse_times(["1984-03-21"], "%Y-%m-%d")[0]
 
 

@@ -144,7 +144,7 @@ def test_the_column_of_persons_is_made_anew_in_its_own_format():
     column = Schema.infer(frame, person="name")["name"]
     assert (column.kind, column.dtype, column.format) == ("identifier", "string", "1..")
     assert Schema.infer(frame, person="name")["who"].kind == "categorical"
-    with pytest.raises(DataError, match="no column 'whom' that says whose each row is; there are who, name"):
+    with pytest.raises(DataError, match="no column 'whom' to name each row's person by; there are who, name"):
         Schema.infer(frame, person="whom")
 
 

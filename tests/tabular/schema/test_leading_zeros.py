@@ -19,7 +19,7 @@ def of(*categories: str) -> Column:
     return Column(name="zip", kind="categorical", dtype="string", categories=categories)
 
 
-def told(column: Column, values) -> list[str]:
+def texts_of(column: Column, values) -> list[str]:
     places = Schema((column,)).arrays(pd.DataFrame({"zip": values}))["zip"]
     return [None if place < 0 else column.categories[place] for place in places.tolist()]
 
@@ -29,12 +29,12 @@ def test_numbers_are_the_codes_that_they_were(dtype):
     values = pd.Series([32, 500, 1234, 12345, 32])
     if dtype in ("object", "string"):
         values = pd.Series([*CODES, "00032"])
-    assert told(of(*CODES), values.astype(dtype)) == [*CODES, "00032"]
+    assert texts_of(of(*CODES), values.astype(dtype)) == [*CODES, "00032"]
 
 
 def test_numbers_beside_a_missing_one():
     column = Column(name="zip", kind="categorical", dtype="string", categories=CODES, missing=True)
-    assert told(column, [32.0, np.nan, 12345.0]) == ["00032", None, "12345"]
+    assert texts_of(column, [32.0, np.nan, 12345.0]) == ["00032", None, "12345"]
     assert canonical(pd.DataFrame({"zip": [32.0, np.nan]}), Schema((column,)))["zip"].tolist() == ["00032", None]
 
 
@@ -52,10 +52,10 @@ def test_numbers_beside_a_missing_one():
 )
 def test_a_code_is_found_where_it_is_certain(categories, value, code):
     if code is not None:
-        assert told(of(*categories), [value]) == [code]
+        assert texts_of(of(*categories), [value]) == [code]
         return
     with pytest.raises(DataError, match="none of its categories"):
-        told(of(*categories), [value])
+        texts_of(of(*categories), [value])
 
 
 def test_a_table_is_measured_as_the_same_whether_pandas_read_codes_or_numbers():
@@ -91,4 +91,4 @@ def test_from_a_file_to_files(tmp_path):
     assert len(set(rows["zip"])) > 1
     kept = pd.read_csv(tmp_path / "b.csv", dtype={"zip": str})["zip"]
     assert kept.tolist() == rows["zip"].tolist()
-    assert told(of(*CODES), pd.read_csv(tmp_path / "b.csv")["zip"]) == rows["zip"].tolist()  # as numbers, read back
+    assert texts_of(of(*CODES), pd.read_csv(tmp_path / "b.csv")["zip"]) == rows["zip"].tolist()  # as numbers, read back

@@ -57,7 +57,11 @@ def test_tables_that_are_refused():
 @pytest.mark.parametrize(
     ("name", "values", "said"),
     [
-        ("code", [1, 9, 8], "column 'code' has in row 2 and 1 more what is none of its categories in the schema"),
+        (
+            "code",
+            [1, 9, 8],
+            "column 'code' has in row 2 and 1 more a value that is none of its categories in the schema",
+        ),
         ("code", ["1", "b", "c"], "column 'code' has in row 1 and 2 more what is none of its categories"),
         (
             "age",
@@ -70,7 +74,7 @@ def test_tables_that_are_refused():
         (
             "age",
             ["thirty", "1", "2"],
-            "column 'age' has in row 1 what is no number, but the schema says integer",
+            "column 'age' has in row 1 a value that is not a number but the schema says integer",
         ),
         ("w", ["a", "c", "b"], "column 'w' has in row 2 what is none of its categories"),
         ("w", [1, 2, 3], "column 'w' has in row 1 and 2 more what is none of its categories"),
@@ -86,7 +90,7 @@ def test_data_that_contradict_the_schema(name, values, said):
 def test_more_contradictions():
     schema = Schema.infer(example())
     with pytest.raises(
-        DataError, match="the schema has a column 'w' that the table has not; the table has code, age, cost"
+        DataError, match="the schema has a column 'w' that the table does not have; the table has code, age, cost"
     ):
         schema.check(example().drop(columns="w"))
     days = Schema.infer(pd.DataFrame({"d": ["2024-01-01", "2024-03-31"]}))

@@ -1,4 +1,4 @@
-"""How a model of tables is trained unless told, and what it may be told."""
+"""How a model of tables is trained by default, and what settings it takes."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from ecgsynth.tabular.training.settings import seed_of, training_of
 
 def test_how_long_and_how_a_model_is_trained_unless_told() -> None:
     default, ctgan, gan = (entry(name) for name in ("default", "ctgan", "gan"))
-    told = training_of(default, None, 30_000, seed=3)
-    assert (told.steps, told.batch, told.seed) == (1500, 500, 3)
+    training = training_of(default, None, 30_000, seed=3)
+    assert (training.steps, training.batch, training.seed) == (1500, 500, 3)
     assert training_of(default, {}, 200_000).steps == 6000
     assert training_of(default, {}, 30_000, epochs=2).steps == 120
     assert training_of(default, {"batch": 100}, 1000, epochs=1).steps == 10

@@ -34,14 +34,14 @@ def test_a_run_goes_on_to_the_same_bytes_and_only_as_it_was(
     people: pd.DataFrame, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ecgsynth.training.loop.CHECKPOINT_S", 0.0)
-    told = {**tiny, "epochs": 3}
+    options = {**tiny, "epochs": 3}
 
     def stop(progress: Progress) -> None:
         if progress.step == 4:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        TableSynthesizer.fit(people, tmp_path / "a", on_progress=stop, **told)
+        TableSynthesizer.fit(people, tmp_path / "a", on_progress=stop, **options)
     kept = {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()}
     for other, says in (
         ({"seed": 1}, "resume with the same command"),
@@ -51,20 +51,20 @@ def test_a_run_goes_on_to_the_same_bytes_and_only_as_it_was(
         ({"source": "other"}, "another data"),
     ):
         with pytest.raises(ConfigError, match=says):
-            TableSynthesizer.fit(people, tmp_path / "a", resume=True, **{**told, **other})
+            TableSynthesizer.fit(people, tmp_path / "a", resume=True, **{**options, **other})
     with pytest.raises(ConfigError, match="another data"):
-        TableSynthesizer.fit(people.assign(age=people["age"] + 1), tmp_path / "a", resume=True, **told)
+        TableSynthesizer.fit(people.assign(age=people["age"] + 1), tmp_path / "a", resume=True, **options)
     assert {path: path.read_bytes() for path in (tmp_path / "a").rglob("*") if path.is_file()} == kept
-    TableSynthesizer.fit(people, tmp_path / "a", resume=True, **told)
-    TableSynthesizer.fit(people, tmp_path / "b", **told)
+    TableSynthesizer.fit(people, tmp_path / "a", resume=True, **options)
+    TableSynthesizer.fit(people, tmp_path / "b", **options)
     for name in ("weights.safetensors", "schema.json", "encoding.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
-    TableSynthesizer.fit(people, tmp_path / "a", force=True, **{**told, "seed": 1})
+    TableSynthesizer.fit(people, tmp_path / "a", force=True, **{**options, "seed": 1})
     assert RunFolder(tmp_path / "a").weights.read_bytes() != RunFolder(tmp_path / "b").weights.read_bytes()
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "says"),
+    ("change", "options", "says"),
     [
         (lambda table: table[:19], {}, "20 rows or more to learn from, got 19"),
         (lambda table: table[["id"]], {}, "identifiers|unique|no column to learn"),
@@ -82,18 +82,18 @@ def test_a_run_goes_on_to_the_same_bytes_and_only_as_it_was(
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing(
-    people: pd.DataFrame, tmp_path: Path, change: Callable[[Any], Any] | None, told: dict[str, Any], says: str
+    people: pd.DataFrame, tmp_path: Path, change: Callable[[Any], Any] | None, options: dict[str, Any], says: str
 ) -> None:
     table = people[:60] if change is None else change(people[:60])
     with pytest.raises((ConfigError, DataError), match=says):
-        TableSynthesizer.fit(table, tmp_path / "run", epochs=1, device="cpu", **told)
+        TableSynthesizer.fit(table, tmp_path / "run", epochs=1, device="cpu", **options)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_loss_that_is_not_finite_stops_it(people: pd.DataFrame, tiny: Tiny, tmp_path: Path) -> None:
-    told = {**tiny, "training": {"batch": 100, "rate": 1e30}}
+    options = {**tiny, "training": {"batch": 100, "rate": 1e30}}
     with pytest.raises(TrainingDivergedError, match="at step"):
-        TableSynthesizer.fit(people, tmp_path / "run", epochs=5, **told)
+        TableSynthesizer.fit(people, tmp_path / "run", epochs=5, **options)
 
 
 def test_a_damaged_run_folder_is_told(people: pd.DataFrame, tiny: Tiny, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ SIGNS = ("SECRET", "987654", "9.87654e", "987,654", "2031", "25/12", "HIV")
 MANY = [f"SECRET {'fall pain rest HIV'.split()[row % 4]} {'x' * (row % 7)}{'y' * (row // 7)}" for row in range(60)]
 
 
-def told(call) -> str:
+def message_of(call) -> str:
     """What is said of a table that cannot be: the error, and all that a traceback would show with it."""
     with pytest.raises(EcgSynthError) as caught:
         call()
@@ -61,7 +61,7 @@ def silent(said: str) -> bool:
     ],
 )
 def test_of_a_column_that_cannot_be_learnt(values):
-    assert silent(told(lambda: Schema.infer(pd.DataFrame({"x": pd.Series(values)}))))
+    assert silent(message_of(lambda: Schema.infer(pd.DataFrame({"x": pd.Series(values)}))))
 
 
 def test_of_dates_that_may_be_read_in_two_ways():
@@ -114,7 +114,7 @@ COLUMNS = {
 )
 def test_of_data_that_contradict_a_schema(kind, values):
     schema, frame = Schema((COLUMNS[kind],)), pd.DataFrame({"x": values})
-    assert silent(told(lambda: schema.completed(frame).check(frame)))
+    assert silent(message_of(lambda: schema.completed(frame).check(frame)))
 
 
 @pytest.mark.parametrize(
@@ -131,18 +131,18 @@ def test_of_data_that_contradict_a_schema(kind, values):
 def test_of_an_inferred_schema_that_was_edited_wrongly(change):
     content = Schema.infer(pd.DataFrame({"x": ["SECRET one", "SECRET two"] * 9})).to_json()
     content["columns"][0] |= change
-    assert silent(told(lambda: Schema.from_json(content)))
+    assert silent(message_of(lambda: Schema.from_json(content)))
 
 
 def test_of_a_table_that_is_measured():
     schema = Schema((COLUMNS["integer"],))
-    assert silent(told(lambda: canonical(pd.DataFrame({"x": ["1", WORD]}), schema)))
+    assert silent(message_of(lambda: canonical(pd.DataFrame({"x": ["1", WORD]}), schema)))
     schema = Schema((COLUMNS["days"],))
-    assert silent(told(lambda: canonical(pd.DataFrame({"x": ["1/1/1970", WORD]}), schema)))
+    assert silent(message_of(lambda: canonical(pd.DataFrame({"x": ["1/1/1970", WORD]}), schema)))
     both = Schema((COLUMNS["texts"],))
     learn = pd.DataFrame({"x": ["SECRET one", "SECRET two"] * 9})
     test = pd.DataFrame({"x": ["SECRET three", "SECRET one"]})
-    assert silent(told(lambda: utility(learn, test, lambda n, seed: learn, both, "x")))
+    assert silent(message_of(lambda: utility(learn, test, lambda n, seed: learn, both, "x")))
 
 
 # ---- series
@@ -171,7 +171,7 @@ def test_of_a_table_that_is_measured():
 )
 def test_of_a_series_that_cannot_be_read(tmp_path, text, options):
     (tmp_path / "a.csv").write_text(text)
-    assert silent(told(lambda: read_series(tmp_path / "a.csv", SeriesOptions(**{"length": 2} | options))))
+    assert silent(message_of(lambda: read_series(tmp_path / "a.csv", SeriesOptions(**{"length": 2} | options))))
 
 
 def test_of_windows_that_do_not_fit_together(tmp_path):
@@ -184,16 +184,16 @@ def test_of_windows_that_do_not_fit_together(tmp_path):
         "labels": np.array([0, 1]),
         "meta": {"kind": "series"},
     }
-    assert silent(told(lambda: Windows(**known | {"labels": np.array([0, 2])})))
+    assert silent(message_of(lambda: Windows(**known | {"labels": np.array([0, 2])})))
     windows = Windows(**known)
-    assert silent(told(lambda: windows.code("three")))
-    assert silent(told(lambda: windows.keep_classes(("three",))))
-    assert silent(told(lambda: windows.keep_classes(())))
+    assert silent(message_of(lambda: windows.code("three")))
+    assert silent(message_of(lambda: windows.keep_classes(("three",))))
+    assert silent(message_of(lambda: windows.keep_classes(())))
     windows.save(tmp_path / "a.npz")
     with np.load(tmp_path / "a.npz") as file:
         arrays = dict(file)
     np.savez(tmp_path / "b.npz", **arrays | {"labels": np.array(["SECRET one", "SECRET three"])})
-    assert silent(told(lambda: Windows.load(tmp_path / "b.npz")))
+    assert silent(message_of(lambda: Windows.load(tmp_path / "b.npz")))
 
 
 # ---- files
@@ -212,12 +212,12 @@ def test_of_windows_that_do_not_fit_together(tmp_path):
 )
 def test_of_a_csv_that_cannot_be_read(tmp_path, content):
     (tmp_path / "a.csv").write_bytes(content)
-    assert silent(told(lambda: read_table(tmp_path / "a.csv")))
+    assert silent(message_of(lambda: read_table(tmp_path / "a.csv")))
 
 
 def test_of_a_parquet_that_cannot_be_read(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"PAR1SECRET987654PAR1")
-    assert silent(told(lambda: read_table(tmp_path / "a.parquet")))
+    assert silent(message_of(lambda: read_table(tmp_path / "a.parquet")))
 
 
 def test_of_a_record_whose_header_is_broken(tmp_path):
@@ -226,4 +226,4 @@ def test_of_a_record_whose_header_is_broken(tmp_path):
     (tmp_path / "r1.hea").write_text("r1 1 SECRET 2000\n# SECRET\n")
     (tmp_path / "r1.atr").write_bytes(b"\x00\x00")
     (tmp_path / "r1.dat").write_bytes(b"\x00\x00")
-    assert silent(told(lambda: read_beats(tmp_path)))
+    assert silent(message_of(lambda: read_beats(tmp_path)))
