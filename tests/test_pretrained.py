@@ -15,7 +15,7 @@ from ecgsynth.cli.main import main
 from ecgsynth.demo import sample_beats
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.report.manifest import manifest_text
+from ecgsynth.report.info import manifest_text
 from ecgsynth.windows.windows import Windows
 
 pytestmark = pytest.mark.trains

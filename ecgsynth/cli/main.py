@@ -1,13 +1,13 @@
 """The command line. A command parses, calls one function of the library, and prints what came of it."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ecgsynth import __version__
 from ecgsynth.cli.evaluate import evaluate
-from ecgsynth.cli.options import BAR_STEPS, FORCE, SEED, Band, Duration, Names, ReportingGroup, bar
+from ecgsynth.cli.options import BAR_STEPS, FORCE, SEED, Duration, ReportingGroup, bar
+from ecgsynth.cli.prepare import prepare
 from ecgsynth.cli.sample import sample
 from ecgsynth.cli.tables import impute, schema
 from ecgsynth.cli.train import train
@@ -33,62 +33,6 @@ def main() -> None:
     ecgsynth export runs/t -o adult.onnx
     ecgsynth sample adult.onnx -n 10000 --where "class=>50K" -o rich.csv
     """
-
-
-@main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .npz file to write.")
-@click.option(
-    "--leads", default="MLII", show_default=True, type=Names(), help="Lead names with commas between them, or all."
-)
-@click.option(
-    "--missing-lead",
-    default="stand-in",
-    show_default=True,
-    type=click.Choice(["stand-in", "drop"]),
-    help="Where a record lacks a lead: take another of its leads, or drop the record.",
-)
-@click.option(
-    "--split",
-    "kind",
-    default="beat",
-    show_default=True,
-    type=click.Choice(["beat", "patient"]),
-    help="Split beats at random within each class, or keep each patient in one part.",
-)
-@click.option("--band", type=Band(), default="0.5-40", show_default=True, help="Zero-phase band-pass in Hz, or none.")
-@click.option("--fs", "fs_hz", default=360.0, show_default=True, help="Samples a second; other rates are resampled.")
-@click.option("--window", default=256, show_default=True, help="Samples a beat.")
-@click.option("--r-index", default=100, show_default=True, help="The sample of the window where the R peak lies.")
-@click.option("--paced/--no-paced", default=True, show_default=True, help="Keep records with paced beats.")
-@SEED
-@FORCE
-def prepare(
-    folder: Path, output: Path, leads: tuple[str, ...], kind: str, seed: int, *, force: bool, **options: Any
-) -> None:
-    """Cut the WFDB records in FOLDER into labelled beats and split them 65/20/15.
-
-    \b
-    Example: ecgsynth prepare mitdb/ -o beats.npz --leads MLII --split patient
-    """
-    from ecgsynth.core.files import check_free
-    from ecgsynth.report.windows import prepared_text
-    from ecgsynth.windows.beats import BeatOptions, read_beats
-    from ecgsynth.windows.splits import split
-
-    check_named(output, ".npz")
-    check_free(output, force=force)
-    wanted = BeatOptions(leads=leads, band_hz=options.pop("band"), **options)
-    with bar("Preparing", BAR_STEPS, "reading") as show:
-
-        def on_record(name: str, done: int, total: int) -> None:  # a name can be a person's: it is not shown
-            show(done * BAR_STEPS / total, f"record {done} of {total}")
-
-        beats = split(read_beats(folder, wanted, on_record=on_record), kind, seed)
-        show(BAR_STEPS, phase="writing")
-        beats.save(output, force=force)
-    click.echo(prepared_text(beats))
-    click.echo(f"wrote {output}")
 
 
 @main.command()
@@ -124,7 +68,7 @@ def info(model: str) -> None:
     """
     from ecgsynth.api import open_file
     from ecgsynth.export.manifest import TableManifest
-    from ecgsynth.report.manifest import manifest_text, rows_text
+    from ecgsynth.report.info import manifest_text, rows_text
 
     sampler = open_file(model)
     manifest, file = sampler.manifest, (sampler.path.name, sampler.path.stat().st_size)
@@ -165,5 +109,5 @@ def demo(output: Path, budget: float, seed: int, *, force: bool) -> None:
     click.echo(f"  ecgsynth sample {output / 'beats.onnx'} -n 1000 --label V -o v.npz")
 
 
-for command in (train, sample, evaluate, schema, impute):
+for command in (prepare, train, sample, evaluate, schema, impute):
     main.add_command(command)

@@ -7,7 +7,7 @@ import click
 
 from ecgsynth.cli.options import FORCE, SEED, STORAGE, WHERE, Names, bar, conditions
 from ecgsynth.core.files import STDOUT
-from ecgsynth.core.formats import FORMATS, format_of
+from ecgsynth.core.formats import FORMATS, endings, format_of
 from ecgsynth.errors import ConfigError
 
 __all__ = ["sample"]
@@ -22,8 +22,7 @@ MANY_BYTES = 10**9  # of a file: from here on its size is announced
     "-o",
     "--output",
     required=True,
-    help="What to write, named .csv, .csv.gz, .tsv, .json, .npz or .parquet, or a folder/ of WFDB records: a path, or "
-    "a URL; - is standard output.",
+    help=f"What to write, named {endings(FORMATS)}: a path, or a URL; - is standard output.",
 )
 @click.option("--label", help="Draw this class of windows only; without it, every class in its training share.")
 @WHERE

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ecgsynth.cli.options import FORCE, SEED, STORAGE
-from ecgsynth.core.formats import check_named
+from ecgsynth.core.formats import FRAME_FORMATS, check_named, endings
 from ecgsynth.errors import DataError
 
 __all__ = ["impute", "schema"]
@@ -42,7 +42,7 @@ def schema(file: str, output: Path, storage_options: dict[str, Any] | None, *, f
     "-o",
     "--output",
     required=True,
-    help="The table to write, named .csv, .csv.gz, .tsv, .json or .parquet: a path, or a URL.",
+    help=f"The table to write, named {endings(FRAME_FORMATS)}: a path, or a URL.",
 )
 @STORAGE
 @SEED

@@ -78,12 +78,19 @@ def carry_out(
     epochs: int | None = None,
     resume: bool,
     force: bool,
-    **options: Any,
+    source: str | None,
+    device: str,
+    seed: int,
+    **settings: Any,
 ) -> None:
-    """Train on what ``read`` reads, with a bar, and say what was reached."""
+    """Train on what ``read`` reads, with a bar, and say what was reached.
+
+    ``settings``: of the training or of the model, by their own names; None where they are as usual.
+    """
     if budget is not None and (steps or epochs) is not None:
         raise click.UsageError(f"give --budget or --{'steps' if epochs is None else 'epochs'}, not both")
     began = time.monotonic()
+    from ecgsynth.core.disclosure import PERSONS
     from ecgsynth.training.run_folder import RunFolder
 
     with training_bar(registry.entry(model).losses, RunFolder(output), resume=resume, force=force) as (
@@ -99,15 +106,18 @@ def carry_out(
             budget_s=budget,
             steps=steps,
             epochs=epochs,
+            settings={name: value for name, value in settings.items() if value is not None},
             resume=resume,
             force=force,
+            source=source,
+            device=device,
+            seed=seed,
             on_progress=on_progress,
             began=began,
-            **options,
         )
     for name, number in (getattr(made.about.data.private, "unpublished", None) or {}).items():
         what, are = ("category", "is") if number == 1 else ("categories", "are")
-        click.echo(f"{name}: {number} {what} that fewer than ten rows have {are} taken as others")
+        click.echo(f"{name}: {number} {what} that fewer than {PERSONS} have {are} taken as others")
     reached = made.about.metrics
     click.echo(
         f"wrote {output}: best step {reached['best_step']} of {reached['steps']}, "
@@ -233,10 +243,7 @@ def train_table(
     Example: ecgsynth train table adult.csv -o runs/t --budget 15min
              ecgsynth train table fraud.csv -o runs/f --where Class=1 --model wgan-gp --epochs 300
     """
-    own = {name: options.pop(name) for name in ("critic_steps", "batch", "rate", "pack", "unrolled")}
-    settings = {name: value for name, value in own.items() if value is not None}
-    if hidden is not None:
-        settings["hidden"] = layers(hidden)
+    sizes = None if hidden is None else layers(hidden)
 
     def read_rows() -> "Task":
         from ecgsynth.tasks import read
@@ -249,7 +256,7 @@ def train_table(
         }
         return read(file, "table", where=conditions(where), **known)
 
-    carry_out(read_rows, output, rows, settings=settings, **options)
+    carry_out(read_rows, output, rows, hidden=sizes, **options)
 
 
 def layers(sizes: tuple[str, ...]) -> tuple[int, ...]:

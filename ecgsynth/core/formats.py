@@ -5,11 +5,13 @@ from pathlib import Path, PurePath
 
 from ecgsynth.core.files import is_stdout
 from ecgsynth.core.storage import is_url, name_of
+from ecgsynth.core.text_rows import DELIMITERS, RECORDS
 from ecgsynth.errors import ConfigError
 
-__all__ = ["FORMATS", "TABLE_FORMATS", "check_named", "format_of"]
+__all__ = ["FORMATS", "FRAME_FORMATS", "TABLE_FORMATS", "check_named", "endings", "format_of"]
 
-TABLE_FORMATS = ("csv", "csv.gz", "tsv", "parquet", "npz", "json")  # each also the suffix of its files
+TABLE_FORMATS = (*DELIMITERS, "parquet", "npz", *RECORDS)  # each also the suffix of its files
+FRAME_FORMATS = tuple(name for name in TABLE_FORMATS if name != "npz")
 FORMATS = (*TABLE_FORMATS, "wfdb")  # a folder of records
 STREAMED = ("csv", "tsv", "json")  # can go to standard output
 

@@ -19,16 +19,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.core.files import atomic, check_free, is_stdout, text_file
-from ecgsynth.core.formats import TABLE_FORMATS, format_of
+from ecgsynth.core.formats import FRAME_FORMATS, format_of
 from ecgsynth.core.npz import frame_of_arrays, read_npz
 from ecgsynth.core.storage import check_options, fetch, is_url, name_of
-from ecgsynth.core.text_rows import DELIMITERS, write_rows
+from ecgsynth.core.text_rows import DELIMITERS, RECORDS, write_rows
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 
 __all__ = ["read_table", "stem", "table_format", "tidy_frame", "write_table"]
 
 SUFFIXES = (".csv.gz", ".csv", ".tsv.gz", ".tsv", ".parquet", ".json", ".npz")  # that are read
-WRITTEN = tuple(name for name in TABLE_FORMATS if name != "npz")  # of a frame
 # What pandas.read_csv takes as a missing value.
 MISSING_TEXT = (
     *("", "NA", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaN", "nan", "-NaN", "-nan"),
@@ -350,10 +349,10 @@ def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
         require("pyarrow", "writing Parquet")
         with atomic(Path(path)) as temporary:
             frame.to_parquet(temporary, index=False)
-    elif file_format == "json":
+    elif file_format in RECORDS:
         values = frame.astype(object).where(frame.notna(), None)
         rows = zip(*(values[name].tolist() for name in values), strict=True)
-        write_rows(path, "json", [str(name) for name in frame], rows)
+        write_rows(path, file_format, [str(name) for name in frame], rows)
     else:
         with text_file(path, zipped=file_format == "csv.gz") as file:
             frame.to_csv(file, index=False, lineterminator="\n", sep=DELIMITERS[file_format])
@@ -361,4 +360,4 @@ def write_table(frame: Any, path: Path | str, *, force: bool = False) -> None:
 
 def table_format(where: Path | str) -> str:
     """The format in which a frame is written to a path or an address; ConfigError for a name that has none."""
-    return format_of(where, formats=WRITTEN)
+    return format_of(where, formats=FRAME_FORMATS)

@@ -8,10 +8,11 @@ from typing import Any, TextIO
 
 from ecgsynth.core.files import text_file
 
-__all__ = ["DELIMITERS", "TEXT_FORMATS", "write_records", "write_rows"]
+__all__ = ["DELIMITERS", "RECORDS", "TEXT_FORMATS", "write_records", "write_rows"]
 
 DELIMITERS = {"csv": ",", "csv.gz": ",", "tsv": "\t"}
-TEXT_FORMATS = (*DELIMITERS, "json")
+RECORDS = ("json",)  # a record for each row
+TEXT_FORMATS = (*DELIMITERS, *RECORDS)
 
 
 def write_rows(where: Path | str, file_format: str, names: list[str], rows: Iterable[Sequence[Any]]) -> None:

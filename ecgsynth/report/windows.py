@@ -7,7 +7,7 @@ from ecgsynth.core.disclosure import PERSONS, persons_behind
 from ecgsynth.export.manifest import Manifest
 from ecgsynth.metrics.attacks import ATTACKS
 from ecgsynth.metrics.utility import ARMS
-from ecgsynth.report.manifest import listed, manifest_text
+from ecgsynth.report.info import listed, manifest_text
 from ecgsynth.report.page import (
     DISTANCE_ONLY,
     MEASURED,

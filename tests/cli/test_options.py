@@ -14,7 +14,8 @@ from click.testing import Result
 
 import ecgsynth
 from ecgsynth import evaluation
-from ecgsynth.cli.main import Band, Duration, main
+from ecgsynth.cli.main import main
+from ecgsynth.cli.options import Band, Duration
 from ecgsynth.core.formats import FORMATS
 from ecgsynth.metrics.series import STEPS
 from ecgsynth.windows import info, splits

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ecgsynth.report.manifest import manifest_text
+from ecgsynth.report.info import manifest_text
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
 pytestmark = pytest.mark.trains
