@@ -31,7 +31,7 @@ from ecgsynth.windows.windows import Windows
 
 __all__ = ["evaluate", "real_windows"]
 
-COMPARED_WINDOWS = 5000  # whose distance to the training part is measured
+COMPARED_WINDOWS = 5000  # their distance to the training part is measured
 RELEASED_WINDOWS = 20_000  # synthetic ones, that the attacks have
 FIDELITY_STEPS = 700  # updates of each classifier that measures likeness, at most
 REPEATS, STEPS = 3, 2000  # of the utility test

@@ -175,7 +175,7 @@ def halve(model: onnx.ModelProto) -> None:
         taken.add(name)
         casts.append(onnx.helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT))
         tensor.CopyFrom(onnx.numpy_helper.from_array(short, name))
-    nodes = [*casts, *graph.node]  # a node stands behind those whose results it takes
+    nodes = [*casts, *graph.node]  # a node comes after those that it takes results of
     del graph.node[:]
     graph.node.extend(nodes)
 

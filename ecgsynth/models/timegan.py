@@ -43,7 +43,7 @@ EARLY_WEIGHT = 1.0  # of what is judged before the supervisor: gamma of the auth
 GATE = 0.15  # the discriminator rests while its loss is no higher
 INPUT_GAIN = 2.0  # of the weights on what a layer reads, when training begins
 SQUASHED_GAIN = 4.0  # of a read-out before a sigmoid
-SAFE = 1e-12  # under a root, whose slope at 0 is infinite
+SAFE = 1e-12  # under a root: its slope at 0 is infinite
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -174,7 +174,7 @@ class Generator(WindowGenerator):
 
     def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
         normals = box_muller(uniform[:, :-1])[:, : self.config.normals]
-        passed = (uniform[:, -1:] >= self.cumulative[label]).sum(dim=1)  # clusters whose cumulative share is below it
+        passed = (uniform[:, -1:] >= self.cumulative[label]).sum(dim=1)  # clusters with a cumulative share below it
         cluster = self.first[label] + passed
         local = self(normals, cluster)
         if self.config.gaussian_tail:

@@ -19,7 +19,7 @@ class Sequences:
     rows: NDArray[np.int64]  # (rows,) where each stood in the table, from 0
     bounds: NDArray[np.int64]  # (sequences + 1,) where each sequence starts and ends among them
     names: NDArray[np.str_]  # (sequences,)
-    known: bool = True  # whether the table tells them apart; otherwise it is one long series
+    known: bool = True  # whether the table distinguishes them; otherwise it is one long series
 
     @property
     def lengths(self) -> NDArray[np.int64]:

@@ -19,7 +19,7 @@ from ..models.model import Arrays, Model, coded_in, sizes_of
 __all__ = ["MODEL", "build_autoregressive", "likelihood"]
 
 ASKED_SHARE = 0.5  # of the training rows in which something is asked for
-SCORED_ROWS = 4096  # whose likelihood is found at a time
+SCORED_ROWS = 4096  # their likelihood is found at a time
 
 
 def build_autoregressive(

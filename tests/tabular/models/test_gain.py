@@ -68,8 +68,8 @@ def with_holes(frame: pd.DataFrame, share: float = 0.2) -> pd.DataFrame:
     [
         ({"numbers": 0}, "one column or more"),
         ({"numbers": 1, "sizes": (0,)}, "one column or more"),
-        ({"numbers": 1, "hint": 1.0}, "hint must be from 0"),
-        ({"numbers": 1, "hide": -0.1}, "hide must be from 0"),
+        ({"numbers": 1, "hint": 1.0}, "hint must be at least 0"),
+        ({"numbers": 1, "hide": -0.1}, "hide must be at least 0"),
         ({"numbers": 1, "reconstruction": -1.0}, "reconstruction must be at least 0"),
     ],
 )
