@@ -6,6 +6,7 @@
 >>> model.export("rows.onnx")
 """
 
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -66,15 +67,17 @@ HOME = {
     "read_series": "ecgsynth.windows.series",
     "split": "ecgsynth.windows.splits",
 }
+IMPORTING = RLock()  # one thread at a time: of two that import a package at once, one may find it half there
 
 
 def __getattr__(name: str) -> Any:
     """Import the public names when they are first used, so that ``import ecgsynth`` costs nothing."""
     if name not in HOME:
         raise AttributeError(f"module 'ecgsynth' has no attribute {name!r}")
-    from ecgsynth.errors import require
+    with IMPORTING:
+        from ecgsynth.errors import require
 
-    return getattr(require(HOME[name], f"ecgsynth.{name}"), name)
+        return getattr(require(HOME[name], f"ecgsynth.{name}"), name)
 
 
 def __dir__() -> list[str]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
+from ecgsynth.core.config import seed_of
 from ecgsynth.core.files import check_free
-from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.errors import ConfigError, DataError, hint_at_extra
 from ecgsynth.tasks import check_training, is_windows, kind_of, read
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def fit(
     callback: "Callable[[Progress], None] | None" = ..., **settings: Any,
 ) -> "TableSynthesizer | Synthesizer": ...
 # fmt: on
+@hint_at_extra("training")
 def fit(
     data: Any,
     run: Path | str | None = None,
@@ -180,6 +182,7 @@ def fit(
 
     """
     began = now()
+    seed = seed_of(seed)
     budget_s = None if budget is None else seconds_of(budget)
     asked = {
         **{"schema": schema, "person": person, "label": label, "split": split, "id": id, "time": time},
@@ -273,6 +276,7 @@ def load(model: Path | str) -> "Generator":
     return load_run(model)
 
 
+@hint_at_extra("loading a run folder")
 def load_run(run: Path | str) -> "Synthesizer | TableSynthesizer":
     """The best generator of a run folder, finished or not; errors as of ``load``."""
     from ecgsynth.synthesizer import Synthesizer
@@ -295,6 +299,7 @@ def open_file(model: Path | str) -> "OnnxSampler | TableSampler":
     return TableSampler(file) if file.manifest.kind == "table" else OnnxSampler(file)
 
 
+@hint_at_extra("evaluating")
 def evaluate(
     model: "Generator | Path | str",
     real: "Windows | Table",

@@ -179,6 +179,8 @@ def read(data: Any, kind: str | None = None, *, seed: int = 0, **asked: Any) -> 
     """
     wanted = {name: value for name, value in asked.items() if value is not None and value != {} and value != ()}
     kind = kind_of(data, kind, **wanted)
+    if not isinstance(wanted.get("where", {}), Mapping):
+        raise ConfigError(f"where is columns and values, such as {{'sex': 'Female'}}, got {wanted['where']!r}")
     if kind == "table":
         return read_rows(data, wanted)
     return read_steps(data, wanted, seed) if held_in(data) == "table" else read_windows(data, kind, wanted, seed)
@@ -295,12 +297,19 @@ def read_rows(data: Any, asked: dict[str, Any]) -> Task:
     where = {name: str(value) for name, value in asked.get("where", {}).items()}
     frame = is_frame(data)
     whole = data if frame else read_table(data, storage_options=asked.get("storage_options"))[0]
+    odd = [name for name in whole.columns if not isinstance(name, str)]
+    if odd:
+        raise DataError(
+            f"expected names of columns that are text, got {odd[0]!r}; df.columns = df.columns.map(str) makes them so"
+        )
     kept = asked_rows(whole, where)
     schema, person = asked.get("schema"), asked.get("person")
     if schema is None:
         schema = Schema.infer(kept, whole, person, from_file=not frame)
     elif isinstance(schema, str | Path):
         schema = Schema.load(Path(schema))
+    elif not isinstance(schema, Schema):
+        raise ConfigError(f"expected a Schema or its file, got {type(schema).__name__}; Schema.infer(df) makes one")
     private = {"where": where} if frame else {"file": stem(data), "where": where}
     options = {"schema": schema, "person": person, "label": asked.get("label"), "private": private}
     return Task(kind="table", data=kept, notes=tuple(f"note: {note}" for note in schema.notes), options=options)

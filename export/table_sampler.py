@@ -135,6 +135,8 @@ def asked_codes(columns: tuple[TableColumn, ...], where: Mapping[str, Any]) -> d
         For a column that rows cannot be asked for by, or a category that was never seen.
 
     """
+    if not isinstance(where, Mapping):
+        raise ConfigError(f"where is columns and values, such as {{'class': '>50K'}}, got {where!r}")
     named = {column.name: column for column in columns}
     inputs = {column.name: column.asked for column in columns if column.asked}
     found = dict.fromkeys(inputs.values(), -1)

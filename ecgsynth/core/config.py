@@ -4,12 +4,13 @@ Those of a training are here; those of a model stand beside it.
 """
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, Self
 
 from ecgsynth.core.records import from_json, to_json
 from ecgsynth.errors import ConfigError
 
-__all__ = ["DEFAULT_BUDGET_S", "JsonConfig", "TrainConfig", "at_least"]
+__all__ = ["DEFAULT_BUDGET_S", "JsonConfig", "TrainConfig", "at_least", "seed_of"]
 
 DEFAULT_BUDGET_S = 20 * 60.0  # of a training of windows, where nothing else is asked for
 
@@ -65,7 +66,14 @@ class TrainConfig(JsonConfig):
             at_least(self, 1, "steps")
         if self.budget_s is not None:
             at_least(self, 1, "budget_s")
-        if self.seed >= 2**64:
-            raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {self.seed}")
+        seed_of(self.seed)
         if not self.ema < 1:
             raise ConfigError(f"ema must be below 1, got {self.ema}")
+
+
+def seed_of(seed: Any) -> int:
+    """A whole number, NumPy's too, as Python's; ConfigError for what is no seed."""
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**64:
+        raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed!r}")
+    return int(seed)

@@ -201,6 +201,8 @@ class DataInfo:
             (label,) = map(str, where.values())
         elif isinstance(where, str):
             label = where
+        elif where is not None and not isinstance(where, Mapping):
+            raise ConfigError(f"where is a column and a value, such as {{'class': 'V'}}, got {where!r}")
         if label is not None and label not in self.class_names:
             raise ConfigError(f"this generator has no class {label!r}; its classes are {', '.join(self.class_names)}")
         return None if label is None else self.class_names.index(label)
