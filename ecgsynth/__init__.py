@@ -10,13 +10,13 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ecgsynth.api import PRETRAINED as PRETRAINED
     from ecgsynth.api import evaluate as evaluate
     from ecgsynth.api import fit as fit
-    from ecgsynth.api import load as load
-    from ecgsynth.api import pretrained as pretrained
     from ecgsynth.core.config import TrainConfig as TrainConfig
     from ecgsynth.errors import EcgSynthError as EcgSynthError
+    from ecgsynth.loading import PRETRAINED as PRETRAINED
+    from ecgsynth.loading import load as load
+    from ecgsynth.loading import pretrained as pretrained
     from ecgsynth.synthesizer import Synthesizer as Synthesizer
     from ecgsynth.tabular.imputer import Imputer as Imputer
     from ecgsynth.tabular.schema.schema import Schema as Schema
@@ -52,7 +52,7 @@ HOME = {
     "BeatOptions": "ecgsynth.windows.beats",
     "EcgSynthError": "ecgsynth.errors",
     "Imputer": "ecgsynth.tabular.imputer",
-    "PRETRAINED": "ecgsynth.api",
+    "PRETRAINED": "ecgsynth.loading",
     "Schema": "ecgsynth.tabular.schema.schema",
     "SeriesOptions": "ecgsynth.windows.series",
     "Synthesizer": "ecgsynth.synthesizer",
@@ -61,8 +61,8 @@ HOME = {
     "Windows": "ecgsynth.windows.windows",
     "evaluate": "ecgsynth.api",
     "fit": "ecgsynth.api",
-    "load": "ecgsynth.api",
-    "pretrained": "ecgsynth.api",
+    "load": "ecgsynth.loading",
+    "pretrained": "ecgsynth.loading",
     "read_beats": "ecgsynth.windows.beats",
     "read_series": "ecgsynth.windows.series",
     "split": "ecgsynth.windows.splits",

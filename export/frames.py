@@ -1,25 +1,17 @@
 """Rows as a pandas data frame with the dtypes of the table learnt from."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.dtypes import CATEGORY, ORDERED, as_type
 from ecgsynth.errors import require
 
 from .manifest import TableColumn
 
-__all__ = ["ORDERED", "TYPES", "as_frame"]
-
-CATEGORY, ORDERED = "category", "ordered category"
-# The pandas dtypes that are remembered: those that plain pandas does not read from CSV, and that a word makes again.
-TYPES = re.compile(
-    rf"{CATEGORY}|{ORDERED}|U?Int(8|16|32|64)|int(8|16|32)|uint(8|16|32|64)|Float(32|64)|float(16|32)|boolean"
-    r"|string(\[pyarrow\])?|(u?int(8|16|32|64)|float|double|bool)\[pyarrow\]|datetime64\[(s|ms|us|ns)(, [\w/+:\-]+)?\]"
-)
-ZONED = re.compile(r"datetime64\[(\w+), (.+)\]")
+__all__ = ["as_frame"]
 
 
 def as_frame(rows: Mapping[str, NDArray[Any]], columns: Sequence[TableColumn]) -> Any:
@@ -53,19 +45,9 @@ def typed(values: NDArray[Any], column: TableColumn) -> Any:
     """One column (n,) as a pandas Series of its dtype."""
     pandas = require("pandas", "a data frame")
     series = pandas.Series(values)
-    if column.pandas is None or TYPES.fullmatch(column.pandas) is None:
-        return series
     if column.pandas in (CATEGORY, ORDERED):
         return series.astype(categories_of(series, column))
-    try:
-        zone = ZONED.fullmatch(column.pandas)
-        if zone is not None:
-            return series.astype(f"datetime64[{zone[1]}]").dt.tz_localize("UTC").astype(column.pandas)
-        made = series.astype(column.pandas)
-    except (TypeError, ValueError, ImportError):
-        return series
-    whole = pandas.api.types.is_integer_dtype(made.dtype)  # numpy's wrap round where a number is too large for them
-    return made if not whole or (made.isna() | (made == series)).all() else series
+    return as_type(series, column.pandas)
 
 
 def categories_of(series: Any, column: TableColumn) -> Any:

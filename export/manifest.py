@@ -130,7 +130,7 @@ class TableColumn:
     categories
         By their index.
     pandas
-        The dtype that pandas held the column in, see ecgsynth.export.frames; None for what it reads from CSV.
+        The dtype that pandas held the column in, see ecgsynth.core.dtypes; None for what it reads from CSV.
     order
         Of an ordered categorical, the indices of its categories from the lowest to the highest.
 

@@ -20,7 +20,8 @@ from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.windows import long_table
 from ecgsynth.windows.info import SeriesInfo
 from ecgsynth.windows.wide_table import RR_COLUMNS, numbers, sample_columns
-from ecgsynth.windows.windows import Windows, save_batches
+from ecgsynth.windows.window_file import save_batches
+from ecgsynth.windows.windows import Windows
 
 from .onnx_sampler import OnnxSampler
 from .writing import Output, write_batches, write_tables

@@ -12,9 +12,10 @@ import pytest
 
 import ecgsynth
 from ecgsynth import Imputer, Synthesizer, TableSynthesizer, Windows
-from ecgsynth.api import open_file, seconds_of
+from ecgsynth.api import seconds_of
 from ecgsynth.demo import sample_beats
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, EcgSynthError
+from ecgsynth.loading import open_file
 from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.training.job import Progress
 

@@ -27,12 +27,12 @@ ROOMS = (
     "errors core windows metrics models training export report synthesizer evaluation demo",  # the core
     "tabular.schema tabular.encoding tabular.metrics tabular.models tabular.training tabular.report",
     "tabular.synthesizer tabular.imputer tabular.evaluation",
-    "tasks api cli",  # what is for all of them
+    "tasks loading api cli",  # what is for all of them
 )
 ORDER = " ".join(ROOMS).split()
 SAMPLING = (
-    "errors core windows.windows windows.info windows.long_table windows.wide_table windows.view models.registry "
-    "report.info tabular.models.registry tasks api cli"
+    "errors core windows.windows windows.info windows.long_table windows.wide_table windows.view windows.window_file "
+    "models.registry report.info tabular.models.registry tasks loading api cli"
 ).split()
 WITH_TORCH = "export.windows_to_onnx export.table_to_onnx".split()  # all else of export is for sampling
 # What modules may take from ecgsynth itself, and where it stands.

@@ -46,8 +46,8 @@ def export(run: Path, output: Path, report: Path | None, *, force: bool) -> None
     \b
     Example: ecgsynth export runs/a -o beats.onnx
     """
-    from ecgsynth.api import load_run
     from ecgsynth.core.files import check_free, read_json
+    from ecgsynth.loading import load_run
 
     check_named(output, ".onnx")
     check_free(output, force=force)
@@ -66,8 +66,8 @@ def info(model: str) -> None:
     \b
     Example: ecgsynth info beats.onnx
     """
-    from ecgsynth.api import open_file
     from ecgsynth.export.manifest import TableManifest
+    from ecgsynth.loading import open_file
     from ecgsynth.report.info import manifest_text, rows_text
 
     sampler = open_file(model)

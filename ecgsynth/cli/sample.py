@@ -58,12 +58,12 @@ def sample(
     Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
              ecgsynth sample adult.onnx -n 1000 --where "class=>50K" --where "sex=Female" -o rows.csv
     """
-    from ecgsynth.api import open_file
     from ecgsynth.core.storage import check_options, delivered
     from ecgsynth.export.disk import in_words
     from ecgsynth.export.table_sampler import TableSampler
     from ecgsynth.export.table_writers import rows_to_file
     from ecgsynth.export.writers import sample_to_file
+    from ecgsynth.loading import open_file
 
     chosen = format_of(output, file_format)
     sampler = open_file(model)

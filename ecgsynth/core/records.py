@@ -12,7 +12,7 @@ import numpy as np
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["from_json", "key", "key_of", "keys_of", "to_json"]
+__all__ = ["from_json", "key", "key_of", "keys_of", "sparse", "to_json"]
 
 R = TypeVar("R")
 
@@ -20,6 +20,11 @@ R = TypeVar("R")
 def key(name: str, **options: Any) -> Any:
     """A dataclass field that stands under another key in JSON; ``options`` as for dataclasses.field."""
     return dataclasses.field(metadata={"key": name}, **options)
+
+
+def sparse(**options: Any) -> Any:
+    """A dataclass field that stands in JSON only where it holds something."""
+    return dataclasses.field(metadata={"sparse": True}, **options)
 
 
 def key_of(field: "dataclasses.Field[Any]") -> str:
@@ -34,7 +39,8 @@ def keys_of(kind: type) -> dict[str, str]:
 
 def to_json(record: Any) -> dict[str, Any]:
     """A record as plain values: arrays and tuples are lists, records within it dictionaries."""
-    return {key_of(field): plain_value(getattr(record, field.name)) for field in dataclasses.fields(record)}
+    fields = [(field, getattr(record, field.name)) for field in dataclasses.fields(record)]
+    return {key_of(field): plain_value(value) for field, value in fields if not field.metadata.get("sparse") or value}
 
 
 def plain_value(value: Any) -> Any:

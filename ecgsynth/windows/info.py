@@ -96,6 +96,7 @@ class SeriesInfo:
     columns: tuple[ColumnInfo, ...] = ()
     statics: tuple[ColumnInfo, ...] = ()
     time: ClockInfo | None = None
+    pandas: dict[str, str] = records.sparse(default_factory=dict)  # dtypes of a data frame's columns (core.dtypes)
 
     @property
     def channels(self) -> tuple[ColumnInfo, ...]:

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.dtypes import CATEGORY, ORDERED, as_type
 from ecgsynth.errors import DataError, MissingExtraError, require
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
@@ -53,7 +54,13 @@ def frame_of(windows: Labelled, info: SeriesInfo) -> Any:
         pandas = require("pandas", "a data frame")
     except MissingExtraError:
         return table
-    return pandas.DataFrame(table)
+    frame = pandas.DataFrame(table)
+    for name, word in info.pandas.items():
+        labels = word in (CATEGORY, ORDERED)  # only a label can be one
+        frame[name] = (
+            frame[name].astype(pandas.CategoricalDtype(windows.classes)) if labels else as_type(frame[name], word)
+        )
+    return frame
 
 
 def column_names(info: SeriesInfo) -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.dtypes import type_of
 from ecgsynth.core.storage import name_of
 from ecgsynth.core.tables import read_table, stem, tidy_frame
 from ecgsynth.windows.clock import EVEN_SHARE, Clock, read_clock
@@ -76,7 +77,7 @@ def read_series(table: "Path | str | pandas.DataFrame", options: SeriesOptions |
         classes=classes,
         labels=codes,
         groups=groups,
-        series=describe_table(frame[names], given, used, sequences, clock, options),
+        series=describe_table(frame[names], given, used, sequences, clock, options, types_of(table, names, options)),
         meta={
             "kind": "series",
             "source": {"name": source},
@@ -107,11 +108,25 @@ def describe_table(
     sequences: Sequences,
     clock: Clock,
     options: SeriesOptions,
+    types: dict[str, str],
 ) -> SeriesInfo:
     """All that a generator's file has to say of the table, from the rows (values: (rows, channels)) that are used."""
     owners = sequences.owners[used] if sequences.known else None  # of a single series, each row counts by itself
     columns = [describe_column(frame[name], column[used], owners) for name, column in zip(frame, values.T, strict=True)]
     split_at = len(columns) - len(options.statics)
     return SeriesInfo(
-        options=options, columns=tuple(columns[:split_at]), statics=tuple(columns[split_at:]), time=clock.info
+        options=options,
+        columns=tuple(columns[:split_at]),
+        statics=tuple(columns[split_at:]),
+        time=clock.info,
+        pandas=types,
     )
+
+
+def types_of(table: Any, names: list[str], options: SeriesOptions) -> dict[str, str]:
+    """The dtypes of a data frame's columns that a sample is to have again, in words; of a file's, none."""
+    if isinstance(table, Path | str):
+        return {}
+    kept = {*names, options.time, options.label}
+    found = {str(name): type_of(dtype) for name, dtype in table.dtypes.items() if str(name) in kept}
+    return {name: word for name, word in found.items() if word is not None}

@@ -2,10 +2,8 @@
 
 import dataclasses
 import hashlib
-import json
 import math
-import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -13,20 +11,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.files import atomic, check_free
-from ecgsynth.core.npz import read_npz
 from ecgsynth.core.records import from_json
-from ecgsynth.errors import ArtifactError, DataError, require
+from ecgsynth.errors import DataError, require
 from ecgsynth.windows.info import DataInfo, SeriesInfo, Source
 from ecgsynth.windows.long_table import frame_of
 from ecgsynth.windows.view import count_text, draw_windows, page
 from ecgsynth.windows.wide_table import columns_of
+from ecgsynth.windows.window_file import fields_in, save_batches
 
-__all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows", "save_batches"]
+__all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows"]
 
 PARTS = ("train", "validation", "test")
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
-FORMAT = 1
 PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
 
 
@@ -307,120 +303,7 @@ class Windows:
             For anything else.
 
         """
-        arrays = read_npz(Path(path))
-        missing = {"format", "values", "labels", "fs_hz", "units", "channel_names", "classes"} - set(arrays)
-        if missing:
-            raise ArtifactError(
-                f"{path} lacks {', '.join(sorted(missing))}; expected a file made by 'ecgsynth prepare' or 'sample'"
-            )
-        try:
-            if int(arrays["format"]) > FORMAT:
-                raise ArtifactError(
-                    f"{path} has format {int(arrays['format'])} and this version reads up to {FORMAT}; upgrade ecgsynth"
-                )
-            classes = tuple(str(name) for name in arrays["classes"])
-            meta = json.loads(str(arrays["meta"])) if "meta" in arrays else {}
-            series = meta.pop("series", None)
-            known: dict[str, Any] = {
-                "fs_hz": float(arrays["fs_hz"]),
-                "units": str(arrays["units"]),
-                "channel_names": tuple(str(name) for name in arrays["channel_names"]),
-                "event_index": int(arrays["event_index"]) if "event_index" in arrays else None,
-                "series": None if series is None else SeriesInfo.from_json(series),
-                "meta": meta,
-            }
-        except (AttributeError, TypeError, ValueError) as error:
-            raise ArtifactError(f"{path} is not what ecgsynth writes ({error}); make it again") from error
-        position = {name: code for code, name in enumerate(classes)}
-        names, where = np.unique(arrays["labels"], return_inverse=True)
-        unknown = [str(name) for name in names if str(name) not in position]
-        if unknown:
-            raise DataError(f"{path} has {len(unknown)} labels that are not among its {len(classes)} classes")
-        codes = np.asarray([position[str(name)] for name in names], dtype=np.int64)
-        return cls(
-            values=arrays["values"],
-            classes=classes,
-            labels=codes[where],
-            groups=arrays.get("groups"),
-            parts=arrays.get("parts"),
-            rr_s=arrays.get("rr_s"),
-            **known,
-        )
-
-
-def save_batches(
-    path: Path | str,
-    like: Windows,
-    batches: Iterable[Windows],
-    *,
-    n: int | None = None,
-    force: bool = False,
-) -> None:
-    """Write windows that come in batches, with the values of one batch in memory at a time.
-
-    Parameters
-    ----------
-    path
-        The file, in the form of ``Windows.save``.
-    like
-        Windows with all facts except values, labels and RR intervals, which come from the batches.
-    batches
-        The windows.
-    n
-        How many there are in all; by default as many as ``like`` has.
-    force
-        Replace a file that is there.
-
-    Raises
-    ------
-    ArtifactError
-        If the path is taken or cannot be written.
-    DataError
-        For more or fewer windows than ``n``, or RR intervals in some batches only.
-
-    """
-    path = Path(path)
-    check_free(path, force=force)
-    shape = (len(like) if n is None else n, *like.values.shape[1:])
-    codes: list[NDArray[np.int64]] = []
-    intervals: list[NDArray[np.float32]] = []
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        with archive.open("values.npy", "w", force_zip64=True) as file:
-            header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for batch in batches:
-                file.write(np.ascontiguousarray(batch.values, dtype="<f4").data)
-                codes.append(batch.labels)
-                if batch.rr_s is not None:
-                    intervals.append(batch.rr_s)
-        written = sum(map(len, codes))
-        if written != shape[0]:
-            raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
-        if intervals and sum(map(len, intervals)) != written:
-            raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
-        for name, array in arrays_but_values(like, np.concatenate(codes), intervals).items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-
-
-def arrays_but_values(
-    like: Windows, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]
-) -> dict[str, NDArray[Any]]:
-    """Every array of the file but the values, by its name."""
-    classes = np.asarray(like.classes, dtype=np.str_)
-    known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
-    meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}
-    known["rr_s"] = np.concatenate(intervals) if intervals else None
-    return {
-        "format": np.asarray(FORMAT),
-        "labels": classes[labels],
-        "fs_hz": np.asarray(like.fs_hz),
-        "units": np.asarray(like.units),
-        "channel_names": np.asarray(like.channel_names, dtype=np.str_),
-        "classes": classes,
-        "meta": np.asarray(json.dumps(meta)),
-        **{name: np.asarray(value) for name, value in known.items() if value is not None},
-    }
+        return cls(**fields_in(Path(path)))
 
 
 def check_windows(values: NDArray[Any]) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from ecgsynth.export.frames import ORDERED
+from ecgsynth.core.dtypes import ORDERED
 from ecgsynth.export.kinds import KINDS, MISSING_WHOLE
 from ecgsynth.export.manifest import TableColumn
 

@@ -6,8 +6,8 @@ What a kind does with a column, from reading it to writing it, is in ecgsynth.ta
 import math
 from dataclasses import dataclass
 
+from ecgsynth.core.dtypes import TYPES
 from ecgsynth.errors import ConfigError
-from ecgsynth.export.frames import TYPES
 
 __all__ = ["DECIMALS", "UNITS_S", "Category", "Column"]
 
@@ -47,7 +47,7 @@ class Column:
     first_year
         Of datetime with a format that has %y, the first of the hundred years that are meant; None for 1969.
     pandas
-        The dtype in which pandas held it, see ecgsynth.export.frames; None for one that it reads from CSV.
+        The dtype in which pandas held it, see ecgsynth.core.dtypes; None for one that it reads from CSV.
 
     """
 

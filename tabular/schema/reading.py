@@ -1,14 +1,13 @@
 """What a table holds of a column, whatever way pandas holds it: numbers, truth, text or times, and what is missing."""
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.dtypes import type_of
 from ecgsynth.errors import DataError, require
-from ecgsynth.export.frames import ORDERED, TYPES
 
 __all__ = ["ColumnValues", "read_column"]
 
@@ -30,7 +29,7 @@ class ColumnValues:
     missing
         (rows,) bool.
     pandas
-        The column's pandas dtype in words, see ecgsynth.export.frames; None for what plain pandas reads from CSV.
+        The column's pandas dtype in words, see ecgsynth.core.dtypes; None for what plain pandas reads from CSV.
     order
         Of an ordered categorical, its categories from the lowest to the highest; else none.
 
@@ -89,16 +88,6 @@ def read_column(series: Any, name: str) -> ColumnValues:
         series = series.astype(held.categories.dtype if not series.isna().any() else object)
         order = tuple(held.categories.tolist()) if held.ordered else ()
     return replace(values_of(series, name), pandas=type_of(held), order=order)
-
-
-def type_of(dtype: Any) -> str | None:
-    """A pandas dtype in words; None for one that plain pandas reads from CSV, or that cannot be made again."""
-    if getattr(dtype, "ordered", None):
-        return ORDERED
-    found = str(dtype)
-    if found == "string" and getattr(dtype, "storage", "python") == "pyarrow":
-        found = "string[pyarrow]"
-    return found if re.fullmatch(TYPES, found) else None
 
 
 def values_of(series: Any, name: str) -> ColumnValues:

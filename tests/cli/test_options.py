@@ -90,7 +90,7 @@ def test_bugs_keep_their_traceback(run: Invoke, monkeypatch: pytest.MonkeyPatch)
     def broken(path: Path) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("ecgsynth.api.open_file", broken)
+    monkeypatch.setattr("ecgsynth.loading.open_file", broken)
     assert isinstance(run("info", TINY).exception, ZeroDivisionError)
 
 

@@ -17,7 +17,8 @@ from hypothesis.extra import numpy as npst
 
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import ArtifactError, DataError
-from ecgsynth.windows.windows import PER_WINDOW, Windows, save_batches
+from ecgsynth.windows.window_file import save_batches
+from ecgsynth.windows.windows import PER_WINDOW, Windows
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
