@@ -57,7 +57,7 @@ def test_there_and_back(times, form):
 @pytest.mark.parametrize(
     ("form", "said"),
     [
-        ("%Y-%m", "does not tell year, month and day"),
+        ("%Y-%m", "does not have year, month and day"),
         ("%Y-%m-%d %Q", "has %Q, which is not known"),
         ("%Y-%m-%d %d", "has %d more than once"),
     ],
