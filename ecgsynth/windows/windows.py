@@ -224,7 +224,7 @@ class Windows:
         return pandas.DataFrame(columns_of(self.values, self.rr_s, self.channel_names, **known))
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one .npz of plain arrays (no pickle); labels are stored as class names. ArtifactError if it is there."""
+        """Write one .npz of plain arrays (no pickle); labels are stored as class names. ArtifactError if taken."""
         save_batches(path, self, [self], force=force)
 
     @classmethod

@@ -87,8 +87,7 @@ class Categorical(Kind):
             number = f" and {int(unknown.sum()) - 1} more" if unknown.sum() > 1 else ""
             raise DataError(
                 f"column {column.name!r} has in row {unknown.argmax() + 1}{number} "
-                "a value that is none of its categories "
-                "in the schema; correct the value or add the category"
+                "a value that is none of its categories in the schema; correct the value or add the category"
             )
         return codes
 

@@ -225,7 +225,7 @@ def test_schema_refuses_it_too(refuses: Say, tmp_path: Path, name: str) -> None:
         ),
         ({"name": "rate", "kind": "integer", "dtype": "int64"}, "'rate' has"),
         ({"name": "sex", "kind": "integer", "dtype": "int64"}, "'sex' has in row 1 a value that is not a number"),
-        ({"name": "height", "kind": "integer", "dtype": "int64"}, "a column 'height' that the table has not"),
+        ({"name": "height", "kind": "integer", "dtype": "int64"}, "a column 'height' that the table does not have"),
         ({"name": "age", "kind": "number", "dtype": "int64"}, "kind 'number'; the kinds are"),
         ({"name": "age", "kind": "integer", "dtype": "int64", "low": 3}, "low, which is not known"),
     ],
