@@ -128,33 +128,12 @@ class Windows:
         return dataclasses.replace(self, **picked)
 
     def of_each_class(self, counts: Sequence[int], rng: np.random.Generator) -> Self:
-        """Windows drawn at random from each class, sorted by class.
-
-        Parameters
-        ----------
-        counts
-            How many of each class at most, in the order of ``classes``.
-        rng
-            Draws them.
-
-        """
+        """At most ``counts[code]`` windows of each class, drawn at random, sorted by class."""
         drawn = [rng.permutation(np.flatnonzero(self.labels == code))[:count] for code, count in enumerate(counts)]
         return self.take(np.concatenate(drawn))
 
     def part(self, name: str) -> Self:
-        """The windows of one part of the split; all of them, for each part, in a split "none".
-
-        Parameters
-        ----------
-        name
-            "train", "validation" or "test".
-
-        Raises
-        ------
-        DataError
-            For another name, or windows that are not split.
-
-        """
+        """The windows of "train", "validation" or "test"; all of them in a split "none". DataError if not split."""
         if name not in PARTS:
             raise DataError(f"a part is one of {', '.join(PARTS)}, got {name!r}")
         if self.parts is None and self.meta.get("split") == "none":
@@ -164,19 +143,7 @@ class Windows:
         return self.take(self.parts == PARTS.index(name))
 
     def keep_classes(self, names: tuple[str, ...]) -> Self:
-        """Only the windows of these classes, which become all the classes there are, in the order that they had.
-
-        Parameters
-        ----------
-        names
-            Of the classes.
-
-        Raises
-        ------
-        DataError
-            For an unknown class, or for none.
-
-        """
+        """Only the windows of these classes, which become all the classes there are, in the order that they had."""
         kept = sorted({self.code(name) for name in names})
         if not kept:
             raise DataError(f"expected at least one class to keep, got none; there are {len(self.classes)}")
@@ -253,21 +220,7 @@ class Windows:
         return pandas.DataFrame(columns_of(self.values, self.rr_s, self.channel_names, **known))
 
     def save(self, path: Path | str, *, force: bool = False) -> None:
-        """Write one .npz of plain arrays (no pickle); labels are stored as class names.
-
-        Parameters
-        ----------
-        path
-            The file.
-        force
-            Replace a file that is there.
-
-        Raises
-        ------
-        ArtifactError
-            If the path is taken or cannot be written.
-
-        """
+        """Write one .npz of plain arrays (no pickle); labels are stored as class names. ArtifactError if taken."""
         save_batches(path, self, [self], force=force)
 
     @classmethod

@@ -86,8 +86,8 @@ class Categorical(Kind):
         if strict and unknown.any():
             number = f" and {int(unknown.sum()) - 1} more" if unknown.sum() > 1 else ""
             raise DataError(
-                f"column {column.name!r} has in row {unknown.argmax() + 1}{number} what is none of its categories in "
-                "the schema; correct the value or add the category"
+                f"column {column.name!r} has in row {unknown.argmax() + 1}{number} "
+                "a value that is none of its categories in the schema; correct the value or add the category"
             )
         return codes
 

@@ -55,7 +55,7 @@ class ColumnValues:
         if self.dtype in ("string", "datetime64"):
             first = int((~self.missing).argmax())
             raise DataError(
-                f"column {name!r} has in row {first + 1} a value that is not a number but {said}; "
+                f"column {name!r} has in row {first + 1} a value that is not a number, but {said}; "
                 "correct the values or the schema"
             )
         return np.where(self.missing, np.nan, self.values.astype(np.float64))

@@ -194,7 +194,7 @@ def test_a_table_trained_by_condition_keeps_its_identifiers(tmp_path):
 def test_an_identifier_of_whole_numbers_that_holds_none_is_refused():
     content = {"version": 1, "columns": [{"name": "x", "kind": "identifier", "dtype": "int64"}]}
     for values, said in (
-        (["a", "b"], "in row 1 what is no number"),
+        (["a", "b"], "in row 1 a value that is not a number"),
         ([0.5, 1.5], "not whole; set its dtype to string"),
     ):
         with pytest.raises(DataError, match=said):

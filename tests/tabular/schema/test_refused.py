@@ -62,7 +62,7 @@ def test_tables_that_are_refused():
             [1, 9, 8],
             "column 'code' has in row 2 and 1 more a value that is none of its categories in the schema",
         ),
-        ("code", ["1", "b", "c"], "column 'code' has in row 1 and 2 more what is none of its categories"),
+        ("code", ["1", "b", "c"], "column 'code' has in row 1 and 2 more a value that is none of its categories"),
         (
             "age",
             [30, 19, 40],
@@ -74,10 +74,10 @@ def test_tables_that_are_refused():
         (
             "age",
             ["thirty", "1", "2"],
-            "column 'age' has in row 1 a value that is not a number but the schema says integer",
+            "column 'age' has in row 1 a value that is not a number, but the schema says integer",
         ),
-        ("w", ["a", "c", "b"], "column 'w' has in row 2 what is none of its categories"),
-        ("w", [1, 2, 3], "column 'w' has in row 1 and 2 more what is none of its categories"),
+        ("w", ["a", "c", "b"], "column 'w' has in row 2 a value that is none of its categories"),
+        ("w", [1, 2, 3], "column 'w' has in row 1 and 2 more a value that is none of its categories"),
     ],
 )
 def test_data_that_contradict_the_schema(name, values, said):

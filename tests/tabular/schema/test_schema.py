@@ -201,7 +201,7 @@ def test_what_is_not_given_is_found_when_arrays_are_made():
     frame = example()
     schema = Schema.from_json(edited("code", kind="integer"))
     assert schema.arrays(frame)["code"][:3].tolist() == [1.0, 2.0, 3.0]
-    with pytest.raises(ConfigError, match="does not say enough of w; complete it"):
+    with pytest.raises(ConfigError, match="is incomplete in w; complete it"):
         Schema((Column(name="w", kind="categorical", dtype="string"),)).frame({"w": np.array([0])})
 
 

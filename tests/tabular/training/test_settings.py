@@ -37,8 +37,8 @@ def test_a_whole_config_is_taken_as_it_is() -> None:
     ("given", "beside", "says"),
     [
         (TrainConfig(steps=3), {"epochs": 1}, "give no epochs and no budget beside it"),
-        ({"steps": 3}, {"epochs": 1}, "is said once, got epochs and steps"),
-        ({}, {"epochs": 1, "budget_s": 2.0}, "is said once, got epochs and budget_s"),
+        ({"steps": 3}, {"epochs": 1}, "is given once, got epochs and steps"),
+        ({}, {"epochs": 1, "budget_s": 2.0}, "is given once, got epochs and budget_s"),
         ({"speed": 1}, {}, "TrainConfig has no setting speed"),
         ({"critic_steps": 2}, {}, "the default model has no critic"),
     ],

@@ -78,7 +78,7 @@ def test_a_run_goes_on_to_the_same_bytes_and_only_as_it_was(
         (None, {"model": "cgan", "label": "age"}, "one of ward, smoker, class, got 'age'"),
         (lambda table: table[["age", "dose"]], {"model": "cgan"}, "this table has none"),
         (None, {"training": {"rate": -1.0}}, "rate"),
-        (None, {"private": {"ward": 7}}, "its file and its where; leave out ward"),
+        (None, {"private": {"ward": 7}}, "file and where; leave out ward"),
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing(
