@@ -1,6 +1,5 @@
 """One way in for heartbeats, series and tables alike: fit and evaluate."""
 
-import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +10,7 @@ from ecgsynth.core.config import seed_of
 from ecgsynth.core.files import check_free
 from ecgsynth.errors import ConfigError, DataError, hint_at_extra
 from ecgsynth.loading import load, open_file
-from ecgsynth.tasks import check_training, is_windows, kind_of, read
+from ecgsynth.tasks import check_training, is_windows, kind_of, read, seconds_of
 
 if TYPE_CHECKING:
     from ecgsynth.loading import Generator
@@ -22,9 +21,7 @@ if TYPE_CHECKING:
     from ecgsynth.training.job import Progress
     from ecgsynth.windows.windows import Windows
 
-__all__ = ["evaluate", "fit", "seconds_of"]
-
-UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
+__all__ = ["evaluate", "fit"]
 
 
 class Frame(Protocol):
@@ -211,19 +208,6 @@ def fit(
 def now() -> float:
     """The time in seconds; ``fit`` has an argument named time."""
     return time.monotonic()
-
-
-def seconds_of(budget: str | float) -> float:
-    """A time such as 90s, 20min or 1h30min, or a number of seconds, in seconds; ConfigError for anything else."""
-    if isinstance(budget, int | float) and not isinstance(budget, bool):
-        if not budget > 0:
-            raise ConfigError(f"a budget is above 0 seconds, got {budget}")
-        return float(budget)
-    parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|sec|s)", str(budget))
-    total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != budget or total <= 0:
-        raise ConfigError(f"expected a time such as 90s, 20min or 1h30min, got {budget!r}")
-    return total
 
 
 @hint_at_extra("evaluating")

@@ -1,6 +1,7 @@
 """What is to be learnt, of whatever a user brings: read, put in order, and given to the class that learns from it."""
 
 import dataclasses
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
     from ecgsynth.tabular.imputer import Imputer
     from ecgsynth.tabular.synthesizer import TableSynthesizer
 
-__all__ = ["KINDS", "Task", "check_training", "kind_of", "read"]
+__all__ = ["KINDS", "Task", "check_training", "kind_of", "read", "seconds_of"]
 
+UNITS_S = {"s": 1.0, "sec": 1.0, "min": 60.0, "h": 3600.0}
 KINDS = ("beats", "series", "table")
 TAKEN = (
     "a pandas DataFrame, the path or URL of a table (.csv, .csv.gz, .tsv, .parquet, .json or .npz), Windows, or the "
@@ -313,3 +315,16 @@ def read_rows(data: Any, asked: dict[str, Any]) -> Task:
     private = {"where": where} if frame else {"file": stem(data), "where": where}
     options = {"schema": schema, "person": person, "label": asked.get("label"), "private": private}
     return Task(kind="table", data=kept, notes=tuple(f"note: {note}" for note in schema.notes), options=options)
+
+
+def seconds_of(budget: str | float) -> float:
+    """A time such as 90s, 20min or 1h30min, or a number of seconds, in seconds; ConfigError for anything else."""
+    if isinstance(budget, int | float) and not isinstance(budget, bool):
+        if not budget > 0:
+            raise ConfigError(f"a budget is above 0 seconds, got {budget}")
+        return float(budget)
+    parts = re.findall(r"(\d+(?:\.\d+)?)(h|min|sec|s)", str(budget))
+    total = sum(float(number) * UNITS_S[unit] for number, unit in parts)
+    if "".join(number + unit for number, unit in parts) != budget or total <= 0:
+        raise ConfigError(f"expected a time such as 90s, 20min or 1h30min, got {budget!r}")
+    return total

@@ -12,11 +12,11 @@ import pytest
 
 import ecgsynth
 from ecgsynth import Imputer, Synthesizer, TableSynthesizer, Windows
-from ecgsynth.api import seconds_of
 from ecgsynth.demo import sample_beats
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, EcgSynthError
 from ecgsynth.loading import open_file
 from ecgsynth.metrics.classifier import ClassifierConfig
+from ecgsynth.tasks import seconds_of
 from ecgsynth.training.job import Progress
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -11,10 +11,10 @@ from typing import Any
 
 import click
 
-from ecgsynth.api import seconds_of
 from ecgsynth.cli.progress import Line, bar
 from ecgsynth.core.files import check_free
 from ecgsynth.errors import ConfigError, EcgSynthError, hint_at_extra
+from ecgsynth.tasks import seconds_of
 
 __all__ = [
     "BAR_STEPS",
