@@ -13,7 +13,7 @@ __all__ = ["FORMATS", "FRAME_FORMATS", "TABLE_FORMATS", "check_named", "endings"
 TABLE_FORMATS = (*DELIMITERS, "parquet", "npz", *RECORDS)  # each also the suffix of its files
 FRAME_FORMATS = tuple(name for name in TABLE_FORMATS if name != "npz")
 FORMATS = (*TABLE_FORMATS, "wfdb")  # a folder of records
-STREAMED = ("csv", "tsv", "json")  # can go to standard output
+STREAMED = ("csv", "tsv", *RECORDS)  # can go to standard output
 
 
 def format_of(where: Path | str, asked: str | None = None, formats: tuple[str, ...] = FORMATS) -> str:
