@@ -13,7 +13,7 @@ import numpy as np
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import drawn_in
 from ecgsynth.core.files import check_free, write_json
-from ecgsynth.core.noise import pick_labels, row_noise
+from ecgsynth.core.noise import check_number, pick_labels, row_noise
 from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.cards import card_of
@@ -193,8 +193,7 @@ class Synthesizer:
 
         """
         data = self.about.data
-        if n < 1:
-            raise ConfigError(f"the number of windows must be at least 1, got {n}")
+        check_number(n, "windows")
         code = data.code(label=label)
         if code is None:
             shares = np.asarray([entry.share for entry in data.classes])

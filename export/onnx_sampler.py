@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ecgsynth.core.noise import pick_labels, row_noise
+from ecgsynth.core.noise import check_number, pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.windows.long_table import frame_of
 from ecgsynth.windows.windows import Windows
@@ -134,8 +134,7 @@ class OnnxSampler:
             As ``sample`` does, and for a batch below 1.
 
         """
-        if n < 1:
-            raise ConfigError(f"the number of windows must be at least 1, got {n}")
+        check_number(n, "windows")
         if batch < 1:
             raise ConfigError(f"a batch has at least 1 window, got {batch}")
         return self._batches(n, self.manifest.data.code(label=label), seed, batch)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.noise import row_noise
+from ecgsynth.core.noise import check_number, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError, MissingExtraError
 
 from .cards import card_of
@@ -180,8 +180,7 @@ def equal_numbers(category: Any, value: Any) -> bool:
 
 def check_rows(columns: tuple[TableColumn, ...], n: int) -> None:
     """Raise ConfigError for an impossible number of rows."""
-    if n < 1:
-        raise ConfigError(f"the number of rows must be at least 1, got {n}")
+    check_number(n, "rows")
     for column in columns:
         holds = row_kind(column).holds
         if holds is not None and n > holds(column):

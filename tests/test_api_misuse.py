@@ -82,3 +82,10 @@ with ThreadPoolExecutor(32) as pool:
     list(pool.map(lambda name: getattr(ecgsynth, name), ecgsynth.__all__ * 2))
 """
     subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, timeout=120)
+
+
+@pytest.mark.parametrize("model", ["tiny.onnx", "tiny_table.onnx"])
+@pytest.mark.parametrize("n", [0, 2.5, "5", True, None])
+def test_a_number_that_is_none_is_refused(model: str, n: Any) -> None:
+    with pytest.raises(ConfigError, match=r"the number of (windows|rows) must be at least 1, got"):
+        ecgsynth.load(GOLDEN / model).sample(n)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["RowNoise", "pick_labels", "row_noise"]
+__all__ = ["RowNoise", "check_number", "pick_labels", "row_noise"]
 
 BLOCK = 4  # one step of the counter yields four 64-bit draws
 MAX_SEED = 2**64 - 1
@@ -35,6 +35,17 @@ class RowNoise:
     label: NDArray[np.float64]
 
 
+def check_number(n: int, called: str) -> None:
+    """Raise ConfigError for a number of windows or rows, as they are ``called``, that is no whole number from 1 up."""
+    if not is_whole(n) or n < 1:
+        raise ConfigError(f"the number of {called} must be at least 1, got {n!r}")
+
+
+def is_whole(number: object) -> bool:
+    """Whether it is a whole number, and no truth value."""
+    return isinstance(number, int | np.integer) and not isinstance(number, bool)
+
+
 def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
     """Noise of some rows of a seed, the same whatever other rows are drawn with them.
 
@@ -53,7 +64,7 @@ def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
         For a seed outside that range, or rows that are not consecutive or negative.
 
     """
-    if not 0 <= seed <= MAX_SEED:
+    if not is_whole(seed) or not 0 <= seed <= MAX_SEED:
         raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")
     if rows.step != 1 or rows.start < 0:
         raise ConfigError(f"rows must be consecutive and not negative, got {rows}")
