@@ -343,6 +343,8 @@ ecgsynth.evaluate("adult.onnx", "adult.csv", target="class")["quality"]
 WRONG = """
 import ecgsynth
 
+pytestmark = pytest.mark.trains
+
 ecgsynth.fit({"a": [1, 2]})
 ecgsynth.fit("a.csv", kind="rows")
 ecgsynth.fit("a.csv", budget=[2])

@@ -78,6 +78,8 @@ def test_threads_may_use_the_public_names_first(tmp_path: Path) -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
 import ecgsynth
+
+pytestmark = pytest.mark.trains
 with ThreadPoolExecutor(32) as pool:
     list(pool.map(lambda name: getattr(ecgsynth, name), ecgsynth.__all__ * 2))
 """

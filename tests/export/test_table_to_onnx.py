@@ -10,6 +10,8 @@ from ecgsynth.export import table_to_onnx
 from ecgsynth.export.kinds import MISSING_WHOLE
 from ecgsynth.export.table_to_onnx import alike, differing_rows
 
+pytestmark = pytest.mark.trains
+
 
 @pytest.mark.parametrize("categories", [1, 2, 7])
 def test_it_asks_for_each_category_alike_and_mostly_for_none(categories: int, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ from ecgsynth.models.timegan import (
     supervised_loss,
 )
 
+pytestmark = pytest.mark.trains
+
 
 def test_reconstruction_is_the_mean_square() -> None:
     loss = reconstruction_loss(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1.0, 0.0], [3.0, 1.0]]))

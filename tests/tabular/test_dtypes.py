@@ -21,6 +21,8 @@ from ecgsynth.tabular.schema.reading import read_column
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.tabular.synthesizer import TableSynthesizer
 
+pytestmark = pytest.mark.trains
+
 TIMES = pd.to_datetime(["2020-02-29 10:00:01", "1965-01-01 00:00:00", "2031-07-01 23:59:59"])
 SIZES = ["small", "middle", "large"]
 COLUMNS: dict[str, Any] = {
