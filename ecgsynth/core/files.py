@@ -36,7 +36,9 @@ def check_free(path: Path, *, force: bool = False) -> None:
         raise ArtifactError(f"{path} is an address, and this is written to a path; name one, and bring it there")
     taken = any(path.iterdir()) if path.is_dir() else path.exists()
     if taken and not force:
-        raise ArtifactError(f"{path} exists already; choose another name or add --force (in Python force=True) to replace it")
+        raise ArtifactError(
+            f"{path} exists already; choose another name or add --force (in Python force=True) to replace it"
+        )
 
 
 @contextlib.contextmanager

@@ -72,7 +72,9 @@ def delivered(where: Path | str, storage_options: dict[str, Any] | None, *, forc
     store = store_of(url, storage_options or {}, "writing")
     try:
         if store.exists(url) and not force:
-            raise ArtifactError(f"{url} exists already; choose another name or add --force (in Python force=True) to replace it")
+            raise ArtifactError(
+                f"{url} exists already; choose another name or add --force (in Python force=True) to replace it"
+            )
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name_of(url)
             yield path
