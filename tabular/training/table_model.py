@@ -132,7 +132,7 @@ class TableModel(ABC):
         DataError
             For rows that cannot be learnt from.
         ConfigError
-            For invalid settings, or differ from those of the run.
+            For invalid settings, or settings that differ from those of the run.
         ArtifactError
             For a folder in the way.
         TrainingDivergedError
