@@ -19,6 +19,7 @@ from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.tasks import seconds_of
 from ecgsynth.training.job import Progress
 
+pytestmark = pytest.mark.trains
 GOLDEN = Path(__file__).parent / "golden"
 ROWS: dict[str, Any] = {"epochs": 1, "hidden": 8, "batch": 50, "device": "cpu"}
 STEPS: dict[str, Any] = {"steps": 1, "device": "cpu"}
@@ -342,8 +343,6 @@ ecgsynth.evaluate("adult.onnx", "adult.csv", target="class")["quality"]
 """
 WRONG = """
 import ecgsynth
-
-pytestmark = pytest.mark.trains
 
 ecgsynth.fit({"a": [1, 2]})
 ecgsynth.fit("a.csv", kind="rows")

@@ -12,6 +12,7 @@ import pytest
 import ecgsynth
 from ecgsynth.errors import ConfigError, DataError
 
+pytestmark = pytest.mark.trains
 GOLDEN = Path(__file__).parent / "golden"
 ROWS: dict[str, Any] = {"epochs": 1, "hidden": 8, "batch": 50, "device": "cpu"}
 
@@ -78,8 +79,6 @@ def test_threads_may_use_the_public_names_first(tmp_path: Path) -> None:
     code = """
 from concurrent.futures import ThreadPoolExecutor
 import ecgsynth
-
-pytestmark = pytest.mark.trains
 with ThreadPoolExecutor(32) as pool:
     list(pool.map(lambda name: getattr(ecgsynth, name), ecgsynth.__all__ * 2))
 """
