@@ -19,7 +19,6 @@ from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.tasks import seconds_of
 from ecgsynth.training.job import Progress
 
-pytestmark = pytest.mark.trains
 GOLDEN = Path(__file__).parent / "golden"
 ROWS: dict[str, Any] = {"epochs": 1, "hidden": 8, "batch": 50, "device": "cpu"}
 STEPS: dict[str, Any] = {"steps": 1, "device": "cpu"}

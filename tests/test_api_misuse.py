@@ -12,7 +12,6 @@ import pytest
 import ecgsynth
 from ecgsynth.errors import ConfigError, DataError
 
-pytestmark = pytest.mark.trains
 GOLDEN = Path(__file__).parent / "golden"
 ROWS: dict[str, Any] = {"epochs": 1, "hidden": 8, "batch": 50, "device": "cpu"}
 
