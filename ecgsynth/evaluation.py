@@ -73,7 +73,8 @@ def real_windows(real: Any, sampler: OnnxSampler, run: Path | str | None = None,
     manifest = sampler.manifest
     if isinstance(real, str | Path):
         path = Path(real)
-        if manifest.kind != "series" or (path.suffix.lower() == ".npz" and "channel_names" in read_npz(path)):
+        names = ("channel_names",)  # which windows have, and the arrays of a table have not
+        if manifest.kind != "series" or (path.suffix.lower() == ".npz" and read_npz(path, only=names)):
             return Windows.load(path)
     data = manifest.data
     if data.series is None:

@@ -244,7 +244,7 @@ def held_in(data: Any) -> str:
         return "table"
     from ecgsynth.core.npz import read_npz
 
-    arrays = read_npz(Path(data))
+    arrays = read_npz(Path(data), only=("channel_names", "meta"))
     if "channel_names" not in arrays:
         return "table"
     return "series" if '"kind": "series"' in str(arrays.get("meta", "")) else "beats"

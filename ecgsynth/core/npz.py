@@ -2,6 +2,7 @@
 
 import zipfile
 import zlib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ from ecgsynth.errors import ArtifactError, DataError, require
 __all__ = ["frame_of_arrays", "read_npz"]
 
 
-def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """All arrays of an .npz, none of them pickled."""
+def read_npz(path: Path, only: Container[str] | None = None) -> dict[str, NDArray[Any]]:
+    """The arrays of an .npz, none of them pickled; all, or ``only`` those of some names, without reading the others."""
     try:
         # numpy would leave a file open that is no archive.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+            return {name: file[name] for name in file.files if only is None or name in only}
     except FileNotFoundError as error:
         raise ArtifactError(f"expected a file of windows at {path}, but there is none") from error
     except (OSError, ValueError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
