@@ -4,42 +4,9 @@ import numpy as np
 import pytest
 
 from ecgsynth.errors import DataError
-from ecgsynth.windows.windows import PARTS, PER_WINDOW, Windows, check_windows
+from ecgsynth.windows.windows import PARTS, Windows, check_windows
 
 CLASSES = ("N", "S", "V", "F", "Q")
-
-
-def make(n=10, **other):
-    """Windows of all five classes in turn, of two patients, split."""
-    index = np.arange(n)
-    return Windows(
-        **{
-            "values": np.arange(8 * n, dtype=np.float32).reshape(n, 4, 2),
-            "fs_hz": 360.0,
-            "units": "mV",
-            "channel_names": ("MLII", "V1"),
-            "classes": CLASSES,
-            "labels": index % 5,
-            "groups": np.where(index < n // 2, "a", "b"),
-            "parts": (index % 3).astype(np.int8),
-            "rr_s": np.stack([index, index + 1], axis=1).astype(np.float32),
-            "event_index": 1,
-            "meta": {"kind": "beats"},
-            **other,
-        }
-    )
-
-
-def assert_same(ours, theirs):
-    for name in PER_WINDOW:
-        left, right = getattr(ours, name), getattr(theirs, name)
-        assert (left is None) == (right is None), name
-        if left is not None:
-            assert left.shape == right.shape, name
-            assert left.dtype.kind == right.dtype.kind, name
-            assert left.astype(right.dtype).tobytes() == right.tobytes(), name
-    for name in ("fs_hz", "units", "channel_names", "classes", "event_index", "meta"):
-        assert getattr(ours, name) == getattr(theirs, name), name
 
 
 @pytest.mark.parametrize(
@@ -52,7 +19,7 @@ def assert_same(ours, theirs):
         (np.array([[[0]], [[np.nan]], [[np.inf]]], np.float32), "got NaN or infinity in 2 of 3; drop or repair"),
     ],
 )
-def test_check_windows(values, sentence):
+def test_check_windows(make, values, sentence):
     with pytest.raises(DataError, match=sentence):
         check_windows(values)
     with pytest.raises(DataError, match=sentence):
@@ -73,12 +40,12 @@ def test_check_windows(values, sentence):
         ({"labels": np.full(10, 5)}, "got 5 to 5"),
     ],
 )
-def test_what_does_not_fit_together_is_named(changed, sentence):
+def test_what_does_not_fit_together_is_named(make, changed, sentence):
     with pytest.raises(DataError, match=sentence):
         make(**changed)
 
 
-def test_take():
+def test_take(make, assert_same):
     windows = make()
     by_mask, by_place = windows.take(windows.labels == 2), windows.take(np.array([2, 7]))
     assert_same(by_mask, by_place)
@@ -91,7 +58,7 @@ def test_take():
     assert len(windows.take(np.array([], dtype=int))) == 0
 
 
-def test_part():
+def test_part(make):
     windows = make()
     assert [windows.part(name).rr_s[:, 0].tolist() for name in PARTS] == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]
     with pytest.raises(DataError, match="^a part is one of train, validation, test, got 'dev'$"):
@@ -100,7 +67,7 @@ def test_part():
         make(parts=None).part("train")
 
 
-def test_keep_classes():
+def test_keep_classes(make, assert_same):
     kept = make().keep_classes(("Q", "S"))
     assert kept.classes == ("S", "Q")  # the order of before
     assert kept.labels.tolist() == [0, 1, 0, 1]
@@ -113,7 +80,7 @@ def test_keep_classes():
         make().keep_classes(())
 
 
-def test_counts_and_shares():
+def test_counts_and_shares(make):
     windows = make(12)
     assert windows.counts() == {"N": 3, "S": 3, "V": 2, "F": 2, "Q": 2}
     assert windows.shares() == pytest.approx(np.array([3, 3, 2, 2, 2]) / 12)
@@ -122,7 +89,7 @@ def test_counts_and_shares():
     assert [windows.code(name) for name in CLASSES] == [0, 1, 2, 3, 4]
 
 
-def test_fingerprint_is_of_the_windows_alone(tmp_path):
+def test_fingerprint_is_of_the_windows_alone(make, tmp_path):
     windows = make()
     mark = windows.fingerprint()
     windows.save(tmp_path / "a.npz")
@@ -133,7 +100,7 @@ def test_fingerprint_is_of_the_windows_alone(tmp_path):
     assert windows.keep_classes(("S", "Q")).fingerprint() == some.fingerprint() != mark
 
 
-def test_fingerprint_tells_windows_apart():
+def test_fingerprint_tells_windows_apart(make):
     windows = make()
     values = windows.values.copy()
     values[3, 2, 1] = np.nextafter(values[3, 2, 1], np.float32(1e9))

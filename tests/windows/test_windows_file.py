@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as npst
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import ArtifactError, DataError
 from ecgsynth.windows.window_file import save_batches
-from ecgsynth.windows.windows import PER_WINDOW, Windows
+from ecgsynth.windows.windows import Windows
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -48,41 +48,8 @@ def windows_of_any_kind(draw):
     )
 
 
-def make(n=10, **other):
-    """Windows of all five classes in turn, of two patients, split."""
-    index = np.arange(n)
-    return Windows(
-        **{
-            "values": np.arange(8 * n, dtype=np.float32).reshape(n, 4, 2),
-            "fs_hz": 360.0,
-            "units": "mV",
-            "channel_names": ("MLII", "V1"),
-            "classes": CLASSES,
-            "labels": index % 5,
-            "groups": np.where(index < n // 2, "a", "b"),
-            "parts": (index % 3).astype(np.int8),
-            "rr_s": np.stack([index, index + 1], axis=1).astype(np.float32),
-            "event_index": 1,
-            "meta": {"kind": "beats"},
-            **other,
-        }
-    )
-
-
-def assert_same(ours, theirs):
-    for name in PER_WINDOW:
-        left, right = getattr(ours, name), getattr(theirs, name)
-        assert (left is None) == (right is None), name
-        if left is not None:
-            assert left.shape == right.shape, name
-            assert left.dtype.kind == right.dtype.kind, name
-            assert left.astype(right.dtype).tobytes() == right.tobytes(), name
-    for name in ("fs_hz", "units", "channel_names", "classes", "event_index", "meta"):
-        assert getattr(ours, name) == getattr(theirs, name), name
-
-
 @given(windows=windows_of_any_kind())
-def test_npz_round_trip(tmp_path_factory, windows):
+def test_npz_round_trip(assert_same, tmp_path_factory, windows):
     path = tmp_path_factory.getbasetemp() / "round.npz"
     windows.save(path, force=True)
     assert_same(windows, Windows.load(path))
@@ -92,7 +59,7 @@ def test_npz_round_trip(tmp_path_factory, windows):
         assert file["fs_hz"] == windows.fs_hz
 
 
-def test_the_same_windows_give_the_same_arrays_and_dates_do_not_matter(tmp_path):
+def test_the_same_windows_give_the_same_arrays_and_dates_do_not_matter(make, tmp_path):
     make().save(tmp_path / "a.npz")
     make().save(tmp_path / "b.npz")
     first, second = zipfile.ZipFile(tmp_path / "a.npz"), zipfile.ZipFile(tmp_path / "b.npz")
@@ -101,7 +68,7 @@ def test_the_same_windows_give_the_same_arrays_and_dates_do_not_matter(tmp_path)
 
 
 @given(cuts=st.lists(st.integers(0, 10), max_size=4).map(sorted))
-def test_batches_give_the_file_that_save_gives(tmp_path_factory, cuts):
+def test_batches_give_the_file_that_save_gives(make, tmp_path_factory, cuts):
     folder = tmp_path_factory.getbasetemp()
     windows = make()
     windows.save(folder / "whole.npz", force=True)
@@ -116,7 +83,7 @@ def test_batches_give_the_file_that_save_gives(tmp_path_factory, cuts):
 
 
 @pytest.mark.parametrize("with_intervals", [True, False])
-def test_batches_of_more_windows_than_the_pattern_has(tmp_path, with_intervals):
+def test_batches_of_more_windows_than_the_pattern_has(make, assert_same, tmp_path, with_intervals):
     rr_s = {} if with_intervals else {"rr_s": None}
     pattern, whole = make(1, groups=None, parts=None, **rr_s), make(9, groups=None, parts=None, **rr_s)
     pieces = [whole.take(np.arange(start, min(start + 4, 9))) for start in (0, 4, 8)]
@@ -124,7 +91,7 @@ def test_batches_of_more_windows_than_the_pattern_has(tmp_path, with_intervals):
     assert_same(Windows.load(tmp_path / "a.npz"), whole)
 
 
-def test_intervals_are_those_of_the_batches_and_not_of_the_pattern(tmp_path):
+def test_intervals_are_those_of_the_batches_and_not_of_the_pattern(make, tmp_path):
     save_batches(tmp_path / "a.npz", make(3, groups=None, parts=None), [make(10, rr_s=None)], n=10)
     assert Windows.load(tmp_path / "a.npz").rr_s is None
     save_batches(tmp_path / "b.npz", make(3, rr_s=None, groups=None, parts=None), [make(10)], n=10)
@@ -132,21 +99,21 @@ def test_intervals_are_those_of_the_batches_and_not_of_the_pattern(tmp_path):
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_intervals_of_some_batches_only_leave_no_file(tmp_path, first):
+def test_intervals_of_some_batches_only_leave_no_file(make, tmp_path, first):
     batches = [make(5), make(5, rr_s=None)]
     with pytest.raises(DataError, match="RR intervals in every batch or in none"):
         save_batches(tmp_path / "a.npz", make(), [batches[first], batches[1 - first]])
     assert list(tmp_path.iterdir()) == []
 
 
-def test_values_in_another_order_of_memory_are_written_right(tmp_path):
+def test_values_in_another_order_of_memory_are_written_right(make, tmp_path):
     windows = make()
     odd = dataclasses.replace(windows, values=np.asfortranarray(windows.values))
     save_batches(tmp_path / "a.npz", windows, [odd])
     assert Windows.load(tmp_path / "a.npz").values.tobytes() == windows.values.tobytes()
 
 
-def test_an_existing_file_is_replaced_only_by_force(tmp_path):
+def test_an_existing_file_is_replaced_only_by_force(make, tmp_path):
     path = tmp_path / "beats.npz"
     make().save(path)
     before = path.read_bytes()
@@ -159,7 +126,7 @@ def test_an_existing_file_is_replaced_only_by_force(tmp_path):
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_batches_that_fail_half_way_change_nothing(tmp_path, there):
+def test_batches_that_fail_half_way_change_nothing(make, tmp_path, there):
     path = tmp_path / "beats.npz"
     if there:
         path.write_bytes(b"old")
@@ -173,7 +140,7 @@ def test_batches_that_fail_half_way_change_nothing(tmp_path, there):
     assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == ([("beats.npz", b"old")] if there else [])
 
 
-def test_a_full_disk_is_one_sentence_and_changes_nothing(tmp_path, monkeypatch):
+def test_a_full_disk_is_one_sentence_and_changes_nothing(make, tmp_path, monkeypatch):
     path = tmp_path / "beats.npz"
     path.write_bytes(b"old")
     real_open = io.open
@@ -194,14 +161,14 @@ def test_a_full_disk_is_one_sentence_and_changes_nothing(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("n", [9, 11])
-def test_batches_of_another_number_leave_no_file(tmp_path, n):
+def test_batches_of_another_number_leave_no_file(make, tmp_path, n):
     with pytest.raises(DataError, match=f"{n}.*10"):
         save_batches(tmp_path / "a.npz", make(), [make()], n=n)
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture
-def rewritten(tmp_path):
+def rewritten(make, tmp_path):
     """A function that saves windows, changes some arrays of the file, and gives its path."""
 
     def rewrite(*without, **changed):
@@ -214,7 +181,7 @@ def rewritten(tmp_path):
     return rewrite
 
 
-def test_a_file_written_by_numpy_is_read(rewritten):
+def test_a_file_written_by_numpy_is_read(make, assert_same, rewritten):
     assert_same(make(), Windows.load(rewritten()))
 
 
@@ -247,7 +214,7 @@ def test_pickled_arrays_are_refused(rewritten):
         Windows.load(path)
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path):
+def test_a_file_cut_anywhere_is_refused(make, tmp_path):
     path = tmp_path / "cut.npz"
     make(2).save(path)
     whole = path.read_bytes()
@@ -258,7 +225,7 @@ def test_a_file_cut_anywhere_is_refused(tmp_path):
 
 
 @given(where=st.integers(0, 63))
-def test_a_changed_bit_in_the_values_is_refused(tmp_path_factory, where):
+def test_a_changed_bit_in_the_values_is_refused(make, tmp_path_factory, where):
     path = tmp_path_factory.getbasetemp() / "bit.npz"
     make().save(path, force=True)
     content = bytearray(path.read_bytes())
@@ -293,13 +260,13 @@ def test_no_file_and_a_folder(tmp_path):
         Windows.load(tmp_path)
 
 
-def test_a_single_array_is_refused(tmp_path):
+def test_a_single_array_is_refused(make, tmp_path):
     np.save(tmp_path / "one.npy", make().values)
     with pytest.raises(ArtifactError, match="not a whole .npz"):
         Windows.load(tmp_path / "one.npy")
 
 
-def test_a_damaged_compressed_file_is_refused(tmp_path):
+def test_a_damaged_compressed_file_is_refused(make, tmp_path):
     make().save(tmp_path / "a.npz")
     np.savez_compressed(tmp_path / "b.npz", **read_npz(tmp_path / "a.npz"))
     content = bytearray((tmp_path / "b.npz").read_bytes())
@@ -318,7 +285,7 @@ def test_arrays_of_another_kind_are_refused(rewritten, name, array):
         Windows.load(rewritten(**{name: np.asarray(array)}))
 
 
-def test_meta_is_stored_as_json(tmp_path):
+def test_meta_is_stored_as_json(make, tmp_path):
     make(meta={"dropped": {"flat": 3}, "band_hz": (0.5, 40.0)}).save(tmp_path / "a.npz")
     assert Windows.load(tmp_path / "a.npz").meta == {"dropped": {"flat": 3}, "band_hz": [0.5, 40.0]}
     assert json.loads(str(read_npz(tmp_path / "a.npz")["meta"]))["dropped"] == {"flat": 3}
