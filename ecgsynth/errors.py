@@ -6,7 +6,6 @@ as one line; anything else that reaches the user is a bug and keeps its tracebac
 
 import contextlib
 import importlib
-import importlib.metadata
 import re
 from collections.abc import Iterator
 from types import ModuleType
@@ -76,18 +75,22 @@ def missing() -> list[str]:
 
     The extra itself is no hint: pip finds ecgsynth on no index.
     """
+    from importlib import metadata  # slow to import, and only errors need it
+
     try:
-        asked = importlib.metadata.requires("ecgsynth") or []
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        asked = metadata.requires("ecgsynth") or []
+    except metadata.PackageNotFoundError:  # run from a checkout
         return []
     names = [re.split(r"[^\w.-]", entry)[0] for entry in asked if re.search(r"extra\s*==\s*['\"]train['\"]", entry)]
     return [name for name in names if not installed(name)]
 
 
 def installed(name: str) -> bool:
+    from importlib import metadata
+
     try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
+        metadata.version(name)
+    except metadata.PackageNotFoundError:
         return False
     return True
 
