@@ -40,7 +40,7 @@ Table: TypeAlias = Frame | Path | str
 @overload
 def fit(
     data: "Windows", run: Path | str | None = ..., *,
-    kind: Literal["beats", "series"] | None = ..., model: str | None = ...,
+    kind: Literal["beats", "series"] | None = ..., model: str | None = ..., level: str | None = ...,
     budget: str | float | None = ..., steps: int | None = ..., seed: int = ...,
     split: str | None = ..., where: Mapping[str, Any] | None = ...,
     source: str | None = ..., device: str = ..., resume: bool = ..., force: bool = ...,
@@ -96,6 +96,7 @@ def fit(
     *,
     kind: str | None = None,
     model: str | None = None,
+    level: str | None = None,
     budget: str | float | None = None,
     steps: int | None = None,
     epochs: int | None = None,
@@ -132,7 +133,10 @@ def fit(
     kind
         "table", "series" or "beats"; a table is taken as rows unless it is said to be a series.
     model
-        "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of tables; "gain" fills holes.
+        "people" of beats, "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of tables; "gain" fills holes.
+    level
+        Of beats: "internal" learns from the persons' own beats, for use where those may be used; otherwise new people
+        are learnt wherever persons are known ("controlled" or "public" insist on it).
     budget
         How long it may take in all, such as "2min", "1h30min", or seconds; 20 minutes for beats and series by default.
     steps, epochs
@@ -181,7 +185,7 @@ def fit(
     asked = {
         **{"schema": schema, "person": person, "label": label, "split": split, "id": id, "time": time},
         **{"length": length, "stride": stride, "columns": columns, "statics": statics, "missing": missing},
-        **{"where": where, "storage_options": storage_options},
+        **{"where": where, "level": level, "storage_options": storage_options},
     }
     kind = kind_of(data, kind, **asked)
     check_training(kind, model, budget_s, steps, epochs, settings)

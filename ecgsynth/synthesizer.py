@@ -3,7 +3,7 @@
 import dataclasses
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -13,7 +13,7 @@ import numpy as np
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import drawn_in
 from ecgsynth.core.files import check_free, write_json
-from ecgsynth.core.noise import check_number, pick_labels, row_noise
+from ecgsynth.core.noise import check_number, persons_of_rows, pick_labels, row_noise
 from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.cards import card_of
@@ -21,7 +21,7 @@ from ecgsynth.models import registry
 from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.model import Space, WindowConfig, WindowGenerator
 from ecgsynth.training.about import About, TrainingInfo, describe, limits
-from ecgsynth.training.checks import check_classes
+from ecgsynth.training.checks import check_classes, chosen_model, with_classes_of
 from ecgsynth.training.devices import pick_device
 from ecgsynth.training.job import Job, Progress, announce
 from ecgsynth.training.loop import fit
@@ -56,7 +56,8 @@ class Synthesizer:
         windows: Windows,
         run: Path | str | None = None,
         *,
-        model: str = registry.DEFAULT,
+        model: str | None = None,
+        level: str | None = None,
         training: TrainConfig | None = None,
         config: Mapping[str, Any] | None = None,
         min_class: int = MIN_CLASS,
@@ -76,7 +77,11 @@ class Synthesizer:
         run
             The run folder to make, by which a training that was stopped goes on; without it nothing is left on disk.
         model
-            A name of ecgsynth.models.registry.
+            A name of ecgsynth.models.registry; by default "people" for a signal of known persons, else "rwgan".
+        level
+            "internal" learns from the windows themselves, for use where they may be used ("rwgan" by default);
+            "controlled" or "public" insists on a generator of people. What a file has earned is measured
+            (ecgsynth.audit), whatever is asked for here.
         training
             Steps or budget, seed and more; by default a budget of 20 minutes.
         config
@@ -99,7 +104,8 @@ class Synthesizer:
         Raises
         ------
         DataError
-            For a class with fewer than ``min_class`` training windows, or of too few persons.
+            For a class with fewer than ``min_class`` training windows, or of too few persons. (A generator of people
+            leaves such classes out; ``about.data.private.left_out`` names them.)
         ConfigError
             For invalid settings, or that differ from those of the run.
         ArtifactError
@@ -119,15 +125,24 @@ class Synthesizer:
             if not resume:
                 check_free(folder.path, force=force)
             announce(on_progress, "finding the space", began)
+            model = chosen_model(model, level, windows)
+            trained = registry.entry(model)
+            windows, left_out = with_classes_of(trained, windows)
             learn, check = windows.part("train"), windows.part("validation")
             check_classes(learn, check, min_class)
-            data = describe(windows, learn, source, folder.digest(learn.fingerprint(), resume=resume))
+            data = describe(
+                windows,
+                learn,
+                source,
+                folder.digest(learn.fingerprint(), resume=resume),
+                by_person=model == registry.PEOPLE,
+                left_out=left_out,
+            )
             about = About(data=data, training=TrainingInfo(model=model, config=training))
             if learn.is_series:  # its means, spreads and components are published, and weights learn it
                 values = drawn_in(learn.values, learn.owners, repeats=max(1, learn.overlap))
                 learn = dataclasses.replace(learn, values=values)
             chosen = pick_device(device)
-            trained = registry.entry(model)
             plan = trained.plan(learn, config or {}, training.seed)
             folder.begin(contents(plan.config, about), resume=resume, force=force)  # the last to refuse
             plan.space.save(folder.scaler)
@@ -174,7 +189,9 @@ class Synthesizer:
         """The class names, in the order of the labels' codes."""
         return self.about.data.class_names
 
-    def windows(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+    def windows(
+        self, n: int, label: str | None = None, seed: int = 0, people: int | Sequence[int] | None = None
+    ) -> Windows:
         """Synthetic windows, row for row those of the exported file.
 
         Parameters
@@ -185,26 +202,38 @@ class Synthesizer:
             Their class; by default classes are drawn in the training shares.
         seed
             The same seed gives the same windows.
+        people
+            Of a generator of people: of so many people, in turn, or of those with these numbers, which are then the
+            windows' ``groups``. Without it, every window is of another person.
 
         Raises
         ------
         ConfigError
-            For fewer than one window, or an unknown class.
+            For fewer than one window, an unknown class, or people of a generator that makes none.
 
         """
         data = self.about.data
         check_number(n, "windows")
+        if people is not None and not self.sampler.generator.person_dim:
+            raise ConfigError("this generator makes windows that are nobody's, not people; leave out people")
+        persons = persons_of_rows(range(n), people)
         code = data.code(label=label)
         if code is None:
             shares = np.asarray([entry.share for entry in data.classes])
             labels = pick_labels(row_noise(seed, range(n), self.config.noise_dim).label, shares)
         else:
             labels = np.full(n, code, dtype=np.int64)
-        values, rr_s = draw(self.sampler, labels, seed)
-        return Windows.made(data, values, labels, rr_s, seed=seed)
+        values, rr_s = draw(self.sampler, labels, seed, persons=persons)
+        return Windows.made(data, values, labels, rr_s, None if people is None else persons, seed=seed)
 
     def sample(
-        self, n: int, where: Mapping[str, Any] | str | None = None, seed: int = 0, *, label: str | None = None
+        self,
+        n: int,
+        where: Mapping[str, Any] | str | None = None,
+        seed: int = 0,
+        *,
+        label: str | None = None,
+        people: int | Sequence[int] | None = None,
     ) -> Any:
         """Synthetic windows in the form in which their like came; row for row those of the exported file.
 
@@ -219,6 +248,8 @@ class Synthesizer:
             The same seed gives the same windows.
         label
             A class, as in ``where``.
+        people
+            As of ``windows``.
 
         Returns
         -------
@@ -230,12 +261,12 @@ class Synthesizer:
         Raises
         ------
         ConfigError
-            For fewer than one window, or an unknown class.
+            As ``windows`` does.
 
         """
         data = self.about.data
         code = data.code(where, label)
-        made = self.windows(n, None if code is None else data.class_names[code], seed)
+        made = self.windows(n, None if code is None else data.class_names[code], seed, people)
         return made if data.series is None else made.to_frame()
 
     def save(self, run: Path | str, *, force: bool = False) -> None:

@@ -29,6 +29,7 @@ TAKEN = (
 FOR = {
     "split": ("beats", "series"),
     "where": ("beats", "table"),
+    "level": ("beats",),
     "label": ("series", "table"),
     "person": ("table",),
     "schema": ("table",),
@@ -67,7 +68,7 @@ class Task:
         run
             The run folder; without it, one that is removed afterwards.
         model
-            The model's name; without it, the one that measures best on this kind.
+            The model's name; without it, the one for data of this kind.
         budget_s, steps, epochs
             How long: seconds, updates of the generator (of windows), or passes over the rows (of tables).
         settings
@@ -99,7 +100,8 @@ class Task:
         from ecgsynth.synthesizer import Synthesizer
 
         schedule = TrainConfig(steps=steps, budget_s=budget_s, seed=seed, **training)
-        return Synthesizer.fit(self.data, run, model=model or windows.DEFAULT, training=schedule, config=config, **how)
+        options = {**self.options, **how}
+        return Synthesizer.fit(self.data, run, model=model, training=schedule, config=config, **options)
 
     def _train_rows(
         self, run: Path | str | None, model: str | None, training: dict[str, Any], config: dict[str, Any], **how: Any
@@ -266,7 +268,8 @@ def read_windows(data: Any, kind: str, asked: dict[str, Any], seed: int) -> Task
                 "'ecgsynth prepare'"
             )
         parts = "group"
-    return Task(kind=kind, data=found if parts is None else split(found, parts, seed))
+    found = found if parts is None else split(found, parts, seed)
+    return Task(kind=kind, data=found, options={"level": asked.get("level")})
 
 
 def classes_asked(where: Mapping[str, Any]) -> tuple[str, ...]:

@@ -29,14 +29,18 @@ class Manifest:
     data: DataInfo  # what it makes, and what it was trained on; in its published form
     training: dict[str, Any]  # how: model, settings, versions
     metrics: dict[str, Any]  # what was measured
+    person_dim: int = 0  # of a generator of people: uniform numbers that one person is made from
     synthetic: bool = True
     contract: int = CONTRACT
 
     @classmethod
-    def of(cls, noise_dim: int, data: DataInfo, training: dict[str, Any], metrics: dict[str, Any]) -> Self:
+    def of(
+        cls, noise_dim: int, data: DataInfo, training: dict[str, Any], metrics: dict[str, Any], person_dim: int = 0
+    ) -> Self:
         """The manifest of a generator, from all that a run knows: what may be published of it."""
         return cls(
             noise_dim=noise_dim,
+            person_dim=person_dim,
             data=data.published(),
             training=published_training(training),
             metrics=published_metrics(metrics),
@@ -47,6 +51,8 @@ class Manifest:
         data = self.data.to_json()
         content = {name: data.pop(name) for name in MADE}
         others = {name: getattr(self, name) for name in ("noise_dim", "training", "metrics", "synthetic", "contract")}
+        if self.person_dim:
+            others["person_dim"] = self.person_dim
         return json.dumps({**content, **others, "data": data}, allow_nan=False, sort_keys=True)
 
     @classmethod
@@ -61,6 +67,7 @@ class Manifest:
         """
         content = content_of(text, where)
         try:
+            content = {"person_dim": 0, **content}
             known = {field.name: content[field.name] for field in fields(cls)}
             made = {name: content[name] for name in MADE}
             return cls(**{**known, "data": DataInfo.from_json({**known["data"], **made})})

@@ -1,12 +1,12 @@
 """Drawing synthetic windows from an exported file: numpy and onnxruntime, nothing else."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ecgsynth.core.noise import check_number, pick_labels, row_noise
+from ecgsynth.core.noise import check_number, person_noise, persons_of_rows, pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.windows.long_table import frame_of
 from ecgsynth.windows.windows import Windows
@@ -58,7 +58,13 @@ class OnnxSampler:
         return card_of(self, drawn=True).html()
 
     def sample(
-        self, n: int, where: Mapping[str, Any] | str | None = None, seed: int = 0, *, label: str | None = None
+        self,
+        n: int,
+        where: Mapping[str, Any] | str | None = None,
+        seed: int = 0,
+        *,
+        label: str | None = None,
+        people: int | Sequence[int] | None = None,
     ) -> Any:
         """Draw synthetic beats, or the table of a synthetic series.
 
@@ -73,6 +79,9 @@ class OnnxSampler:
             Which ones; the same seed gives the same.
         label
             A class, as in ``where``.
+        people
+            Of a generator of people: of so many people, in turn, or of those with these numbers. The same person of a
+            seed is the same wherever he is asked for. Without it, every window is of another person.
 
         Returns
         -------
@@ -83,14 +92,16 @@ class OnnxSampler:
         Raises
         ------
         ConfigError
-            For n below 1, an unknown class or column, or a seed out of range.
+            For n below 1, an unknown class or column, a seed out of range, or people of a generator that makes none.
 
         """
         code = self.manifest.data.code(where, label)
-        drawn = self.windows(n, None if code is None else self.manifest.class_names[code], seed)
+        drawn = self.windows(n, None if code is None else self.manifest.class_names[code], seed, people)
         return drawn if drawn.series is None else frame_of(drawn, drawn.series)
 
-    def windows(self, n: int, label: str | None = None, seed: int = 0) -> Windows:
+    def windows(
+        self, n: int, label: str | None = None, seed: int = 0, people: int | Sequence[int] | None = None
+    ) -> Windows:
         """Draw synthetic windows, also of a series.
 
         Parameters
@@ -101,6 +112,8 @@ class OnnxSampler:
             Their class; by default classes are drawn in the training shares.
         seed
             Window i of a seed is always the same.
+        people
+            As of ``sample``; their numbers are then the windows' ``groups``.
 
         Raises
         ------
@@ -108,22 +121,30 @@ class OnnxSampler:
             As ``sample`` does.
 
         """
-        pieces = list(self.stream(n, label, seed))
+        pieces = list(self.stream(n, label, seed, people=people))
         return Windows.made(
             self.manifest.data,
             np.concatenate([piece.values for piece in pieces]),
             np.concatenate([piece.labels for piece in pieces]),
             np.concatenate([piece.rr_s for piece in pieces if piece.rr_s is not None]) if self._intervals else None,
+            None if people is None else persons_of_rows(range(n), people),
             seed=seed,
             model=self.path.name,
         )
 
-    def stream(self, n: int, label: str | None = None, seed: int = 0, batch: int = BATCH_WINDOWS) -> Iterator[Windows]:
+    def stream(
+        self,
+        n: int,
+        label: str | None = None,
+        seed: int = 0,
+        batch: int = BATCH_WINDOWS,
+        people: int | Sequence[int] | None = None,
+    ) -> Iterator[Windows]:
         """Draw the same windows a batch at a time, at constant memory.
 
         Parameters
         ----------
-        n, label, seed
+        n, label, seed, people
             As for ``windows``.
         batch
             Windows in a batch; the last one may be smaller.
@@ -137,18 +158,28 @@ class OnnxSampler:
         check_number(n, "windows")
         if batch < 1:
             raise ConfigError(f"a batch has at least 1 window, got {batch}")
-        return self._batches(n, self.manifest.data.code(label=label), seed, batch)
+        if people is not None and not self.manifest.person_dim:
+            raise ConfigError(f"{self.path.name} makes windows that are nobody's, not people; leave out people")
+        persons_of_rows(range(1), people)
+        return self._batches(n, self.manifest.data.code(label=label), seed, batch, people)
 
-    def _batches(self, n: int, code: int | None, seed: int, batch: int) -> Iterator[Windows]:
+    def _batches(
+        self, n: int, code: int | None, seed: int, batch: int, people: int | Sequence[int] | None
+    ) -> Iterator[Windows]:
         pieces = (range(start, min(start + batch, n)) for start in range(0, n, batch))
-        return in_order(lambda rows: self._draw(rows, code, seed), pieces, self._threads if n > batch else 1)
+        return in_order(lambda rows: self._draw(rows, code, seed, people), pieces, self._threads if n > batch else 1)
 
-    def _draw(self, rows: range, code: int | None, seed: int) -> Windows:
+    def _draw(self, rows: range, code: int | None, seed: int, people: int | Sequence[int] | None) -> Windows:
         noise = row_noise(seed, rows, self.manifest.noise_dim)
         if code is None:
             labels = pick_labels(noise.label, self._shares)
         else:
             labels = np.full(len(rows), code, dtype=np.int64)
-        values, *intervals = self._session.run(self._outputs, {"uniform": noise.uniform, "label": labels})
+        persons = persons_of_rows(rows, people)
+        asked: dict[str, Any] = {"uniform": noise.uniform, "label": labels}
+        if self.manifest.person_dim:
+            asked["person"] = person_noise(seed, persons, self.manifest.person_dim)
+        values, *intervals = self._session.run(self._outputs, asked)
         rr_s = intervals[0] if intervals else None
-        return Windows.made(self.manifest.data, values, labels, rr_s, seed=seed, model=self.path.name)
+        of = None if people is None else persons
+        return Windows.made(self.manifest.data, values, labels, rr_s, of, seed=seed, model=self.path.name)

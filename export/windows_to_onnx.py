@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.files import atomic, check_free
-from ecgsynth.core.noise import row_noise
+from ecgsynth.core.noise import person_noise, row_noise
 from ecgsynth.errors import ArtifactError
 from ecgsynth.models.decoder import SignalSampler
 from ecgsynth.models.model import WindowConfig
@@ -67,7 +67,8 @@ def export_signal(
     check_free(path, force=force)
     sampler = sampler.cpu().eval()
     config = sampler.generator.config
-    manifest = Manifest.of(config.noise_dim, data, {**training, "sizes": config.to_json()}, metrics)
+    person_dim = sampler.generator.person_dim
+    manifest = Manifest.of(config.noise_dim, data, {**training, "sizes": config.to_json()}, metrics, person_dim)
     with tempfile.TemporaryDirectory() as folder:
         draft = Path(folder) / "draft.onnx"
         write_graph(sampler, config, draft)
@@ -94,8 +95,10 @@ def sealed(draft: Path, manifest: str) -> bytes:
 
 def write_graph(sampler: SignalSampler, config: WindowConfig, path: Path) -> None:
     """Trace the sampler with a batch axis of any size."""
-    label = torch.zeros(TRACED_ROWS, dtype=torch.int64)
-    trace(sampler, config.noise_dim, {"label": label}, output_names(sampler), path)
+    asked = {"label": torch.zeros(TRACED_ROWS, dtype=torch.int64)}
+    if sampler.generator.person_dim:
+        asked["person"] = torch.full((TRACED_ROWS, sampler.generator.person_dim), 0.5)
+    trace(sampler, config.noise_dim, asked, output_names(sampler), path)
 
 
 def trace(module: nn.Module, noise_dim: int, asked: dict[str, Tensor], outputs: list[str], path: Path) -> None:
@@ -108,7 +111,7 @@ def trace(module: nn.Module, noise_dim: int, asked: dict[str, Tensor], outputs: 
     noise_dim
         Uniform numbers a row.
     asked
-        (TRACED_ROWS,) of each further input, by its name.
+        (TRACED_ROWS, ...) of each further input, by its name.
     outputs
         The names of what forward gives.
     path
@@ -207,13 +210,13 @@ def largest_difference(sampler: SignalSampler, config: WindowConfig, content: by
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     worst = 0.0
     for rows in PARITY_BATCHES:
-        uniform = row_noise(rows, range(rows), config.noise_dim).uniform
-        label = np.arange(rows, dtype=np.int64) % config.classes
+        asked: dict[str, NDArray[Any]] = {"uniform": row_noise(rows, range(rows), config.noise_dim).uniform}
+        asked["label"] = np.arange(rows, dtype=np.int64) % config.classes
+        if sampler.generator.person_dim:
+            asked["person"] = person_noise(rows, np.arange(rows), sampler.generator.person_dim)
         with torch.inference_mode():
-            expected = [made.numpy() for made in sampler(torch.from_numpy(uniform), torch.from_numpy(label))]
-        for got, wanted in zip(
-            session.run(output_names(sampler), {"uniform": uniform, "label": label}), expected, strict=True
-        ):
+            expected = [made.numpy() for made in sampler(*map(torch.from_numpy, asked.values()))]
+        for got, wanted in zip(session.run(output_names(sampler), asked), expected, strict=True):
             if got.shape != wanted.shape:
                 return float("inf")
             gap = np.abs(got - wanted)

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -19,7 +19,7 @@ from ecgsynth.core.text_rows import DELIMITERS, TEXT_FORMATS, write_records, wri
 from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.windows import long_table
 from ecgsynth.windows.info import SeriesInfo
-from ecgsynth.windows.wide_table import RR_COLUMNS, numbers, sample_columns
+from ecgsynth.windows.wide_table import PERSON_COLUMN, RR_COLUMNS, numbers, sample_columns
 from ecgsynth.windows.window_file import save_batches
 from ecgsynth.windows.windows import Windows
 
@@ -42,6 +42,7 @@ def sample_to_file(
     n: int,
     *,
     label: str | None = None,
+    people: int | Sequence[int] | None = None,
     columns: tuple[str, ...] | None = None,
     seed: int = 0,
     file_format: str | None = None,
@@ -51,8 +52,8 @@ def sample_to_file(
 ) -> None:
     """Draw windows into a file, at constant memory.
 
-    npz is what Windows.load reads; CSV (also .csv.gz), TSV and Parquet have a row a window: its label, the RR intervals
-    where the generator makes them, then its samples in physical units, a column each. JSON has a record a window, with
+    npz is what Windows.load reads; CSV (also .csv.gz), TSV and Parquet have a row a window: its label, its person
+    where people are asked for, the RR intervals where the generator makes them, then its samples in physical units, a column each. JSON has a record a window, with
     the same label and intervals, and the samples as ``signal``, a list of (time, channels). Of a series they are the
     user's own table, a row a step.
 
@@ -66,6 +67,8 @@ def sample_to_file(
         How many windows.
     label
         Their class; every class in its share where none is named.
+    people
+        Of a generator of people: so many, in turn, or those of these numbers.
     columns
         Of a series, the columns to write beside id and step; all of them where none are named.
     seed
@@ -82,7 +85,7 @@ def sample_to_file(
     Raises
     ------
     ConfigError
-        For a format, n, label, column or seed that cannot be.
+        For a format, n, label, people, column or seed that cannot be.
     ArtifactError
         For a path that is taken, or a disk without room.
     MissingExtraError
@@ -91,7 +94,9 @@ def sample_to_file(
     """
     file_format = format_of(path, file_format)
     info = series_of(sampler, columns, file_format)
-    like = sampler.windows(1, label, seed)
+    like = sampler.windows(1, label, seed, people)
+    if people is not None and file_format == "wfdb":
+        raise ConfigError("WFDB records do not say of whom a beat is; write people as npz, csv or another file")
     write: Callable[[Output[Windows]], None]
     if info is None or file_format == "npz":
         write = partial(WRITERS[file_format], like=like)
@@ -99,7 +104,7 @@ def sample_to_file(
         write = partial(SERIES_WRITERS[file_format], info=info, names=picked_columns(info, columns), like=like)
     write_batches(
         write,
-        lambda count: sampler.stream(count, label, seed, BATCH_WINDOWS),
+        lambda count: sampler.stream(count, label, seed, BATCH_WINDOWS, people),
         path,
         file_format,
         n,
@@ -178,14 +183,16 @@ def columns_of_row(like: Windows) -> list[str]:
 def write_csv(out: Output[Windows], like: Windows) -> None:
     mark = DELIMITERS[out.file_format]
     quoted = [in_csv(name, mark) for name in like.classes]
+    names = [in_csv(name, mark) for name in columns_of_row(like)]
     with text_file(out.path, zipped=out.file_format == "csv.gz") as file:
-        file.write(mark.join(["label", *(in_csv(name, mark) for name in columns_of_row(like))]) + "\n")
+        file.write(mark.join(["label", *([] if like.groups is None else [PERSON_COLUMN]), *names]) + "\n")
         for batch in out.batches:
             table = numbers(batch.values, batch.rr_s)
             row = mark.join(["%.6g"] * table.shape[1])
+            of = [""] * len(batch) if batch.groups is None else [f"{name}{mark}" for name in batch.groups.tolist()]
             file.writelines(
-                f"{quoted[code]}{mark}{row % tuple(line)}\n"
-                for code, line in zip(batch.labels, table.tolist(), strict=True)
+                f"{quoted[code]}{mark}{person}{row % tuple(line)}\n"
+                for code, person, line in zip(batch.labels, of, table.tolist(), strict=True)
             )
 
 
@@ -207,8 +214,11 @@ def records(batch: Windows) -> Iterator[str]:
     signal = f"[{', '.join([sample] * time)}]"
     flat = batch.values.reshape(len(batch), -1).tolist()
     intervals = [""] * len(batch) if batch.rr_s is None else map(in_json, batch.rr_s.tolist())
-    for code, rr_s, line in zip(batch.labels, intervals, flat, strict=True):
-        yield f'{{"label": {labels[code]}, {rr_s}"signal": {signal % tuple(line)}}}'
+    of = [""] * len(batch)
+    if batch.groups is not None:
+        of = [f'"{PERSON_COLUMN}": {number}, ' for number in batch.groups.tolist()]
+    for code, person, rr_s, line in zip(batch.labels, of, intervals, flat, strict=True):
+        yield f'{{"label": {labels[code]}, {person}{rr_s}"signal": {signal % tuple(line)}}}'
 
 
 def in_json(rr_s: list[float]) -> str:
@@ -218,14 +228,16 @@ def in_json(rr_s: list[float]) -> str:
 
 def write_parquet(out: Output[Windows], like: Windows) -> None:
     arrow = require("pyarrow", "writing Parquet")
-    fields = [("label", arrow.string()), *((name, arrow.float32()) for name in columns_of_row(like))]
+    first = [("label", arrow.string()), *([] if like.groups is None else [(PERSON_COLUMN, arrow.int64())])]
+    fields = [*first, *((name, arrow.float32()) for name in columns_of_row(like))]
     about = {"fs_hz": str(like.fs_hz), "units": like.units, "synthetic": "true"}
     schema = arrow.schema(fields, metadata=about)
     classes = np.asarray(like.classes)
 
     def table_of(batch: Windows) -> Any:
         columns = numbers(batch.values, batch.rr_s).T
-        return arrow.table([arrow.array(classes[batch.labels]), *map(arrow.array, columns)], schema=schema)
+        known = [classes[batch.labels]] if batch.groups is None else [classes[batch.labels], batch.groups.astype(np.int64)]
+        return arrow.table([*map(arrow.array, known), *map(arrow.array, columns)], schema=schema)
 
     write_tables(out.path, schema, map(table_of, out.batches))
 

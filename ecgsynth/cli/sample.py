@@ -25,6 +25,7 @@ MANY_BYTES = 10**9  # of a file: from here on its size is announced
     help=f"What to write, named {endings(FORMATS)}: a path, or a URL; - is standard output.",
 )
 @click.option("--label", help="Draw this class of windows only; without it, every class in its training share.")
+@click.option("--people", type=int, help="Of so many people, who are then named; else every beat is of another person.")
 @WHERE
 @click.option("--columns", type=Names(), help="Of a series or a table, write these columns only.")
 @click.option(
@@ -41,6 +42,7 @@ def sample(
     number: int,
     output: str,
     label: str | None,
+    people: int | None,
     where: tuple[str, ...],
     columns: tuple[str, ...] | None,
     file_format: str | None,
@@ -56,6 +58,7 @@ def sample(
 
     \b
     Example: ecgsynth sample mitbih-beats -n 1000 --label V --seed 7 -o out.npz
+             ecgsynth sample mitbih-beats -n 1000 --people 20 -o people.csv
              ecgsynth sample adult.onnx -n 1000 --where "class=>50K" --where "sex=Female" -o rows.csv
     """
     from ecgsynth.core.storage import check_options, delivered
@@ -71,6 +74,8 @@ def sample(
     of_table = isinstance(sampler, TableSampler)
     asked = conditions(where)
     if isinstance(sampler, TableSampler):
+        if people is not None:
+            raise ConfigError(f"{model} makes rows of a table, not people; leave out --people")
         if label is not None:
             raise ConfigError(f"{model} makes rows of a table; ask for them with --where, such as --where 'class=>50K'")
     else:
@@ -81,7 +86,7 @@ def sample(
         if isinstance(sampler, TableSampler):
             rows_to_file(sampler, path, number, where=asked, **tell, **wanted)
         else:
-            sample_to_file(sampler, path, number, label=label, **tell, **wanted)
+            sample_to_file(sampler, path, number, label=label, people=people, **tell, **wanted)
 
     if output == STDOUT:
         check_options(output, storage_options)

@@ -21,6 +21,7 @@ from ecgsynth.cli.options import (
     conditions,
     training_bar,
 )
+from ecgsynth.core.levels import LEVELS
 from ecgsynth.models import registry as windows
 from ecgsynth.tabular.models import registry as rows
 
@@ -35,16 +36,17 @@ EPOCHS = click.option("--epochs", type=click.IntRange(min=1), help="Train for so
 PERSON = click.option("--person", help="The column that names each row's person; without it, every row counts as one.")
 
 
-def training_options(registry: ModuleType, amount: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    """The options of every training: one of the models of a registry, how long, and more."""
+def training_options(
+    registry: ModuleType, amount: Callable[[Command], Command], usual: str
+) -> Callable[[Command], Command]:
+    """The options of every training: one of the models of a registry (``usual``: by default), how long, and more."""
     options = (
         click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The run folder to make."),
         click.option(
             "--model",
-            default=registry.DEFAULT,
-            show_default=True,
             type=click.Choice(registry.names()),
-            help="; ".join(f"{name}: {registry.help_of(name)}" for name in registry.names()) + ".",
+            help="; ".join(f"{name}: {registry.help_of(name)}" for name in registry.names())
+            + f"; by default {usual}.",
         ),
         click.option(
             "--budget",
@@ -72,7 +74,7 @@ def carry_out(
     output: Path,
     registry: ModuleType,
     *,
-    model: str,
+    model: str | None,
     budget: float | None,
     steps: int | None = None,
     epochs: int | None = None,
@@ -93,7 +95,7 @@ def carry_out(
     from ecgsynth.core.disclosure import PERSONS
     from ecgsynth.training.run_folder import RunFolder
 
-    with training_bar(registry.entry(model).losses, RunFolder(output), resume=resume, force=force) as (
+    with training_bar(registry.entry(model or registry.DEFAULT).losses, RunFolder(output), resume=resume, force=force) as (
         on_progress,
         say,
     ):
@@ -115,6 +117,9 @@ def carry_out(
             on_progress=on_progress,
             began=began,
         )
+    left_out = getattr(made.about.data.private, "left_out", ())
+    if left_out:
+        click.echo(f"left out {', '.join(left_out)}: too few people have it; --level internal learns such classes")
     for name, number in (getattr(made.about.data.private, "unpublished", None) or {}).items():
         what, are = ("category", "is") if number == 1 else ("categories", "are")
         click.echo(f"{name}: {number} {what} that fewer than {PERSONS} have {are} taken as others")
@@ -133,11 +138,18 @@ def train() -> None:
 @train.command("ecg")
 @click.argument("beats", type=click.Path(path_type=Path))
 @click.option("--classes", type=Names(), help="Learn these classes only, such as N,S,V.")
-@training_options(windows, STEPS)
-def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, **options: Any) -> None:
+@click.option(
+    "--level",
+    type=click.Choice(LEVELS),
+    help="internal learns the persons' own beats, for use where these may be used; the others insist on new people.",
+)
+@training_options(windows, STEPS, f"{windows.PEOPLE} where persons are known, else {windows.DEFAULT}")
+def train_ecg(
+    beats: Path, output: Path, classes: tuple[str, ...] | None, level: str | None, **options: Any
+) -> None:
     """Train a generator on the training part of BEATS, a file made by 'ecgsynth prepare'.
 
-    The best step by the validation part is kept. A run that was stopped goes on with --resume.
+    It makes new people, and then their beats, unless --level is internal. The best step by the validation part is kept. A run that was stopped goes on with --resume.
 
     \b
     Example: ecgsynth train ecg beats.npz -o runs/a --budget 20min
@@ -148,7 +160,7 @@ def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, **opti
         from ecgsynth.windows.windows import Windows
 
         found = Windows.load(beats)
-        return read(found if classes is None else found.keep_classes(classes))
+        return read(found if classes is None else found.keep_classes(classes), level=level)
 
     carry_out(read_beats, output, windows, **options)
 
@@ -177,7 +189,7 @@ def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, **opti
     type=click.Choice(["group", "none"]),
     help="Keep each sequence, or block of time, in one part; or learn from all, as TimeGAN's protocol does.",
 )
-@training_options(windows, STEPS)
+@training_options(windows, STEPS, windows.DEFAULT)
 def train_series(
     file: Path,
     output: Path,
@@ -223,7 +235,7 @@ def train_series(
 @click.option("--hidden", type=Names(), help="Units of each hidden layer of both networks, such as 256,256.")
 @WHERE
 @STORAGE
-@training_options(rows, EPOCHS)
+@training_options(rows, EPOCHS, rows.DEFAULT)
 def train_table(
     file: str,
     output: Path,

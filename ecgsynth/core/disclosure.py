@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "LEAST_PEOPLE",
     "PERSONS",
     "coarse",
     "common_values",
@@ -35,6 +36,7 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 
 PERSONS = 10  # that must stand behind whatever is published
+LEAST_PEOPLE = 5  # whose windows of a class a generator of people needs, and a file for known receivers (levels.toml)
 LARGEST_SHARE = 0.5  # of what is published, that one person may have
 FENCE = 3.0  # times the way from one person to the PERSONS-th further in, that an outermost value may lie beyond
 TUKEY = 1.5  # interquartile ranges, where there are fewer persons

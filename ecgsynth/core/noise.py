@@ -5,6 +5,7 @@ numbers come from the counter-based generator Philox4x64-10 (Salmon et al., "Par
 easy as 1, 2, 3", SC 2011) as numpy has it, so a row's numbers are found without drawing those before it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["RowNoise", "check_number", "pick_labels", "row_noise"]
+__all__ = ["RowNoise", "check_number", "person_noise", "persons_of_rows", "pick_labels", "row_noise"]
 
 BLOCK = 4  # one step of the counter yields four 64-bit draws
 MAX_SEED = 2**64 - 1
+OF_PERSONS = 1 << 64  # added to the key of a seed: persons have draws of their own
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,7 @@ def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
         For a seed outside that range, or rows that are not consecutive or negative.
 
     """
-    if not is_whole(seed) or not 0 <= seed <= MAX_SEED:
-        raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")
+    check_seed(seed)
     if rows.step != 1 or rows.start < 0:
         raise ConfigError(f"rows must be consecutive and not negative, got {rows}")
     blocks = -(-(noise_dim + 1) // BLOCK)
@@ -75,6 +76,72 @@ def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
         uniform=to_uniform(draws[:, :noise_dim]).astype(np.float32),
         label=to_uniform(draws[:, noise_dim]),
     )
+
+
+def person_noise(seed: int, persons: NDArray[np.int64], person_dim: int) -> NDArray[np.float32]:
+    """(n, person_dim) float32 in (0, 1): what some persons of a seed are made from, the same wherever they are asked for.
+
+    Parameters
+    ----------
+    seed
+        0 to 2**64 - 1.
+    persons
+        (n,) their numbers, from 0 up, each as often as it is wanted.
+    person_dim
+        Uniform numbers a person.
+
+    Raises
+    ------
+    ConfigError
+        For a seed outside that range, or a negative person.
+
+    """
+    check_seed(seed)
+    if persons.min(initial=0) < 0:
+        raise ConfigError(f"persons are numbered from 0 up, got {persons.min()}")
+    blocks = -(-person_dim // BLOCK)
+    numbers, where = np.unique(persons, return_inverse=True)
+    first = np.flatnonzero(np.diff(numbers, prepend=-2) != 1)  # where a run of consecutive persons begins
+    draws = [
+        np.random.Philox(key=seed + OF_PERSONS, counter=int(run[0]) * blocks).random_raw(len(run) * blocks * BLOCK)
+        for run in np.split(numbers, first[1:])
+    ]
+    found = np.concatenate(draws).reshape(len(numbers), blocks * BLOCK)[:, :person_dim]
+    return to_uniform(found).astype(np.float32)[where]
+
+
+def persons_of_rows(rows: range, people: int | Sequence[int] | None) -> NDArray[np.int64]:
+    """(n,) the number of the person that each row is of.
+
+    Parameters
+    ----------
+    rows
+        Consecutive positions.
+    people
+        So many persons, numbered from 0, or those of these numbers, in turn; None: every row is of another person.
+
+    Raises
+    ------
+    ConfigError
+        For fewer than one person, or numbers that are none.
+
+    """
+    places = np.arange(rows.start, rows.stop, dtype=np.int64)
+    if people is None:
+        return places
+    if is_whole(people):
+        check_number(people, "people")  # type: ignore[arg-type]
+        return places % people
+    numbers = list(people) if isinstance(people, Sequence | np.ndarray) else []
+    if not numbers or not all(is_whole(number) and number >= 0 for number in numbers):
+        raise ConfigError(f"people is how many there are, or their numbers from 0 up, got {people!r}")
+    return np.asarray(numbers, dtype=np.int64)[places % len(numbers)]
+
+
+def check_seed(seed: int) -> None:
+    """Raise ConfigError for what is no seed."""
+    if not is_whole(seed) or not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"a seed is a whole number from 0 to 2**64 - 1, got {seed}")
 
 
 def to_uniform(draws: NDArray[np.uint64]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ecgsynth.core.noise import row_noise
+from ecgsynth.core.noise import person_noise, row_noise
 from ecgsynth.models.model import Space, WindowGenerator
 from ecgsynth.windows.windows import RR_RANGE_S
 
@@ -27,8 +27,8 @@ class Limits:
 class SignalSampler(nn.Module):
     """The whole way from uniform numbers to a signal in physical units: what is exported, and nothing else.
 
-    forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64
-        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
+    forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64; of a generator of people, person (n, person_dim)
+        float32 in (0, 1) -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
 
     Attributes
     ----------
@@ -79,8 +79,8 @@ class SignalSampler(nn.Module):
             for name in ("steps", "lows", "highs"):
                 self.register_buffer(name, torch.from_numpy(getattr(limits, name)))
 
-    def forward(self, uniform: Tensor, label: Tensor) -> tuple[Tensor, ...]:
-        features = self.generator.from_uniform(uniform, label)  # (n, features)
+    def forward(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> tuple[Tensor, ...]:
+        features = self.generator.from_uniform(uniform, label, person)  # (n, features)
         if self.basis.dim() == 2:
             made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
         else:
@@ -111,7 +111,13 @@ class SignalSampler(nn.Module):
 
 
 def draw(
-    sampler: SignalSampler, labels: NDArray[np.int64], seed: int, *, start: int = 0, batch: int = 1024
+    sampler: SignalSampler,
+    labels: NDArray[np.int64],
+    seed: int,
+    *,
+    persons: NDArray[np.int64] | None = None,
+    start: int = 0,
+    batch: int = 1024,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
     """Signals of rows ``start`` and following of a seed, one for each label.
 
@@ -123,6 +129,8 @@ def draw(
         (n,) int64.
     seed, start
         Which rows of which seed's noise (ecgsynth.core.noise).
+    persons
+        (n,) whose each is, of a generator of people; by default every window is of another person.
     batch
         Windows computed at once.
 
@@ -133,7 +141,9 @@ def draw(
 
     """
     device = sampler.mean.device
-    noise_dim = sampler.generator.config.noise_dim
+    noise_dim, person_dim = sampler.generator.config.noise_dim, sampler.generator.person_dim
+    if persons is None:
+        persons = np.arange(start, start + len(labels))
     signals = np.empty((len(labels), *sampler.shape), dtype=np.float32)
     intervals = np.empty((len(labels), sampler.intervals), dtype=np.float32)
     sampler.eval()
@@ -141,7 +151,10 @@ def draw(
         for first in range(0, len(labels), batch):
             wanted = labels[first : first + batch]
             noise = row_noise(seed, range(start + first, start + first + len(wanted)), noise_dim)
-            made = sampler(torch.from_numpy(noise.uniform).to(device), torch.from_numpy(wanted).to(device))
+            asked = [noise.uniform, wanted]
+            if person_dim:
+                asked.append(person_noise(seed, persons[first : first + batch], person_dim))
+            made = sampler(*(torch.from_numpy(array).to(device) for array in asked))
             signals[first : first + len(wanted)] = made[0].cpu().numpy()
             if sampler.intervals:
                 intervals[first : first + len(wanted)] = made[1].cpu().numpy()

@@ -38,13 +38,19 @@ class WindowConfig(Protocol):
 class WindowGenerator(nn.Module):
     """A network that makes windows as features of its space; what is sampled and exported.
 
-    from_uniform: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64 -> (n, features)
+    from_uniform: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64; of a generator of people, person
+        (n, person_dim) float32 in (0, 1) -> (n, features)
     """
 
     config: WindowConfig
 
-    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+    def from_uniform(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> Tensor:
         raise NotImplementedError
+
+    @property
+    def person_dim(self) -> int:
+        """Uniform numbers that one person is made from; 0 where windows are nobody's."""
+        return int(getattr(self.config, "person_dim", 0))
 
 
 class Space(Protocol):
@@ -129,6 +135,8 @@ class Model(Generic[P]):
         Which of the losses are shown while it trains.
     from_data
         The settings of ``config`` that follow from the windows.
+    classes_of
+        The classes of training windows that it can learn; all, unless it says so.
 
     """
 
@@ -139,6 +147,7 @@ class Model(Generic[P]):
     build: Callable[[P, TrainConfig, Tensor, Tensor, torch.Generator], Learner]
     losses: tuple[str, ...]
     from_data: tuple[str, ...] = ()
+    classes_of: Callable[[Windows], tuple[str, ...]] | None = None
 
     @property
     def settings(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from ecgsynth.errors import ConfigError, require
 if TYPE_CHECKING:
     from ecgsynth.models.model import Model
 
-__all__ = ["DEFAULT", "entry", "help_of", "names"]
+__all__ = ["DEFAULT", "PEOPLE", "entry", "help_of", "names"]
 
 
 class Entry(NamedTuple):
@@ -22,10 +22,12 @@ class Entry(NamedTuple):
 
 
 MODELS = {
+    "people": Entry("ecgsynth.training.fit_people", "new people and then their windows, by a recurrent WGAN-GP"),
     "rwgan": Entry("ecgsynth.training.fit_wgan", "a recurrent WGAN-GP conditioned on kinds of windows"),
     "timegan": Entry("ecgsynth.training.fit_timegan", "TimeGAN (Yoon et al. 2019)"),
 }
 DEFAULT = "rwgan"
+PEOPLE = "people"  # what windows of known persons are learnt by, unless the file is to stay in the house
 
 
 def names() -> tuple[str, ...]:

@@ -170,7 +170,7 @@ class TimeGANGenerator(WindowGenerator):
         frames: Tensor = self.recovery(code, label)
         return frames.flatten(1)
 
-    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+    def from_uniform(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> Tensor:
         _, fake = self(uniform.unflatten(1, (self.config.latent_steps, self.config.noise)), label)
         return self.recover(fake, label)
 

@@ -20,6 +20,7 @@ from ecgsynth.models.clusters import Clusters
 from ecgsynth.models.model import WindowGenerator
 
 __all__ = [
+    "FARTHEST_LOCAL",
     "Critic",
     "Generator",
     "Nets",
@@ -172,7 +173,7 @@ class Generator(WindowGenerator):
         local: Tensor = value + self.noise(states.mean(dim=1)).clamp(max=2).exp() * own
         return local  # (n, learnt)
 
-    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+    def from_uniform(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> Tensor:
         normals = box_muller(uniform[:, :-1])[:, : self.config.normals]
         passed = (uniform[:, -1:] >= self.cumulative[label]).sum(dim=1)  # clusters with a cumulative share below it
         cluster = self.first[label] + passed

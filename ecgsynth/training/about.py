@@ -59,7 +59,15 @@ class About:
         return replace(self, metrics={**self.metrics, **more})
 
 
-def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[str, str]) -> DataInfo:
+def describe(
+    windows: Windows,
+    learn: Windows,
+    source: str | None,
+    digest: dict[str, str],
+    *,
+    by_person: bool = False,
+    left_out: tuple[str, ...] = (),
+) -> DataInfo:
     """What a run knows of its data: what a file may say of it, and private things.
 
     Parameters
@@ -72,6 +80,10 @@ def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[
         What a file is to say of where they are from; by default the windows' own source, but for a user's series.
     digest
         Of the training part (see RunFolder.digest).
+    by_person
+        Whether the shares of classes are the mean over persons, every one of whom weighs the same.
+    left_out
+        The classes that too few people have.
 
     """
     named = Source(name=source or "unnamed") if windows.is_series or source else windows.source
@@ -82,23 +94,27 @@ def describe(windows: Windows, learn: Windows, source: str | None, digest: dict[
         time=windows.values.shape[1],
         channel_names=windows.channel_names,
         event_index=windows.event_index,
-        classes=described_classes(learn),
+        classes=described_classes(learn, by_person=by_person),
         source=named,
         split=windows.meta.get("split"),
         band_hz=windows.meta.get("band_hz"),
         training_windows=len(learn),
         training_patients=None if learn.groups is None else len(np.unique(learn.groups)),
         series=windows.series,
-        private=PrivateInfo(source=windows.source, split_seed=windows.meta.get("split_seed"), digest=digest),
+        private=PrivateInfo(source=windows.source, split_seed=windows.meta.get("split_seed"), digest=digest,
+                            left_out=left_out),
     )
 
 
-def described_classes(learn: Windows) -> tuple[ClassInfo, ...]:
-    """Each class with its share of the training windows; where one may not be published, all have one digit, and the
-    largest class has the rest.
+def described_classes(learn: Windows, *, by_person: bool = False) -> tuple[ClassInfo, ...]:
+    """Each class with its share of the training windows, or the mean of persons' shares; where one may not be
+    published, all have one digit, and the largest class has the rest.
     """
     shares = learn.shares()
-    if not shared_codes(learn.labels, learn.owners, len(learn.classes)).all():
+    if by_person and learn.owners is not None:
+        people = [learn.take(learn.owners == person).shares() for person in np.unique(learn.owners)]
+        shares = np.mean(people, axis=0)
+    elif not shared_codes(learn.labels, learn.owners, len(learn.classes)).all():
         largest = int(shares.argmax())
         shares = np.array([coarse(float(share), 1) for share in shares])
         shares[largest] = 0

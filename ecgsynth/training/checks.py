@@ -1,10 +1,81 @@
-"""Which windows a generator may learn from."""
+"""Which windows a generator may learn from, and by which model."""
 
-from ecgsynth.core.disclosure import PERSONS, persons_behind
-from ecgsynth.errors import DataError
+from typing import Any
+
+import numpy as np
+
+from ecgsynth.core.disclosure import LEAST_PEOPLE, PERSONS, persons_behind
+from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.models import registry
+from ecgsynth.models.model import Model
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["check_classes"]
+__all__ = ["check_classes", "chosen_model", "with_classes_of"]
+
+LEVELS = ("internal", "controlled", "public")
+
+
+def chosen_model(model: str | None, level: str | None, windows: Windows) -> str:
+    """The model that is asked for, or the one for windows as these.
+
+    Raises
+    ------
+    ConfigError
+        For an unknown level, or a model that gives windows of the persons themselves where more than "internal" is
+        asked for.
+    DataError
+        For fewer than LEAST_PEOPLE persons to learn from, unless "internal" is asked for.
+
+    """
+    if level is not None and level not in LEVELS:
+        raise ConfigError(f"a level is one of {', '.join(LEVELS)}, got {level!r}")
+    above = level in LEVELS[1:]
+    if model is not None:
+        if above and registry.entry(model).classes_of is None:
+            raise ConfigError(
+                f"the model {model} learns the windows of the persons themselves, which is for the level internal; "
+                f"leave --model out, or take --model {registry.PEOPLE}"
+            )
+        return model
+    if level == "internal" or windows.is_series:
+        return registry.DEFAULT
+    if windows.owners is None:
+        if above:
+            raise DataError(
+                f"these windows do not say whose they are, so a file of them cannot be {level}; bring their persons as "
+                "groups, or train with --level internal"
+            )
+        return registry.DEFAULT
+    people = len(np.unique(np.asarray(windows.part("train").groups)))
+    if people < LEAST_PEOPLE:
+        raise DataError(
+            f"the training part has {people} {'person' if people == 1 else 'people'} and a generator of new people "
+            f"needs at least {LEAST_PEOPLE}; bring more, or train with --level internal for use in your own house"
+        )
+    return registry.PEOPLE
+
+
+def with_classes_of(model: Model[Any], windows: Windows) -> tuple[Windows, tuple[str, ...]]:
+    """The windows of the classes that a model can learn, and the names of the classes that are left out.
+
+    Raises
+    ------
+    DataError
+        Where none is left.
+
+    """
+    if model.classes_of is None:
+        return windows, ()
+    kept = model.classes_of(windows.part("train"))
+    if windows.owners is not None and not kept:
+        raise DataError(
+            f"no class has enough windows of {LEAST_PEOPLE} people or more in the training part; bring more people, or "
+            "train with --level internal"
+        )
+    left_out = tuple(name for name in windows.classes if name not in kept)
+    if not kept or not left_out:
+        return windows, ()
+    return windows.keep_classes(kept), left_out
 
 
 def check_classes(learn: Windows, check: Windows, minimum: int) -> None:

@@ -138,6 +138,7 @@ class PrivateInfo:
     source: Source = field(default_factory=Source)
     split_seed: int | None = None
     digest: dict[str, str] = field(default_factory=dict)  # of the training part: the key, and the value under it
+    left_out: tuple[str, ...] = records.sparse(default=())  # classes that too few people have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["RR_COLUMNS", "numbers", "sample_columns"]
+__all__ = ["PERSON_COLUMN", "RR_COLUMNS", "numbers", "sample_columns"]
 
+PERSON_COLUMN = "person"  # the number of the synthetic person, where they were asked for
 RR_COLUMNS = ("rr_before_s", "rr_after_s")
 
 

@@ -27,6 +27,8 @@ class Batch(Protocol):
     @property
     def labels(self) -> NDArray[np.int64]: ...
     @property
+    def groups(self) -> NDArray[np.str_] | None: ...
+    @property
     def rr_s(self) -> NDArray[np.float32] | None: ...
     @property
     def fs_hz(self) -> float: ...
@@ -58,7 +60,7 @@ def save_batches(
     path
         The file, in the form of ``Windows.save``.
     like
-        Windows with all facts except values, labels and RR intervals, which come from the batches.
+        Windows with all facts except values, labels, groups and RR intervals, which come from the batches.
     batches
         The windows.
     n
@@ -79,6 +81,7 @@ def save_batches(
     shape = (len(like) if n is None else n, *like.values.shape[1:])
     codes: list[NDArray[np.int64]] = []
     intervals: list[NDArray[np.float32]] = []
+    groups: list[NDArray[np.str_]] = []
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("values.npy", "w", force_zip64=True) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -88,23 +91,26 @@ def save_batches(
                 codes.append(batch.labels)
                 if batch.rr_s is not None:
                     intervals.append(batch.rr_s)
+                if batch.groups is not None:
+                    groups.append(batch.groups)
         written = sum(map(len, codes))
         if written != shape[0]:
             raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
         if intervals and sum(map(len, intervals)) != written:
             raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
-        for name, array in arrays_but_values(like, np.concatenate(codes), intervals).items():
+        for name, array in arrays_but_values(like, np.concatenate(codes), groups, intervals).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def arrays_but_values(
-    like: Batch, labels: NDArray[np.int64], intervals: list[NDArray[np.float32]]
+    like: Batch, labels: NDArray[np.int64], groups: list[NDArray[np.str_]], intervals: list[NDArray[np.float32]]
 ) -> dict[str, NDArray[Any]]:
     """Every array of the file but the values, by its name."""
     classes = np.asarray(like.classes, dtype=np.str_)
-    known = {name: getattr(like, name) for name in ("groups", "parts", "event_index")}
+    known = {name: getattr(like, name) for name in ("parts", "event_index")}
     meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}
+    known["groups"] = np.concatenate(groups) if groups else None
     known["rr_s"] = np.concatenate(intervals) if intervals else None
     return {
         "format": np.asarray(FORMAT),

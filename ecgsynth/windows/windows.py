@@ -230,9 +230,13 @@ class Windows:
         values: NDArray[np.float32],
         labels: NDArray[np.int64],
         rr_s: NDArray[np.float32] | None,
+        persons: NDArray[np.int64] | None = None,
         **meta: Any,
     ) -> Self:
-        """Synthetic windows, with the names, rate and units of the data that their generator learnt from."""
+        """Synthetic windows, with the names, rate and units of the data that their generator learnt from.
+
+        ``persons``: (n,) the number of the synthetic person of each, where they were asked for.
+        """
         return cls(
             values=values,
             fs_hz=data.fs_hz,
@@ -240,6 +244,7 @@ class Windows:
             channel_names=data.channel_names,
             classes=data.class_names,
             labels=labels,
+            groups=None if persons is None else persons.astype(np.str_),
             rr_s=rr_s,
             event_index=data.event_index,
             series=data.series,

@@ -1,0 +1,1 @@
+"""A generator of people who never lived, and of their windows."""

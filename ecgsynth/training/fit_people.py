@@ -1,0 +1,53 @@
+"""Training a generator of people: the recurrent WGAN-GP on what windows differ by from their person's typical ones."""
+
+import torch
+from torch import Tensor
+
+from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.learner import Learner
+from ecgsynth.models.model import Model
+from ecgsynth.models.people.generator import PeopleConfig, PeopleGenerator
+from ecgsynth.models.people.plan import PeoplePlan, classes_of_people, plan_people
+from ecgsynth.models.people.space import CosineSpace
+from ecgsynth.models.wgan import Critic
+from ecgsynth.training.batches import balanced_people
+from ecgsynth.training.fit_wgan import learner_of
+
+__all__ = ["MODEL", "build_people"]
+
+
+def build_people(plan: PeoplePlan, training: TrainConfig, x: Tensor, labels: Tensor, rng: torch.Generator) -> Learner:
+    """What the loop trains, on windows as local coordinates that the plan has already found.
+
+    Every batch has the same number of each class, and of each person within it.
+    """
+    device = x.device
+    rows = torch.from_numpy(plan.rows).to(device)
+    labels, owners = labels[rows], torch.from_numpy(plan.owners).to(device)
+    generator, average = people_of(plan).to(device), people_of(plan).to(device)
+    critic = Critic(plan.config).to(device)
+    local = torch.from_numpy(plan.local).to(device).asinh()
+    draw = balanced_people(labels, owners, plan.config.classes, training.batch, rng)
+    return learner_of(generator, average, critic, local, labels, draw, training, rng, starts_scored=True)
+
+
+def people_of(plan: PeoplePlan) -> PeopleGenerator:
+    """The generator with the plan's population, its networks new."""
+    generator = PeopleGenerator(plan.config)
+    generator.set_population(plan.population, torch.from_numpy(plan.spreads), torch.from_numpy(plan.unmixing))
+    return generator
+
+
+MODEL = Model(
+    config=PeopleConfig,
+    space=CosineSpace,
+    generator=PeopleGenerator,
+    plan=plan_people,
+    build=build_people,
+    losses=("wasserstein", "generator"),
+    from_data=(
+        *("time", "channels", "gaussian_tail", "intervals", "asinh", "clusters", "styles"),
+        *("people_behind", "largest_share"),
+    ),
+    classes_of=classes_of_people,
+)
