@@ -146,7 +146,8 @@ def fit(
     label
         Of a series the column of each sequence's class; of a table the condition of conditional models.
     split
-        How beats or a series are split for training and validation: "patient", "beat", "group" or "none".
+        How beats or a series are split for training and validation: "patient", "beat", "ds1-ds2", "group" or
+        "none".
     id, time, length, stride, columns, statics, missing
         How a series is cut from its table: see SeriesOptions.
     where
