@@ -7,7 +7,7 @@ saw.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -115,7 +115,7 @@ def linkage(
     bar = Bar(held[1][setting], real[setting], persons, held[0][setting])
 
     made, whose = bar.passed(*scored(net, synthetic, album.learnt))
-    own, said = bar.passed(*(column[~setting] for column in held))
+    own, said = bar.passed(held[0][~setting], held[1][~setting])
     never = None if album.never is None else bar.passed(*scored(net, album.never, album.learnt))[0]
     often = np.bincount(whose[made], minlength=persons) >= 0.01 * len(made)
     return {
@@ -142,29 +142,39 @@ def album_of(exposure: Exposure, rng: np.random.Generator) -> Album | None:
     inside, outside = found
     learnt, unseen = rows_of(exposure.learnt.owners), rows_of(exposure.unseen.owners)
     later = {} if exposure.later is None else rows_of(exposure.later.owners)
-    pairs: list[tuple[Any, Points, Points, bool]] = []
+    faces = []
     for name in inside.tolist():
         own = exposure.learnt.take(learnt[name])
-        halves = (own, exposure.later.take(later[name])) if exposure.later and name in later else in_halves(own)
-        pairs.append((name, *halves, True))
-    pairs += [(name, *in_halves(exposure.unseen.take(unseen[name])), False) for name in outside.tolist()]
-    pairs = [pair for pair in pairs if len(pair[1]) >= FEWEST and len(pair[2]) >= FEWEST // 2]
-    strangers = chosen(pairs, rng)
-    known = [pair for pair in pairs if pair[0] not in strangers]
+        held = exposure.later.take(later[name]) if exposure.later is not None and name in later else None
+        faces.append(Face(name, own, held, True) if held is not None else Face(name, *in_halves(own), True))
+    faces += [Face(name, *in_halves(exposure.unseen.take(unseen[name])), False) for name in outside.tolist()]
+    faces = [face for face in faces if len(face.learnt) >= FEWEST and len(face.held) >= FEWEST // 2]
+    strangers = chosen(faces, rng)
+    known = [face for face in faces if face.name not in strangers]
     if len(known) < FEWEST_NEVER:
         return None
-    both = [
-        gathered([pair[place] for pair in known], most, rng) for place, most in ((1, MOST["learnt"]), (2, MOST["held"]))
-    ]
-    others = [joined(pair[1:3]) for pair in pairs if pair[0] in strangers]
-    never = gathered(others, MOST["never"] // max(len(others), 1), rng) if others else None
-    return Album(learnt=both[0], held=both[1], never=never, members=np.array([pair[3] for pair in known]))
+    others = [joined((face.learnt, face.held)) for face in faces if face.name in strangers]
+    return Album(
+        learnt=gathered([face.learnt for face in known], MOST["learnt"], rng),
+        held=gathered([face.held for face in known], MOST["held"], rng),
+        never=gathered(others, MOST["never"] // len(others), rng) if others else None,
+        members=np.array([face.member for face in known]),
+    )
 
 
-def chosen(pairs: list[tuple[Any, Points, Points, bool]], rng: np.random.Generator) -> set[Any]:
+class Face(NamedTuple):
+    """Somebody's name, beats to learn him from, held-out ones, and whether the generator learnt from him."""
+
+    name: Any
+    learnt: Points
+    held: Points
+    member: bool
+
+
+def chosen(faces: list[Face], rng: np.random.Generator) -> set[Any]:
     """Whom the classifier shall not know: some of the people outside, or where there are too few, of the members."""
     for member in (False, True):
-        names = [pair[0] for pair in pairs if pair[3] == member]
+        names = [face.name for face in faces if face.member == member]
         count = min(MOST_NEVER, int(NEVER_SHARE * len(names)) if not member else len(names) // 10)
         if count >= FEWEST_NEVER:
             return {names[place] for place in rng.permutation(len(names))[:count]}
@@ -227,7 +237,8 @@ class Bar:
         """(n,) the lower of the ranks of the scores (n, scores) among a person's own, 0 to 1."""
         own, total = self.own[person], len(self.own[person]) + self.wrong[person]
         each = [np.searchsorted(own[:, place], scores[:, place], side="right") for place in range(scores.shape[1])]
-        return (np.min(each, axis=0) + self.wrong[person]) / total
+        ranks: Floats = (np.min(each, axis=0) + self.wrong[person]) / total
+        return ranks
 
     def passed(self, said: Codes, scores: Floats) -> tuple[NDArray[np.bool_], Codes]:
         """(n,) whether beats are as much those of the person whom they are taken for as his own, and who that is."""
@@ -260,4 +271,5 @@ def shortened(values: Values, longest: int) -> Values:
     if step < 2:
         return values
     kept = values[:, : step * (values.shape[1] // step)]
-    return kept.reshape(len(values), -1, step, values.shape[2]).mean(axis=2)
+    means: Values = kept.reshape(len(values), -1, step, values.shape[2]).mean(axis=2)
+    return means

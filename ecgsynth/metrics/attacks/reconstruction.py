@@ -67,8 +67,9 @@ def reconstruction(
     members, outside
         Of both kinds of people: ``persons``; the medians over them of ``correlation`` (the highest of any candidate)
         and ``error`` (the lowest root-mean-square, in units), and of ``halves_correlation`` and ``halves_error``
-        between his first and second half; ``persons_like`` and ``share_like``, those with a candidate correlated above 0.99;
-        ``persons_nearer`` and ``share_nearer``, those who have a candidate nearer than their halves are to each other.
+        between the first and the second half; ``persons_like`` and ``share_like``, those with a candidate correlated
+        above 0.99; ``persons_nearer`` and ``share_nearer``, those with a candidate nearer than their halves are to
+        each other.
         None where there are no such people.
     centres, clusters
         How many candidates there were of each kind.

@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from ecgsynth.metrics.attacks.base import Exposure, Points
 from ecgsynth.metrics.attacks.neighbours import codes_of
 
-__all__ = ["FEWEST_PERSONS", "MOST_BEATS", "Scores", "Targets", "mean_scores", "people_of", "rows_of", "targets_of"]
+__all__ = [
+    "FEWEST_PERSONS",
+    "MOST_BEATS",
+    "Scores",
+    "Targets",
+    "late",
+    "mean_scores",
+    "people_of",
+    "rows_of",
+    "targets_of",
+]
 
 FEWEST_PERSONS = 5  # members, and people outside, that an attack on persons needs
 MOST_BEATS = 100  # of a person, that the attacker has
@@ -94,9 +104,12 @@ def targets_of(exposure: Exposure) -> Targets | None:
     learnt, unseen = rows_of(exposure.learnt.owners), rows_of(exposure.unseen.owners)
     pieces, whose, turns = [], [], []
     for number, name in enumerate([*inside.tolist(), *outside.tolist()]):
-        source, rows = exposure.unseen, late(unseen.get(name))
-        if number < len(inside):
-            source, rows = (exposure.later, later[name]) if name in later else (exposure.learnt, learnt[name])
+        if number >= len(inside):
+            source, rows = exposure.unseen, late(unseen[name])
+        elif exposure.later is not None and name in later:
+            source, rows = exposure.later, later[name]
+        else:
+            source, rows = exposure.learnt, learnt[name]
         rows = rng.permutation(rows)[:MOST_BEATS]
         pieces.append(source.take(rows))
         whose.append(np.full(len(rows), number))
@@ -121,13 +134,13 @@ def rows_of(owners: NDArray[Any] | None) -> dict[Any, Codes]:
     owners = np.asarray(owners)
     names, codes = np.unique(owners, return_inverse=True)
     order = np.argsort(codes, kind="stable")
-    return dict(zip(names.tolist(), np.split(order, np.cumsum(np.bincount(codes))[:-1]), strict=True))
+    starts = np.searchsorted(codes[order], np.arange(len(names) + 1)).tolist()
+    return {name: order[starts[place] : starts[place + 1]] for place, name in enumerate(names.tolist())}
 
 
-def late(rows: Codes | None) -> Codes:
-    """The last LATE_SHARE in time, or more so that there are MOST_BEATS."""
-    rows = np.empty(0, dtype=np.int64) if rows is None else rows
-    return rows[-max(int(LATE_SHARE * len(rows)), MOST_BEATS) :]
+def late(rows: Codes) -> Codes:
+    """The last LATE_SHARE in time, or more so that there are MOST_BEATS, but then no more than half."""
+    return rows[len(rows) - max(int(LATE_SHARE * len(rows)), min(MOST_BEATS, (len(rows) + 1) // 2)) :]
 
 
 def reference(unseen: Points, people: list[Codes], rng: np.random.Generator) -> Points:
@@ -156,6 +169,7 @@ def mean_scores(values: Floats, targets: Targets) -> Scores:
         used = (targets.turns >= first) & (targets.turns < end) & np.isfinite(values)
         sizes = np.bincount(targets.whose[used], minlength=len(targets.members))
         sums = np.bincount(targets.whose[used], values[used], minlength=len(targets.members))
-        return np.divide(sums, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+        means: Floats = np.divide(sums, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
+        return means
 
     return scores
