@@ -29,6 +29,7 @@ from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predic
 from ecgsynth.metrics.utility import ARMS as UTILITY_ARMS
 from ecgsynth.metrics.utility import confusion_by_patient, inputs, summary, top_up_counts, training_set
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.windows.splits import BY_PERSON
 from ecgsynth.windows.windows import Windows
 
 ARMS = ("none", "weights", "SMOTE", "synthetic", "TSTR")
@@ -126,7 +127,7 @@ def main(
                 confusions[arm].append(test_arm(arm, learn, test, model, config, seed + repeat, rhythm=rhythm).tolist())
                 write_json(done, confusions)
                 print(arm, repeat, flush=True)
-    by_patient = known.meta.get("split") == "patient"
+    by_patient = known.meta.get("split") in BY_PERSON
     found = {arm: summary([np.asarray(one) for one in confusions[arm]], by_patient=by_patient) for arm in ARMS}
     write_json(output / "results.json", {"known": learn.counts(), "share": share, "rhythm": rhythm, **found})
     print(table(found, known.classes))

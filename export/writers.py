@@ -236,7 +236,9 @@ def write_parquet(out: Output[Windows], like: Windows) -> None:
 
     def table_of(batch: Windows) -> Any:
         columns = numbers(batch.values, batch.rr_s).T
-        known = [classes[batch.labels]] if batch.groups is None else [classes[batch.labels], batch.groups.astype(np.int64)]
+        known = (
+            [classes[batch.labels]] if batch.groups is None else [classes[batch.labels], batch.groups.astype(np.int64)]
+        )
         return arrow.table([*map(arrow.array, known), *map(arrow.array, columns)], schema=schema)
 
     write_tables(out.path, schema, map(table_of, out.batches))

@@ -29,8 +29,9 @@ __all__ = ["prepare"]
     "kind",
     default="beat",
     show_default=True,
-    type=click.Choice(["beat", "patient"]),
-    help="Split beats at random within each class, or keep each patient in one part.",
+    type=click.Choice(["beat", "patient", "ds1-ds2"]),
+    help="Split beats at random within each class, or keep each patient in one part: placed at random, or as is usual "
+    "for MIT-BIH (de Chazal 2004), tested on DS2, without paced records and record 201, whose person is in DS2, too.",
 )
 @click.option("--band", type=Band(), default="0.5-40", show_default=True, help="Zero-phase band-pass in Hz, or none.")
 @click.option("--fs", "fs_hz", default=360.0, show_default=True, help="Samples a second; other rates are resampled.")
@@ -43,6 +44,8 @@ def prepare(
     folder: Path, output: Path, leads: tuple[str, ...], kind: str, seed: int, *, force: bool, **options: Any
 ) -> None:
     """Cut the WFDB records in FOLDER into labelled beats and split them 65/20/15.
+
+    Of patients who are kept in one part, the last 15 % of each training patient's beats are held back for the audit.
 
     \b
     Example: ecgsynth prepare mitdb/ -o beats.npz --leads MLII --split patient

@@ -45,8 +45,7 @@ def training_options(
         click.option(
             "--model",
             type=click.Choice(registry.names()),
-            help="; ".join(f"{name}: {registry.help_of(name)}" for name in registry.names())
-            + f"; by default {usual}.",
+            help="; ".join(f"{name}: {registry.help_of(name)}" for name in registry.names()) + f"; by default {usual}.",
         ),
         click.option(
             "--budget",
@@ -95,7 +94,9 @@ def carry_out(
     from ecgsynth.core.disclosure import PERSONS
     from ecgsynth.training.run_folder import RunFolder
 
-    with training_bar(registry.entry(model or registry.DEFAULT).losses, RunFolder(output), resume=resume, force=force) as (
+    with training_bar(
+        registry.entry(model or registry.DEFAULT).losses, RunFolder(output), resume=resume, force=force
+    ) as (
         on_progress,
         say,
     ):
@@ -144,9 +145,7 @@ def train() -> None:
     help="internal learns the persons' own beats, for use where these may be used; the others insist on new people.",
 )
 @training_options(windows, STEPS, f"{windows.PEOPLE} where persons are known, else {windows.DEFAULT}")
-def train_ecg(
-    beats: Path, output: Path, classes: tuple[str, ...] | None, level: str | None, **options: Any
-) -> None:
+def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, level: str | None, **options: Any) -> None:
     """Train a generator on the training part of BEATS, a file made by 'ecgsynth prepare'.
 
     It makes new people, and then their beats, unless --level is internal. The best step by the validation part is kept. A run that was stopped goes on with --resume.

@@ -19,6 +19,7 @@ from ecgsynth.metrics.classification import accuracy, confusion_matrix, f1_by_cl
 from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier, with_intervals
 from ecgsynth.metrics.measure import Arm
 from ecgsynth.metrics.progress import Tell, Trainings, silent
+from ecgsynth.windows.splits import BY_PERSON
 from ecgsynth.windows.windows import Windows
 
 __all__ = [
@@ -147,7 +148,7 @@ def utility(
         )
         guess = predict(net, inputs(test, rhythm=rhythm))
         found[arm.name].append(confusion_by_patient(test, guess))
-    by_patient = real.meta.get("split") == "patient"
+    by_patient = real.meta.get("split") in BY_PERSON
     return {
         "classes": list(real.classes),
         "test_part": test_part,

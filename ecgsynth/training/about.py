@@ -101,8 +101,9 @@ def describe(
         training_windows=len(learn),
         training_patients=None if learn.groups is None else len(np.unique(learn.groups)),
         series=windows.series,
-        private=PrivateInfo(source=windows.source, split_seed=windows.meta.get("split_seed"), digest=digest,
-                            left_out=left_out),
+        private=PrivateInfo(
+            source=windows.source, split_seed=windows.meta.get("split_seed"), digest=digest, left_out=left_out
+        ),
     )
 
 

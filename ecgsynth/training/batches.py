@@ -5,8 +5,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-
-
 __all__ = ["balanced", "balanced_people"]
 
 MOST_OF_PERSON = 50  # windows of a class: with more, a person is drawn no more often

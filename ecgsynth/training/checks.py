@@ -5,14 +5,13 @@ from typing import Any
 import numpy as np
 
 from ecgsynth.core.disclosure import LEAST_PEOPLE, PERSONS, persons_behind
+from ecgsynth.core.levels import LEVELS
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.models import registry
 from ecgsynth.models.model import Model
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["check_classes", "chosen_model", "with_classes_of"]
-
-LEVELS = ("internal", "controlled", "public")
 
 
 def chosen_model(model: str | None, level: str | None, windows: Windows) -> str:

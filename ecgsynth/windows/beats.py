@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import ConfigError, DataError, require
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["AAMI_CLASSES", "AAMI_MEANINGS", "AAMI_SYMBOLS", "BeatOptions", "read_beats"]
+__all__ = ["AAMI_CLASSES", "AAMI_MEANINGS", "AAMI_SYMBOLS", "DS1", "DS2", "MITBIH_SOURCE", "BeatOptions", "read_beats"]
 
 # ANSI/AAMI EC57: five groups of the annotators' beat symbols.
 AAMI_SYMBOLS = {"N": "NLRBej", "S": "AaJSn", "V": "VEr", "F": "F", "Q": "/fQ?"}
@@ -39,6 +39,9 @@ MITBIH_SOURCE = {
     "Goldberger et al., Circulation 101(23):e215-e220, 2000",
 }
 MITBIH_SAME_PERSON = {"202": "201"}  # the database's directory: both records are of one man
+# De Chazal et al., IEEE Trans Biomed Eng 51(7):1196-1206, 2004: to learn from, and to test on; no paced records.
+DS1 = frozenset("101 106 108 109 112 114 115 116 118 119 122 124 201 203 205 207 208 209 215 220 223 230".split())
+DS2 = frozenset("100 103 105 111 113 117 121 123 200 202 210 212 213 214 219 221 222 228 231 232 233 234".split())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -340,6 +343,7 @@ def join(records: dict[str, Record], left_out: dict[str, str], leads: tuple[str,
     """All records' beats as one Windows, with what was left out and why."""
     one_database = set(records) <= MITBIH
     patients = [MITBIH_SAME_PERSON.get(name, name) if one_database else name for name in records]
+    counts = [len(record.labels) for record in records.values()]
     dropped = sum((record.dropped for record in records.values()), Counter[str]())
     return Windows(
         values=np.concatenate([record.values for record in records.values()]),
@@ -348,7 +352,8 @@ def join(records: dict[str, Record], left_out: dict[str, str], leads: tuple[str,
         channel_names=leads,
         classes=AAMI_CLASSES,
         labels=np.concatenate([record.labels for record in records.values()]),
-        groups=np.repeat(np.asarray(patients, dtype=np.str_), [len(record.labels) for record in records.values()]),
+        groups=np.repeat(np.asarray(patients, dtype=np.str_), counts),
+        records=np.repeat(np.asarray(list(records), dtype=np.str_), counts),
         rr_s=np.concatenate([record.rr_s for record in records.values()]),
         event_index=options.r_index,
         meta={

@@ -108,7 +108,7 @@ def arrays_but_values(
 ) -> dict[str, NDArray[Any]]:
     """Every array of the file but the values, by its name."""
     classes = np.asarray(like.classes, dtype=np.str_)
-    known = {name: getattr(like, name) for name in ("parts", "event_index")}
+    known = {name: getattr(like, name) for name in ("parts", "records", "event_index")}
     meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}
     known["groups"] = np.concatenate(groups) if groups else None
     known["rr_s"] = np.concatenate(intervals) if intervals else None
@@ -163,5 +163,6 @@ def fields_in(path: Path) -> dict[str, Any]:
         "groups": arrays.get("groups"),
         "parts": arrays.get("parts"),
         "rr_s": arrays.get("rr_s"),
+        "records": arrays.get("records"),
         **known,
     }

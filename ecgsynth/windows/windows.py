@@ -21,9 +21,9 @@ from ecgsynth.windows.window_file import fields_in, save_batches
 
 __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows"]
 
-PARTS = ("train", "validation", "test")
+PARTS = ("train", "validation", "test", "later")
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
-PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s")
+PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s", "records")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -41,9 +41,12 @@ class Windows:
     groups
         (n,) str, the patient of each window, the sequence or the block of time; or None where none is known.
     parts
-        (n,) int8, positions in PARTS, or None before a split.
+        (n,) int8, positions in PARTS, or None before a split. "later" are windows of the people of the training part,
+        later in time than those learnt from, where people are kept in one part (ecgsynth.windows.splits).
     rr_s
         (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none; or None.
+    records
+        (n,) str, the recording of each window, of which a person can have several; or None where none is known.
     event_index
         The sample of each window at which its event (a beat's R peak) lies, or None.
     series
@@ -62,6 +65,7 @@ class Windows:
     groups: NDArray[np.str_] | None = None
     parts: NDArray[np.int8] | None = None
     rr_s: NDArray[np.float32] | None = None
+    records: NDArray[np.str_] | None = None
     event_index: int | None = None
     series: SeriesInfo | None = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -133,7 +137,7 @@ class Windows:
         return self.take(np.concatenate(drawn))
 
     def part(self, name: str) -> Self:
-        """The windows of "train", "validation" or "test"; all of them in a split "none". DataError if not split."""
+        """The windows of one of PARTS; all of them in a split "none". DataError if not split."""
         if name not in PARTS:
             raise DataError(f"a part is one of {', '.join(PARTS)}, got {name!r}")
         if self.parts is None and self.meta.get("split") == "none":

@@ -49,7 +49,14 @@ def option(words: str, name: str) -> click.Parameter:
 
 @pytest.mark.parametrize(
     "words",
-    ["prepare a -o b", "train ecg a -o b", "train series a -o b", "sample a -n 1 -o b", "evaluate a --real b -o c"],
+    [
+        "prepare a -o b",
+        "train ecg a -o b",
+        "train series a -o b",
+        "sample a -n 1 -o b",
+        "evaluate a --real b -o c",
+        "audit a --real b",
+    ],
 )
 @pytest.mark.parametrize("seed", ["-1", "18446744073709551616", "x"])
 def test_a_seed_that_cannot_be_is_refused_at_once(run: Invoke, words: str, seed: str) -> None:
@@ -128,7 +135,7 @@ def test_choices_are_those_of_the_library() -> None:
     kinds = [option(words, "kind").type.choices for words in ("prepare", "train series")]  # type: ignore[attr-defined]
     assert (*kinds[0], *kinds[1]) == splits.SPLITS
     assert tuple(option("train series", "missing").type.choices) == info.MISSING  # type: ignore[attr-defined]
-    assert set(option("evaluate", "part").type.choices) == set(PARTS) - {"train"}  # type: ignore[attr-defined]
+    assert set(option("evaluate", "part").type.choices) == set(PARTS) - {"train", "later"}  # type: ignore[attr-defined]
 
 
 def test_defaults_are_those_of_the_library() -> None:

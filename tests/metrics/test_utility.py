@@ -246,7 +246,7 @@ def test_confusions_are_those_of_each_patient(real: Windows) -> None:
     assert np.array_equal(confusion_by_patient(test, guess), wanted.sum(axis=0)[None])  # nobody is known
 
 
-@pytest.mark.parametrize(("split", "reported"), [("patient", True), ("beat", False)])
+@pytest.mark.parametrize(("split", "reported"), [("patient", True), ("ds1-ds2", True), ("beat", False)])
 def test_intervals_are_given_where_no_patient_is_in_two_parts(real: Windows, split: str, reported: bool) -> None:
     groups = np.array([f"p{number % 6}" for number in range(len(real))])
     known = dataclasses.replace(real, groups=groups, meta={"split": split})

@@ -48,6 +48,7 @@ def make() -> Callable[..., Windows]:
                 "groups": np.where(index < n // 2, "a", "b"),
                 "parts": (index % 3).astype(np.int8),
                 "rr_s": np.stack([index, index + 1], axis=1).astype(np.float32),
+                "records": np.asarray([f"r{place % 4}" for place in index]),
                 "event_index": 1,
                 "meta": {"kind": "beats"},
                 **other,

@@ -1,5 +1,6 @@
 """Splits: 65/20/15 in every class by beat, no patient in two parts by patient, and near the best there is."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,10 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.windows.beats import DS1, DS2, MITBIH, MITBIH_SAME_PERSON, MITBIH_SOURCE
 from ecgsynth.windows.splits import split
 from ecgsynth.windows.windows import PARTS, Windows
 
 SHARES = (0.65, 0.20, 0.15)
+LEARNT = ("train", "later")  # parts of one and the same people
+APART = ("train", "validation", "test")
+
+
+def placed(parts):
+    """To which of training, validation and test the people of windows belong."""
+    return np.where(parts == PARTS.index("later"), PARTS.index("train"), parts)
 
 
 def make(labels, groups=None, classes=5):
@@ -88,12 +97,35 @@ def test_no_patient_is_in_two_parts(beats, seed):
     labels, patients = np.array(beats).T
     parts = split(make(labels, patients), "patient", seed).parts
     for patient in np.unique(patients):
-        assert len(np.unique(parts[patients == patient])) == 1
+        assert len(np.unique(placed(parts)[patients == patient])) == 1
+
+
+@settings(max_examples=15)
+@given(patients=st.lists(st.integers(0, 4), min_size=5, max_size=300), seed=st.integers(0, 2**32))
+def test_the_last_of_each_training_patient_is_held_back(patients, seed):
+    patients = np.array([0, 1, 2, 3, 4, *patients])
+    labels = np.random.default_rng(seed).integers(0, 3, len(patients))
+    parts = split(make(labels, patients), "patient", seed).parts
+    for patient in np.unique(patients):
+        own = parts[patients == patient]
+        held = len(own) * 15 // 100 if placed(own)[0] == 0 else 0
+        assert (own == PARTS.index("later")).sum() == held
+        assert (own[len(own) - held :] == PARTS.index("later")).all()  # later in time than what is learnt from
+        assert len(np.unique(own[: len(own) - held])) == 1
+
+
+def test_nothing_is_held_back_where_people_are_in_all_parts_or_windows_share_rows():
+    windows = make([0, 1] * 100, np.repeat(np.arange(10), 20))
+    assert len(split(windows, "patient", 0).part("later")) > 0
+    for kind in ("beat", "group"):
+        assert len(split(windows, kind, 0).part("later")) == 0
+    series = dataclasses.replace(windows, meta={"kind": "series"})
+    assert len(split(series, "patient", 0).part("later")) == 0
 
 
 def test_three_patients_fill_three_parts():
     parts = split(make([0, 0, 1], ["a", "b", "c"], classes=2), "patient", 0).parts
-    assert sorted(parts) == [0, 1, 2]
+    assert sorted(parts) == [0, 1, 2]  # and of one beat none is held back
 
 
 @settings(max_examples=5)
@@ -103,7 +135,8 @@ def test_the_order_of_the_beats_does_not_move_patients(seed):
     labels, patients = rng.integers(0, 5, 300), rng.integers(0, 9, 300)
     shuffle = rng.permutation(300)
     parts = split(make(labels, patients), "patient", 0).parts
-    assert split(make(labels[shuffle], patients[shuffle]), "patient", 0).parts.tolist() == parts[shuffle].tolist()
+    shuffled = split(make(labels[shuffle], patients[shuffle]), "patient", 0).parts
+    assert placed(shuffled).tolist() == placed(parts)[shuffle].tolist()
 
 
 def slow_cost(labels, parts, classes):
@@ -123,7 +156,7 @@ def test_six_patients_are_placed_as_well_as_they_can_be(seed):
     labels = (rng.random(150) < 0.1 + 0.12 * patients).astype(np.int64)  # each patient has a mixture of its own
     every = (np.array(places)[patients] for places in itertools.product(range(3), repeat=6))
     best = min(slow_cost(labels, parts, 2) for parts in every)
-    found = split(make(labels, patients, classes=2), "patient", seed).parts
+    found = placed(split(make(labels, patients, classes=2), "patient", seed).parts)
     assert slow_cost(labels, found, 2) == pytest.approx(best, rel=1e-9)
 
 
@@ -132,22 +165,29 @@ def test_a_class_in_every_part_is_worth_more_than_exact_shares():
     labels = np.repeat([0, 1], [sum(first), sum(second)])
     patients = np.concatenate([np.repeat(range(6), first), np.repeat(range(6), second)])
     whole = split(make(labels, patients, classes=2), "patient", 0)
-    assert all(whole.part(name).counts()["S"] for name in PARTS)
+    assert all(whole.part(name).counts()["S"] for name in APART)
 
 
 def test_patients_alike_are_shared_out_exactly():
     # 20 patients with 10 beats of each class: 13, 4 and 3 of them are 65, 20 and 15 percent.
     labels, patients = np.tile(np.arange(5), 200), np.repeat(np.arange(20), 50)
     whole = split(make(labels, patients), "patient", 0)
-    assert [len(np.unique(whole.part(name).groups)) for name in PARTS] == [13, 4, 3]
-    assert [list(whole.part(name).counts().values()) for name in PARTS] == [[130] * 5, [40] * 5, [30] * 5]
+    assert [len(np.unique(whole.part(name).groups)) for name in PARTS] == [13, 4, 3, 13]
+    assert [sum(whole.part(name).counts().values()) for name in LEARNT] == [13 * 43, 13 * 7]
+    assert [list(whole.part(name).counts().values()) for name in APART[1:]] == [[40] * 5, [30] * 5]
+
+
+def counts_by_people(whole):
+    """(training, validation, test; classes), what is held back among what is trained on."""
+    counts = {name: np.array(list(whole.part(name).counts().values())) for name in PARTS}
+    return np.array([counts["train"] + counts["later"], counts["validation"], counts["test"]])
 
 
 def test_a_class_of_one_patient_is_in_one_part_and_spoils_nothing():
     labels = np.concatenate([np.tile([0, 1], 100), np.full(10, 2)])
     patients = np.concatenate([np.repeat(np.arange(20), 10), np.full(10, 19)])
     whole = split(make(labels, patients, classes=3), "patient", 0)
-    counts = np.array([list(whole.part(name).counts().values()) for name in PARTS])
+    counts = counts_by_people(whole)
     assert sorted(counts[:, 2]) == [0, 0, 10]
     assert counts[:, :2] == pytest.approx(np.array([[65, 65], [20, 20], [15, 15]]), abs=5)
 
@@ -159,10 +199,10 @@ def test_by_group_a_series_keeps_its_sequences_apart_and_leaves_out_what_straddl
     assert len(whole) == 80
     assert whole.values[:, 0, 0].tolist() == windows.values[groups != "", 0, 0].tolist()
     assert whole.groups.tolist() == groups[groups != ""].tolist()
-    people = [set(whole.part(name).groups.tolist()) for name in PARTS]
+    people = [set(whole.part(name).groups.tolist()) for name in APART]
     assert sum(map(len, people)) == len(set.union(*people)) == 10
     assert all(people)
-    assert np.array_equal(whole.parts, split(whole, "patient", 0).parts)  # nothing else is different
+    assert np.array_equal(whole.parts, placed(split(whole, "patient", 0).parts))  # nothing else is different
     with pytest.raises(DataError, match="^a split by group needs at least 3 groups, got 2$"):
         split(make([0] * 9, ["a", "b", ""] * 3, classes=1), "group", 0)
 
@@ -184,7 +224,7 @@ def test_none_is_a_split_in_which_each_part_is_everything(tmp_path):
 
 def test_bad_input():
     windows = make([0] * 9, ["a", "b"] * 4 + ["a"])
-    with pytest.raises(ConfigError, match="^a split is one of beat, patient, group, none, got 'record'$"):
+    with pytest.raises(ConfigError, match="^a split is one of beat, patient, ds1-ds2, group, none, got 'record'$"):
         split(windows, "record", 0)
     with pytest.raises(DataError, match="needs to know each window's patient"):
         split(make([0] * 9), "patient", 0)
@@ -196,11 +236,15 @@ def test_bad_input():
 
 def test_real_patients(all_beats):
     whole = split(all_beats, "patient", 0)
-    people = [set(whole.part(name).groups.tolist()) for name in PARTS]
+    people = [set(whole.part(name).groups.tolist()) for name in APART]
     assert len(set.union(*people)) == 47
+    assert people[0] == set(whole.part("later").groups.tolist())
+    assert len(whole.part("later")) / (len(whole.part("later")) + len(whole.part("train"))) == pytest.approx(
+        0.15, abs=0.001
+    )
     assert sum(map(len, people)) == 47  # none twice
     assert "202" not in set.union(*people)  # the same person as 201
-    counts = np.array([list(whole.part(name).counts().values()) for name in PARTS])
+    counts = counts_by_people(whole)
     shares = counts / counts.sum(axis=0)
     assert (counts > 0).all()  # each class has patients enough for three parts
     # N, S, V and Q come near 65/20/15; of the 802 F, 373 are one person's and 362 another's.
@@ -209,7 +253,71 @@ def test_real_patients(all_beats):
 
 def test_real_beats(all_beats):
     whole = split(all_beats, "beat", 0)
-    counts = np.array([list(whole.part(name).counts().values()) for name in PARTS])
+    counts = np.array([list(whole.part(name).counts().values()) for name in APART])
     expected = np.array(SHARES)[:, None] * [90591, 2781, 7235, 802, 8039]
     assert np.abs(counts - expected).max() <= 1
     assert len(set(whole.part("train").groups.tolist()) & set(whole.part("test").groups.tolist())) > 40  # it leaks
+
+
+# ---- the standard split of MIT-BIH
+
+
+def mitbih(without=()):
+    """Forty beats of each record of MIT-BIH but some, of two classes in turn."""
+    records = np.repeat(sorted(MITBIH - set(without)), 40)
+    people = np.array([MITBIH_SAME_PERSON.get(name, name) for name in records])
+    meta = {"kind": "beats", "source": MITBIH_SOURCE, "records": 48 - len(without), "left_out": {"102": "paced"}}
+    labels = np.arange(len(records)) % 2
+    return dataclasses.replace(make(labels, people, classes=2), records=records, meta=meta)
+
+
+def check_standard(whole):
+    """Who is in which part of a split ds1-ds2."""
+    records = {name: set(whole.part(name).records.tolist()) for name in PARTS}
+    assert records["test"] == DS2
+    assert records["train"] == records["later"]
+    assert records["train"] | records["validation"] == DS1 - {"201"}
+    people = [set(whole.part(name).groups.tolist()) for name in APART]
+    assert sum(map(len, people)) == len(set.union(*people)) == 43  # nobody twice: 201 would be in two
+    assert "201" in people[2]  # the person of record 202
+
+
+def test_ds1_and_ds2_are_two_halves_without_the_paced_records():
+    assert (len(DS1), len(DS2)) == (22, 22)
+    assert MITBIH - DS1 - DS2 == {"102", "104", "107", "217"}
+    assert not DS1 & DS2
+    assert DS1 | DS2 < MITBIH
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ds2_is_tested_on_and_nobody_is_in_two_parts(seed):
+    whole = split(mitbih(), "ds1-ds2", seed)
+    check_standard(whole)
+    assert len(np.unique(whole.part("validation").groups)) == 4  # a fifth of 21
+    assert [len(whole.part(name)) for name in PARTS] == [17 * 34, 4 * 40, 22 * 40, 17 * 6]
+    assert whole.meta["records"] == 43
+    assert sorted(whole.meta["left_out"]) == ["102", "104", "107", "201", "217"]
+    assert np.array_equal(whole.parts, split(mitbih(), "ds1-ds2", seed).parts)
+
+
+def test_who_chooses_the_step_hangs_on_the_seed():
+    chosen = {tuple(np.unique(split(mitbih(), "ds1-ds2", seed).part("validation").groups)) for seed in range(4)}
+    assert len(chosen) > 1
+
+
+def test_other_data_than_mitbih_have_no_standard_split():
+    other = dataclasses.replace(mitbih(), meta={"kind": "beats"})
+    with pytest.raises(DataError, match="^a split ds1-ds2 is of the records of the MIT-BIH .* split them by patient$"):
+        split(other, "ds1-ds2", 0)
+    with pytest.raises(DataError, match="needs to know each beat's record, .* run 'ecgsynth prepare' again$"):
+        split(dataclasses.replace(mitbih(), records=None), "ds1-ds2", 0)
+    with pytest.raises(DataError, match=r"needs 44 records, and 2 of them are missing \(100, 101\); bring them"):
+        split(mitbih(without=("100", "101")), "ds1-ds2", 0)
+
+
+def test_the_standard_split_of_real_beats(all_beats):
+    whole = split(all_beats, "ds1-ds2", 0)
+    check_standard(whole)
+    assert whole.part("test").counts() == {"N": 44_239, "S": 1_837, "V": 3_220, "F": 388, "Q": 7}  # DS2 as published
+    train, validation = whole.part("train").counts(), whole.part("validation").counts()
+    assert all(train[name] and validation[name] for name in "NSVF")

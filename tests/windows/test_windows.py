@@ -53,6 +53,7 @@ def test_take(make, assert_same):
     assert by_place.labels.tolist() == [2, 2]
     assert by_place.groups.tolist() == ["a", "b"]
     assert by_place.parts.tolist() == [2, 1]
+    assert by_place.records.tolist() == ["r2", "r3"]
     assert by_place.rr_s.tolist() == [[2, 3], [7, 8]]
     assert windows.take(np.array([7, 2])).rr_s[:, 0].tolist() == [7, 2]  # in the order asked for
     assert len(windows.take(np.array([], dtype=int))) == 0
@@ -60,8 +61,8 @@ def test_take(make, assert_same):
 
 def test_part(make):
     windows = make()
-    assert [windows.part(name).rr_s[:, 0].tolist() for name in PARTS] == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8]]
-    with pytest.raises(DataError, match="^a part is one of train, validation, test, got 'dev'$"):
+    assert [windows.part(name).rr_s[:, 0].tolist() for name in PARTS] == [[0, 3, 6, 9], [1, 4, 7], [2, 5, 8], []]
+    with pytest.raises(DataError, match="^a part is one of train, validation, test, later, got 'dev'$"):
         windows.part("dev")
     with pytest.raises(DataError, match="not split yet; run 'ecgsynth prepare'"):
         make(parts=None).part("train")

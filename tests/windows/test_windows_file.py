@@ -41,8 +41,9 @@ def windows_of_any_kind(draw):
         classes=tuple(classes),
         labels=draw(npst.arrays(np.int64, n, elements=st.integers(0, len(classes) - 1))),
         groups=column("U6", n, NAMES),
-        parts=column(np.int8, n, st.integers(0, 2)),
+        parts=column(np.int8, n, st.integers(0, 3)),
         rr_s=column(np.float32, (n, 2), st.floats(0, 9, width=32) | st.just(np.nan)),
+        records=column("U6", n, NAMES),
         event_index=draw(st.none() | st.integers(0, 4)),
         meta=draw(st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3)),
     )
@@ -85,16 +86,19 @@ def test_batches_give_the_file_that_save_gives(make, tmp_path_factory, cuts):
 @pytest.mark.parametrize("with_intervals", [True, False])
 def test_batches_of_more_windows_than_the_pattern_has(make, assert_same, tmp_path, with_intervals):
     rr_s = {} if with_intervals else {"rr_s": None}
-    pattern, whole = make(1, groups=None, parts=None, **rr_s), make(9, groups=None, parts=None, **rr_s)
+    pattern, whole = (
+        make(1, groups=None, parts=None, records=None, **rr_s),
+        make(9, groups=None, parts=None, records=None, **rr_s),
+    )
     pieces = [whole.take(np.arange(start, min(start + 4, 9))) for start in (0, 4, 8)]
     save_batches(tmp_path / "a.npz", pattern, pieces, n=9)
     assert_same(Windows.load(tmp_path / "a.npz"), whole)
 
 
 def test_intervals_are_those_of_the_batches_and_not_of_the_pattern(make, tmp_path):
-    save_batches(tmp_path / "a.npz", make(3, groups=None, parts=None), [make(10, rr_s=None)], n=10)
+    save_batches(tmp_path / "a.npz", make(3, groups=None, parts=None, records=None), [make(10, rr_s=None)], n=10)
     assert Windows.load(tmp_path / "a.npz").rr_s is None
-    save_batches(tmp_path / "b.npz", make(3, rr_s=None, groups=None, parts=None), [make(10)], n=10)
+    save_batches(tmp_path / "b.npz", make(3, rr_s=None, groups=None, parts=None, records=None), [make(10)], n=10)
     assert Windows.load(tmp_path / "b.npz").rr_s.tolist() == make(10).rr_s.tolist()
 
 
@@ -203,8 +207,9 @@ def test_what_a_file_lacks_is_named(rewritten, name):
 
 
 def test_what_may_be_missing_may(rewritten):
-    found = Windows.load(rewritten("groups", "parts", "rr_s", "event_index", "meta"))
+    found = Windows.load(rewritten("groups", "parts", "rr_s", "records", "event_index", "meta"))
     assert (found.groups, found.parts, found.rr_s, found.event_index, found.meta) == (None, None, None, None, {})
+    assert found.records is None  # as in files of earlier versions
 
 
 def test_pickled_arrays_are_refused(rewritten):
