@@ -133,7 +133,8 @@ def fit(
     kind
         "table", "series" or "beats"; a table is taken as rows unless it is said to be a series.
     model
-        "people" of beats, "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of tables; "gain" fills holes.
+        "people" of beats, "rwgan" or "timegan" of beats and series; "default", "ctgan", "wgan-gp" and more of
+        tables; "gain" fills holes.
     level
         Of beats: "internal" learns from the persons' own beats, for use where those may be used; otherwise new people
         are learnt wherever persons are known ("controlled" or "public" insist on it).

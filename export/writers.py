@@ -52,10 +52,10 @@ def sample_to_file(
 ) -> None:
     """Draw windows into a file, at constant memory.
 
-    npz is what Windows.load reads; CSV (also .csv.gz), TSV and Parquet have a row a window: its label, its person
-    where people are asked for, the RR intervals where the generator makes them, then its samples in physical units, a column each. JSON has a record a window, with
-    the same label and intervals, and the samples as ``signal``, a list of (time, channels). Of a series they are the
-    user's own table, a row a step.
+    npz is what Windows.load reads; CSV (also .csv.gz), TSV and Parquet have a row a window: its label, its person where
+    people are asked for, the RR intervals where the generator makes them, then its samples in physical units, a column
+    each. JSON has a record a window, with the same label, person and intervals, and the samples as ``signal``, a list
+    of (time, channels). Of a series they are the user's own table, a row a step.
 
     Parameters
     ----------

@@ -148,7 +148,8 @@ def train() -> None:
 def train_ecg(beats: Path, output: Path, classes: tuple[str, ...] | None, level: str | None, **options: Any) -> None:
     """Train a generator on the training part of BEATS, a file made by 'ecgsynth prepare'.
 
-    It makes new people, and then their beats, unless --level is internal. The best step by the validation part is kept. A run that was stopped goes on with --resume.
+    It makes new people, and then their beats, unless --level is internal. The best step by the validation part is kept.
+    A run that was stopped goes on with --resume.
 
     \b
     Example: ecgsynth train ecg beats.npz -o runs/a --budget 20min

@@ -79,7 +79,7 @@ def row_noise(seed: int, rows: range, noise_dim: int) -> RowNoise:
 
 
 def person_noise(seed: int, persons: NDArray[np.int64], person_dim: int) -> NDArray[np.float32]:
-    """(n, person_dim) float32 in (0, 1): what some persons of a seed are made from, the same wherever they are asked for.
+    """(n, person_dim) float32 in (0, 1): what some persons of a seed are made from, wherever they are asked for.
 
     Parameters
     ----------

@@ -27,8 +27,9 @@ class Limits:
 class SignalSampler(nn.Module):
     """The whole way from uniform numbers to a signal in physical units: what is exported, and nothing else.
 
-    forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64; of a generator of people, person (n, person_dim)
-        float32 in (0, 1) -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
+    forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64;
+        of a generator of people, person (n, person_dim) float32 in (0, 1)
+        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
 
     Attributes
     ----------

@@ -25,8 +25,10 @@ def build_wgan(plan: WGANPlan, training: TrainConfig, real: Tensor, labels: Tens
     """
     config, clusters = plan.config, plan.clusters
     numbers = torch.from_numpy(clusters.numbers).to(real.device)
-    generator, average, critic = (kind(config).to(real.device) for kind in (Generator, Generator, Critic))
+    generator, average, critic = Generator(config), Generator(config), Critic(config)
     generator.set_clusters(clusters)
+    for module in (generator, average, critic):
+        module.to(real.device)
     draw = balanced(labels, config.classes, training.batch, rng)
     return learner_of(
         generator,

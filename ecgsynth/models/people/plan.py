@@ -1,4 +1,4 @@
-"""What a generator of people finds in its windows before its training: a population, and coordinates local to a person."""
+"""What a generator of people finds in windows before its training: a population, and coordinates local to a person."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -21,6 +21,9 @@ LEAST_WINDOWS = 10  # of a class, that a person needs to count as one who has it
 HALF_SUPPORT = 0.16  # of a window: samples twice as far apart do not vary together
 ACROSS_CLASSES = 0.5  # of the covariance between the typical windows of two classes, that is kept
 FARTHEST = 2.5  # times the median distance from the mean, at most, that a person counts with
+LAST = 5  # furthest persons that are all as far as the nearest of them
+MOST_SHARE = 0.2  # of the variance along an axis, that one person may have
+MOST_ROUNDS = 30  # in which what is more is taken off
 ROUNDS = 5  # of the mean, each of persons drawn in around the one before
 EXPLAINED = 0.99  # of the variance between people, that the axes have
 MOST_AXES = 48
@@ -147,19 +150,45 @@ def fit_population(persons: Persons, basis: NDArray[np.float32], time: int, shap
     for label, block in enumerate(blocks):
         means[label], spread[label, block.rows] = drawn_in_mean(block.values)
         spread[label] *= np.sqrt(n / max(len(block.rows), 1))
-    factors = localised(spread, basis, time)  # (persons, modes, classes * shape)
-    flat = factors.reshape(-1, classes * shape)
-    variances, directions = np.linalg.eigh(flat.T @ flat / max(n - 1, 1))
-    variances, directions = np.maximum(variances[::-1], 0), directions[:, ::-1]
-    enough = int(np.searchsorted(np.cumsum(variances), EXPLAINED * variances.sum())) + 1
-    count = min(enough, MOST_AXES, len(variances))
-    shares = np.square(factors @ directions[:, :count]).sum(axis=1)  # (persons, axes)
-    largest = float((shares / np.maximum(shares.sum(axis=0), 1e-12)).max())
-    axes = (np.sqrt(variances[:count]) * directions[:, :count]).T.reshape(count, classes, shape)
-    for label in np.flatnonzero(relative):
+    found, largest = shared_axes(localised(spread, basis, time))
+    axes = found.reshape(-1, classes, shape)
+    for label in np.flatnonzero(relative).tolist():
         means[label] += means[base]
         axes[:, label] += axes[:, base]
     return with_rhythm(persons, base, means, axes, shape, largest)
+
+
+def shared_axes(factors: Floats) -> tuple[Floats, float]:
+    """The main axes of a covariance, of each of which no person has much more than MOST_SHARE.
+
+    Parameters
+    ----------
+    factors
+        (persons, modes, width), whose products, summed over persons, are the covariance. What one person has too much
+        of along an axis is taken off, and the axes are found anew.
+
+    Returns
+    -------
+    (axes, width), the longest first, each as long as its standard deviation; and the largest share that is left.
+
+    """
+    factors = factors.copy()
+    for repeat in range(1 + MOST_ROUNDS):
+        flat = factors.reshape(-1, factors.shape[2])
+        variances, directions = np.linalg.eigh(flat.T @ flat / max(len(factors) - 1, 1))
+        variances, directions = np.maximum(variances[::-1], 0), directions[:, ::-1]
+        enough = int(np.searchsorted(np.cumsum(variances), EXPLAINED * variances.sum())) + 1
+        count = min(enough, MOST_AXES, len(variances))
+        along = factors @ directions[:, :count]  # (persons, modes, axes)
+        own = np.square(along).sum(axis=1)
+        total = np.maximum(own.sum(axis=0), 1e-12)
+        largest = float((own / total).max())
+        if largest <= MOST_SHARE or repeat == MOST_ROUNDS:
+            break
+        allowed = MOST_SHARE / (1 - MOST_SHARE) * (total - own)
+        kept = np.sqrt(np.minimum(1, allowed / np.maximum(own, 1e-12)))  # (persons, axes)
+        factors -= ((1 - kept)[:, None] * along) @ directions[:, :count].T
+    return (np.sqrt(variances[:count]) * directions[:, :count]).T, largest
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,12 +215,15 @@ def blocks_of(persons: Persons, base: int, shape: int) -> tuple[list[Block], NDA
 
 
 def drawn_in_mean(values: Floats) -> tuple[Floats, Floats]:
-    """The mean of values (n, d), and what each differs by from it, drawn in to FARTHEST median distances."""
+    """The mean of values (n, d), and what each differs by from it, drawn in to FARTHEST median distances.
+
+    No more than the LAST-th furthest, either, so that in one dimension no value has more than 1 / LAST of the variance.
+    """
     mean = values.mean(axis=0)
     for _ in range(ROUNDS):
         away = values - mean
         lengths = np.linalg.norm(away, axis=1)
-        most = FARTHEST * np.median(lengths)
+        most = min(FARTHEST * np.median(lengths), np.sort(lengths)[-min(LAST, len(lengths))])
         away *= np.minimum(1, most / np.maximum(lengths, 1e-12))[:, None]
         mean = mean + away.mean(axis=0)
     return mean, away
@@ -250,7 +282,7 @@ def modes_of(correlation: Floats) -> Floats:
 
 
 def with_rhythm(persons: Persons, base: int, means: Floats, axes: Floats, shape: int, largest: float) -> Population:
-    """The population with what is numbers rather than shapes: level and changes of intervals, and how much windows vary.
+    """The population with what is no shape: the level and changes of intervals, and how much windows vary.
 
     A person's level is that of his base class; other classes change it.
     """
