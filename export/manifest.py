@@ -8,16 +8,18 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from ecgsynth.core.disclosure import published_metrics, published_training
+from ecgsynth.core.disclosure import LARGEST_SHARE, PERSONS, published_metrics, published_training
+from ecgsynth.core.levels import Level, earned
 from ecgsynth.core.records import from_json, keys_of, to_json
 from ecgsynth.errors import ArtifactError
 from ecgsynth.windows.info import ClassInfo, DataInfo
 
-__all__ = ["CONTRACT", "KEY", "Manifest", "TableColumn", "TableManifest", "read_manifest"]
+__all__ = ["CONTRACT", "KEY", "Manifest", "TableColumn", "TableManifest", "read_manifest", "structure_of_rows"]
 
 KEY = "ecgsynth.manifest"
 CONTRACT = 1
 # What of a DataInfo stands at the top of the JSON.
+INTERNAL = Level("internal", ("what it gives away was not measured",))
 MADE = ("kind", "time", "fs_hz", "units", "channel_names", "event_index", "classes")
 
 
@@ -30,6 +32,7 @@ class Manifest:
     training: dict[str, Any]  # how: model, settings, versions
     metrics: dict[str, Any]  # what was measured
     person_dim: int = 0  # of a generator of people: uniform numbers that one person is made from
+    release: Level = INTERNAL  # what the file has earned; one of a version before there were levels has earned nothing
     synthetic: bool = True
     contract: int = CONTRACT
 
@@ -37,13 +40,15 @@ class Manifest:
     def of(
         cls, noise_dim: int, data: DataInfo, training: dict[str, Any], metrics: dict[str, Any], person_dim: int = 0
     ) -> Self:
-        """The manifest of a generator, from all that a run knows: what may be published of it."""
+        """The manifest of a generator, from all that a run knows: what may be published of it, and how freely."""
+        measured = published_metrics(metrics)
         return cls(
+            release=earned(structure_of(training.get("sizes", {})), measured.get("audit")),
             noise_dim=noise_dim,
             person_dim=person_dim,
             data=data.published(),
             training=published_training(training),
-            metrics=published_metrics(metrics),
+            metrics=measured,
         )
 
     def to_text(self) -> str:
@@ -53,6 +58,7 @@ class Manifest:
         others = {name: getattr(self, name) for name in ("noise_dim", "training", "metrics", "synthetic", "contract")}
         if self.person_dim:
             others["person_dim"] = self.person_dim
+        others["release"] = to_json(self.release)
         return json.dumps({**content, **others, "data": data}, allow_nan=False, sort_keys=True)
 
     @classmethod
@@ -67,9 +73,10 @@ class Manifest:
         """
         content = content_of(text, where)
         try:
-            content = {"person_dim": 0, **content}
+            content = {"person_dim": 0, "release": to_json(INTERNAL), **content}
             known = {field.name: content[field.name] for field in fields(cls)}
             made = {name: content[name] for name in MADE}
+            known["release"] = from_json(Level, known["release"], lenient=True)
             return cls(**{**known, "data": DataInfo.from_json({**known["data"], **made})})
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{where} has an incomplete manifest ({error}); export it again") from error
@@ -180,13 +187,14 @@ class TableManifest:
     data: dict[str, Any]  # what it was trained on: source, rows, split, hash
     training: dict[str, Any]  # how: model, settings, seed, versions
     metrics: dict[str, Any]  # what was measured
+    release: Level = INTERNAL  # what the file has earned
     kind: str = "table"
     synthetic: bool = True
     contract: int = CONTRACT
 
     def to_text(self) -> str:
         """The manifest as JSON."""
-        content = {name: getattr(self, name) for name in keys_of(type(self))}
+        content = {name: getattr(self, name) for name in keys_of(type(self))} | {"release": to_json(self.release)}
         columns = [column.to_json() for column in self.columns]
         return json.dumps(content | {"columns": columns}, allow_nan=False, sort_keys=True)
 
@@ -195,7 +203,9 @@ class TableManifest:
         """The manifest in a file's metadata; ArtifactError as for Manifest."""
         content = content_of(text, where)
         try:
+            content = {"release": to_json(INTERNAL), **content}
             known = {name: content[name] for name in keys_of(cls)}
+            known["release"] = from_json(Level, known["release"], lenient=True)
             known["columns"] = tuple(from_json(TableColumn, column, lenient=True) for column in known["columns"])
             return cls(**known)
         except (KeyError, TypeError, ValueError) as error:
@@ -205,6 +215,19 @@ class TableManifest:
 def read_manifest(text: str | None, where: str) -> Manifest | TableManifest:
     """The manifest of a generator of windows or of rows; ArtifactError where there is none that this version reads."""
     return (TableManifest if content_of(text, where).get("kind") == "table" else Manifest).from_text(text, where)
+
+
+def structure_of(sizes: dict[str, Any]) -> dict[str, Any] | None:
+    """Who stands behind the numbers in a file, as far as its model knows (see core.levels.earned)."""
+    found = {name: sizes[name] for name in ("people_behind", "largest_share") if name in sizes}
+    return found or None
+
+
+def structure_of_rows(*, persons: bool) -> dict[str, Any]:
+    """Who stands behind the numbers in a file that makes rows: core.disclosure sees to it, where a row is a person, and
+    where ``persons`` have several.
+    """
+    return {"people_behind": PERSONS, "largest_share": LARGEST_SHARE if persons else 1 / PERSONS}
 
 
 def content_of(text: str | None, where: str) -> dict[str, Any]:

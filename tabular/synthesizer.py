@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from ecgsynth.core.disclosure import published_data, published_metrics, published_training
+from ecgsynth.core.levels import earned
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.export.manifest import TableManifest
+from ecgsynth.export.manifest import TableManifest, structure_of_rows
 from ecgsynth.export.table_sampler import Rows, as_frame, asked_codes, check_rows, restore
 
 from .encoding.encoding import Encoding
@@ -102,12 +103,15 @@ class TableSynthesizer(TableModel):
 
     def manifest(self) -> TableManifest:
         """What an exported file says of itself: no identifier, no category and no bound that is one person's own."""
+        measured = published_metrics(self.about.metrics)
+        structure = structure_of_rows(persons=self.about.data.person is not None)
         return TableManifest(
             noise_dim=self.sampler.noise_dim,
+            release=earned(structure, measured.get("audit")),
             columns=table_columns(self.schema, self.sampler),
             data=published_data(self.about.data.to_json()),
             training={**published_training(self.about.training.to_json()), "sizes": self.generator.config.to_json()},  # type: ignore[union-attr,operator]
-            metrics=published_metrics(self.about.metrics),
+            metrics=measured,
         )
 
     def export(self, path: Path | str, *, force: bool = False) -> None:

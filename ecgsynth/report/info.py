@@ -4,12 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from ecgsynth.core.disclosure import PERSONS
+from ecgsynth.core.levels import Level
 from ecgsynth.core.spread import with_spread
 from ecgsynth.export.kinds import row_kind
 from ecgsynth.export.manifest import Manifest, TableManifest
 
 __all__ = ["listed", "manifest_text", "rows_text"]
 
+MAY = {
+    "internal": "this file is personal data and stays where the data may be",
+    "controlled": "this file may go to a known receiver under a contract",
+    "public": "this file may be published",
+}
 MOST_NAMES = 8  # columns that are named
 SPANS_S = {"day": 86_400, "hour": 3600, "minute": 60, "second": 1}
 # What was measured before measures had titles of their own, as in a file of version 0.1.0.
@@ -30,6 +36,7 @@ def manifest_text(manifest: Manifest, name: str, size: int) -> str:
         ("source", ", ".join(source[key] for key in ("name", "licence") if source.get(key)) or "unnamed"),
         ("cite", source.get("citation", "-")),
         ("model", str(training.get("model"))),
+        ("level", level_text(manifest.release)),
         ("measured", ", ".join(known_figures(metrics)) or "nothing yet"),
         ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a window"),
     ]
@@ -50,6 +57,7 @@ def rows_text(manifest: TableManifest, name: str, size: int) -> str:
         ("learnt from", f"{count(data, 'training_rows')} of {count(data, 'rows')} rows"),
         ("source", data.get("source", {}).get("name", "unnamed")),
         ("model", str(training.get("model"))),
+        ("level", level_text(manifest.release)),
         ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a row"),
     ]
     lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows), "  columns"]
@@ -59,6 +67,12 @@ def rows_text(manifest: TableManifest, name: str, size: int) -> str:
         for column in manifest.columns
     ]
     return "\n".join(line.rstrip() for line in lines)
+
+
+def level_text(level: Level) -> str:
+    """The level of release that a file has earned, in one sentence."""
+    why = f"; {'; '.join(level.reasons)}" if level.reasons else ""
+    return f"{level.name}: {MAY[level.name]}{why}"
 
 
 def count(data: dict[str, Any], name: str) -> str:
