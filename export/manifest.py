@@ -219,8 +219,8 @@ def read_manifest(text: str | None, where: str) -> Manifest | TableManifest:
 
 def structure_of(sizes: dict[str, Any]) -> dict[str, Any] | None:
     """Who stands behind the numbers in a file, as far as its model knows (see core.levels.earned)."""
-    found = {name: sizes[name] for name in ("people_behind", "largest_share") if name in sizes}
-    return found or None
+    names = ["people_behind", "largest_share"]
+    return {name: sizes[name] for name in names} if all(name in sizes for name in names) else None
 
 
 def structure_of_rows(*, persons: bool) -> dict[str, Any]:

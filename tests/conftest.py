@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -157,3 +158,61 @@ def write_record(tmp_path: Path) -> WriteRecord:
         return folder
 
     return write
+
+
+# ---- made-up people
+
+PEOPLE_SAMPLES = 64
+
+
+def bumps(heights: Any, places: Any, width: float = 4.0) -> Any:
+    """(n, PEOPLE_SAMPLES) sums of bumps."""
+    clock = np.arange(PEOPLE_SAMPLES)
+    return (
+        np.asarray(heights)[:, :, None] * np.exp(-0.5 * np.square((clock - np.asarray(places)[:, :, None]) / width))
+    ).sum(axis=1)
+
+
+def made_people(
+    people: int = 12, beats: int = 40, rare: int = 15, seed: int = 0, *, noise: float = 0.02, having: int | None = None
+) -> Windows:
+    """Beats of classes N and V, split by patient; ``rare`` of V each, of the first ``having`` people (all of them)."""
+    rng = np.random.default_rng(seed)
+    values, labels, groups, rr_s = [], [], [], []
+    for person in range(people):
+        heights = np.array([0.2, 1.0, 0.3]) * rng.lognormal(0, 0.3, 3)
+        places = np.array([12.0, 25.0, 45.0]) + rng.normal(0, 1.5, 3)
+        normal = bumps(heights[None], places[None])[0]
+        other = bumps(np.array([[-0.8 * heights[1], 0.5]]), np.array([[27.0, 48.0]]), 7.0)[0]
+        level = rng.normal(-0.2, 0.15)
+        has = having is None or person < having
+        for label, count in ((0, beats), (1, rare if has else 2)):
+            away = noise * np.cumsum(rng.normal(size=(count, PEOPLE_SAMPLES)), axis=1) / 3
+            values.append((normal if label == 0 else other) + away)
+            labels.append(np.full(count, label))
+            change = np.array([-0.3, 0.2]) if label else np.zeros(2)
+            rr_s.append(np.exp(level + change + rng.normal(0, 0.03, (count, 2))))
+            groups.append(np.full(count, f"p{person:02d}"))
+    owners = np.concatenate(groups)
+    parts = np.zeros(len(owners), dtype=np.int8)
+    for part, number in enumerate((people * 2 // 3, people * 5 // 6)):
+        parts[owners >= f"p{number:02d}"] = part + 1
+    return Windows(
+        values=np.concatenate(values)[..., None].astype(np.float32),
+        fs_hz=100.0,
+        units="mV",
+        channel_names=("II",),
+        classes=("N", "V"),
+        labels=np.concatenate(labels).astype(np.int64),
+        groups=owners,
+        parts=parts,
+        rr_s=np.concatenate(rr_s).astype(np.float32),
+        event_index=25,
+        meta={"kind": "beats", "split": "patient"},
+    )
+
+
+@pytest.fixture(scope="session")
+def people() -> Callable[..., Windows]:
+    """A function that makes up people, each with beats of his own shape."""
+    return made_people
