@@ -21,6 +21,7 @@ from ecgsynth.metrics.attacks.targets import FEWEST_PERSONS, late, people_of, ta
 from ecgsynth.metrics.attacks.white_box import centres_in
 from ecgsynth.metrics.progress import Tell, part, silent
 from ecgsynth.metrics.waveforms import in_spreads
+from ecgsynth.models import registry
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.windows import Windows
 
@@ -70,7 +71,7 @@ def audit(
     run
         The generator's run folder, which knows whether it learnt from this training part.
     shadow
-        Fits the same kind of generator to other windows, where that is cheap.
+        Fits the same kind of generator to other windows; by default that of its model, where there is one.
     device
         Of the classifier of persons.
     seed
@@ -108,7 +109,7 @@ def audit(
     if not len(real.part("train")):
         raise DataError("an audit needs windows that the generator learnt from, but the training part is empty")
     on_progress("drawing", 0.0)
-    exposure, in_shares = exposed(sampler, real, shadow, seed)
+    exposure, in_shares = exposed(sampler, real, shadow or refit_of(sampler), seed)
     found: dict[str, Any] = {"kind": sampler.manifest.kind, "unit": "person", "seed": seed}
     found["units"] = "standard deviations" if real.is_series else sampler.manifest.units
     found["same_training_part"] = learnt_from(run, real)
@@ -200,6 +201,12 @@ def exposed(sampler: OnnxSampler, real: Windows, shadow: Refit | None, seed: int
     ), len(made)
 
 
+def refit_of(sampler: OnnxSampler) -> Refit | None:
+    """How the generator's model is fitted to other people, where that is cheap."""
+    name = sampler.manifest.training.get("model")
+    return registry.entry(str(name)).refit if name in registry.names() else None
+
+
 def scaling(learnt: Windows) -> Callable[[Values], Values]:
     """Signals are compared in their unit, channels of a series in standard deviations of the training part."""
     return (lambda values: in_spreads(learnt.values, values)[0]) if learnt.is_series else lambda values: values
@@ -225,8 +232,8 @@ def shadow_of(refit: Refit, real: Windows, inside: NDArray[np.bool_], scale: Cal
 
         def some(n: int, number: int) -> Points:
             counts = np.round(learn.shares() * n).astype(np.int64).tolist()
-            made = [draw(count, name, number) for count, name in zip(counts, learn.classes, strict=True) if count]
-            kinds = np.repeat(np.arange(len(counts)), counts)
+            made = [draw(count, name, number) for count, name in zip(counts, learn.classes, strict=True)]
+            kinds = np.repeat(np.arange(len(counts)), [len(values) for values in made])
             return Points(values=scale(np.concatenate(made)), kinds=kinds)
 
         return some

@@ -137,6 +137,10 @@ class Model(Generic[P]):
         The settings of ``config`` that follow from the windows.
     classes_of
         The classes of training windows that it can learn; all, unless it says so.
+    refit
+        Where that is cheap, ``refit(learn, seed)`` fits the same kind of generator to other windows, by which it is
+        attacked (ecgsynth.metrics.attacks.shadow); it gives ``draw(n, label, seed)`` -> (n, time, channels), with no
+        windows of a class that it could not learn.
 
     """
 
@@ -148,6 +152,7 @@ class Model(Generic[P]):
     losses: tuple[str, ...]
     from_data: tuple[str, ...] = ()
     classes_of: Callable[[Windows], tuple[str, ...]] | None = None
+    refit: Callable[[Windows, int], Callable[[int, str | None, int], NDArray[np.float32]]] | None = None
 
     @property
     def settings(self) -> tuple[str, ...]:

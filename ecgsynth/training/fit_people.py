@@ -1,17 +1,24 @@
 """Training a generator of people: the recurrent WGAN-GP on what windows differ by from their person's typical ones."""
 
+from collections.abc import Callable
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ecgsynth.core.config import TrainConfig
+from ecgsynth.errors import DataError
+from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.model import Model
 from ecgsynth.models.people.generator import PeopleConfig, PeopleGenerator
-from ecgsynth.models.people.plan import PeoplePlan, classes_of_people, plan_people
+from ecgsynth.models.people.plan import PeoplePlan, classes_of_people, plan_of, plan_people
 from ecgsynth.models.people.space import CosineSpace
 from ecgsynth.models.wgan import Critic
 from ecgsynth.training.batches import balanced_people
 from ecgsynth.training.fit_wgan import learner_of
+from ecgsynth.windows.windows import Windows
 
 __all__ = ["MODEL", "build_people"]
 
@@ -38,6 +45,26 @@ def people_of(plan: PeoplePlan) -> PeopleGenerator:
     return generator
 
 
+def refit(learn: Windows, seed: int) -> Callable[[int, str | None, int], NDArray[np.float32]]:
+    """The population of other people, with what their windows differ by as it is before training.
+
+    A class of fewer than two people is not learnt.
+    """
+    kept = classes_of_people(learn, least=2)
+    some = learn.keep_classes(kept)
+    if some.owners is None:
+        raise DataError("a population is of known persons, and these windows do not say whose they are")
+    plan = plan_of(some, some.owners, {}, seed)
+    with torch.random.fork_rng(devices=[]):
+        sampler = SignalSampler(people_of(plan), plan.space)
+
+    def draw_some(n: int, label: str | None, number: int) -> NDArray[np.float32]:
+        codes = np.full(n if label in kept else 0, kept.index(label) if label in kept else 0, dtype=np.int64)
+        return draw(sampler, codes, number)[0]
+
+    return draw_some
+
+
 MODEL = Model(
     config=PeopleConfig,
     space=CosineSpace,
@@ -50,4 +77,5 @@ MODEL = Model(
         *("people_behind", "largest_share"),
     ),
     classes_of=classes_of_people,
+    refit=refit,
 )

@@ -23,7 +23,7 @@ from ecgsynth.models.people.population import (
 from ecgsynth.models.people.space import CosineSpace
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["PeoplePlan", "classes_of_people", "plan_people"]
+__all__ = ["PeoplePlan", "classes_of_people", "plan_of", "plan_people"]
 
 MOST_WINDOWS = 300  # of a person and a class, that the local coordinates are found with
 OUTERMOST = 0.005  # share of the values at either end that is drawn in before a covariance is taken
@@ -78,8 +78,12 @@ def plan_people(learn: Windows, settings: Mapping[str, Any], seed: int) -> Peopl
         Where persons are not known, or a class is of too few of them.
 
     """
+    return plan_of(learn, check_people(learn), settings, seed)
+
+
+def plan_of(learn: Windows, owners: NDArray[np.int64], settings: Mapping[str, Any], seed: int) -> PeoplePlan:
+    """The same of windows of whatever people there are."""
     settings = dict(settings)
-    owners = check_people(learn)
     space = CosineSpace.fit(learn.values, learn.rr_s, components=settings.pop("components", None))
     features = space.transform(learn.values, learn.rr_s)
     persons = describe_persons(features, learn.labels, owners, len(learn.classes), space.shape)
@@ -109,11 +113,11 @@ def plan_people(learn: Windows, settings: Mapping[str, Any], seed: int) -> Peopl
     )
 
 
-def classes_of_people(learn: Windows) -> tuple[str, ...]:
-    """The classes that enough people have; none where persons are not known."""
+def classes_of_people(learn: Windows, least: int = LEAST_PEOPLE) -> tuple[str, ...]:
+    """The classes that so many people have; none where persons are not known."""
     if learn.owners is None:
         return ()
-    enough = persons_of_classes(learn.labels, learn.owners, len(learn.classes)) >= LEAST_PEOPLE
+    enough = persons_of_classes(learn.labels, learn.owners, len(learn.classes)) >= least
     return tuple(name for name, good in zip(learn.classes, enough, strict=True) if good)
 
 
