@@ -27,6 +27,7 @@ CONFIG = ClassifierConfig(steps=600, width=16, batch=128)
 FEWEST = 20  # beats of a person that the classifier learns from, and half as many held-out ones
 MOST = {"learnt": 300, "held": 150, "synthetic": 4000, "never": 3000}  # beats; of a person those learnt and held
 NEVER_SHARE, MOST_NEVER, FEWEST_NEVER = 1 / 3, 8, 3  # people whom the classifier never sees, of those outside
+LEAST_MEMBERS = 0.5  # of all members, that the classifier must know: nobody else's synthetic beats are recognised
 LEAST_ACCURACY = 0.8  # of held-out beats of somebody who can be recognised
 OWN_QUANTILE = 0.3  # of held-out own beats; a synthetic beat that is above it is as much that person's as his own are
 LEAST_STD = 1e-6  # of a feature
@@ -138,7 +139,7 @@ def linkage(
 
 
 def album_of(exposure: Exposure, rng: np.random.Generator) -> Album | None:
-    """Beats to learn persons from, and to test on; None where fewer than three persons have enough."""
+    """Beats to learn persons from, and to test on; None where too few persons, or members, have enough."""
     found = people_of(exposure)
     if found is None:
         return None
@@ -149,12 +150,13 @@ def album_of(exposure: Exposure, rng: np.random.Generator) -> Album | None:
     for name in inside.tolist():
         own = exposure.learnt.take(learnt[name])
         held = exposure.later.take(later[name]) if exposure.later is not None and name in later else None
-        faces.append(Face(name, own, held, True) if held is not None else Face(name, *in_halves(own), True))
+        enough = held is not None and len(held) >= FEWEST // 2
+        faces.append(Face(name, own, held, True) if held and enough else Face(name, *in_halves(own), True))
     faces += [Face(name, *in_halves(exposure.unseen.take(unseen[name])), False) for name in outside.tolist()]
     faces = [face for face in faces if len(face.learnt) >= FEWEST and len(face.held) >= FEWEST // 2]
     strangers = chosen(faces, rng)
     known = [face for face in faces if face.name not in strangers]
-    if len(known) < FEWEST_NEVER:
+    if len(known) < FEWEST_NEVER or sum(face.member for face in known) < LEAST_MEMBERS * len(inside):
         return None
     others = [joined((face.learnt, face.held)) for face in faces if face.name in strangers]
     return Album(
