@@ -32,13 +32,13 @@ LEAST_WINDOWS = 1000  # of each class: rare ones are topped up
 NO_PERSONS = "persons are not known in these data, so nothing above internal can be earned"
 FEW = "attacks on persons need at least {fewest} people whom the generator learnt from and {fewest} outside"
 NOBODY = "nobody is outside of the training part, as in a split by beat: whether a person was in cannot be tried"
-LEARNT = "members are attacked with beats that the generator learnt from, as no others are held back: that is easier"
+LEARNT = "members are attacked with windows that the generator learnt from, as no others are held back: that is easier"
 NO_CENTRES = "no table in the file could be read as windows"
 OTHER_DATA = (
     "this generator did not learn from the training part of these data, so the figures say nothing of its people"
 )
 UNCHECKED = "whether this generator learnt from the training part of these data was not checked (--run)"
-NO_LINKAGE = "too few persons have beats enough to train a classifier of persons"
+NO_LINKAGE = "too few persons have windows enough to train a classifier of persons"
 
 Values = NDArray[np.float32]
 Refit = Callable[[Windows, int], Callable[[int, str | None, int], Values]]  # (learn, seed) -> draw(n, label, seed)
