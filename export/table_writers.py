@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.core.files import atomic
-from ecgsynth.core.formats import TABLE_FORMATS, format_of
-from ecgsynth.core.text_rows import TEXT_FORMATS, write_rows
+from ecgsynth.core.formats import TABLE_FORMATS, TEXT_FORMATS, format_of, write_rows
 from ecgsynth.errors import ConfigError, require
 
 from .manifest import TableColumn

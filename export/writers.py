@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.core.files import text_file
-from ecgsynth.core.formats import format_of
-from ecgsynth.core.text_rows import DELIMITERS, TEXT_FORMATS, write_records, write_rows
+from ecgsynth.core.formats import DELIMITERS, TEXT_FORMATS, format_of, write_records, write_rows
 from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.windows import long_table
 from ecgsynth.windows.info import SeriesInfo

@@ -1,15 +1,36 @@
-"""What a file is, by what its name ends with: the one place that decides it, for all that is written."""
+"""What a file is, by what its name ends with: the one place that decides it, for all that is written.
 
+Formats of text are written here, too: rows one after the other at constant memory, as CSV, TSV, or a JSON array.
+"""
+
+import csv
+import json
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
+from typing import Any, TextIO
 
-from ecgsynth.core.files import is_stdout
+from ecgsynth.core.files import is_stdout, text_file
 from ecgsynth.core.storage import is_url, name_of
-from ecgsynth.core.text_rows import DELIMITERS, RECORDS
 from ecgsynth.errors import ConfigError
 
-__all__ = ["FORMATS", "FRAME_FORMATS", "TABLE_FORMATS", "check_named", "endings", "format_of"]
+__all__ = [
+    "DELIMITERS",
+    "FORMATS",
+    "FRAME_FORMATS",
+    "RECORDS",
+    "TABLE_FORMATS",
+    "TEXT_FORMATS",
+    "check_named",
+    "endings",
+    "format_of",
+    "write_records",
+    "write_rows",
+]
 
+DELIMITERS = {"csv": ",", "csv.gz": ",", "tsv": "\t"}
+RECORDS = ("json",)  # a record for each row
+TEXT_FORMATS = (*DELIMITERS, *RECORDS)
 TABLE_FORMATS = (*DELIMITERS, "parquet", "npz", *RECORDS)  # each also the suffix of its files
 FRAME_FORMATS = tuple(name for name in TABLE_FORMATS if name != "npz")
 FORMATS = (*TABLE_FORMATS, "wfdb")  # a folder of records
@@ -79,3 +100,44 @@ def check_named(path: Path, suffix: str) -> None:
     """Raise ConfigError for an output that is not named with the one suffix that it can have."""
     if path.suffix.lower() != suffix:
         raise ConfigError(f"expected an output named {suffix}, got {path.name}; name it {path.stem or 'out'}{suffix}")
+
+
+# ---- formats of text
+
+
+def write_rows(where: Path | str, file_format: str, names: list[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Write rows of numbers, texts and truths under their column names.
+
+    Parameters
+    ----------
+    where
+        A path, or "-" for standard output.
+    file_format
+        One of TEXT_FORMATS.
+    names
+        Of the columns.
+    rows
+        Each as long as ``names``; None is missing: an empty field, or null.
+
+    """
+    with text_file(where, zipped=file_format == "csv.gz") as file:
+        if file_format == "json":
+            write_records(file, (record(names, row) for row in rows))
+            return
+        out = csv.writer(file, delimiter=DELIMITERS[file_format], lineterminator="\n")
+        out.writerow(names)
+        out.writerows(rows)
+
+
+def record(names: list[str], row: Sequence[Any]) -> str:
+    """A row as a JSON object; what JSON has no type for, such as a date, is text."""
+    return json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, allow_nan=False, default=str)
+
+
+def write_records(file: TextIO, records: Iterable[str]) -> None:
+    """A JSON array of records that are JSON already, one a line."""
+    before = "[\n"
+    for text in records:
+        file.write(before + text)
+        before = ",\n"
+    file.write("[]\n" if before == "[\n" else "\n]\n")

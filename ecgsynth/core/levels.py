@@ -133,18 +133,18 @@ def failing_attacks(attacks: Mapping[str, Any], limits: Limits) -> list[str]:
 def failing_linkage(linkage: Mapping[str, Any] | None, most: float) -> list[str]:
     """Whether too many synthetic beats are recognised."""
     if linkage is None:
-        return ["whether its beats are recognised as somebody's was not measured"]
+        return ["whether its windows are recognised as somebody's was not measured"]
     share = linkage["recognised_interval"][1]
-    return [f"up to {share:.1%} of its beats are recognised as somebody's, above {most:.0%}"] if share > most else []
+    return [f"up to {share:.1%} of its windows are recognised as somebody's, above {most:.0%}"] if share > most else []
 
 
 def failing_reconstruction(reconstruction: Mapping[str, Any] | None, most: float) -> list[str]:
     """Whether a person can be read out better than he resembles himself, more often than by chance."""
     if reconstruction is None or reconstruction.get("members") is None:
-        return ["whether typical beats can be read out was not measured"]
+        return ["whether typical windows can be read out was not measured"]
     members, outside = reconstruction["members"], reconstruction.get("outside")
     chance = 0.0 if outside is None else outside["share_nearer"]
     persons = members["persons"] or 1 / max(members["share_nearer"], 1e-9)  # a published count may be missing
     if (members["share_nearer"] - chance) * persons < most + 1 - 1e-9:
         return []
-    return ["persons' typical beats can be read out more nearly than they resemble themselves"]
+    return ["persons' typical windows can be read out more nearly than they resemble themselves"]

@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.core.files import atomic, check_free, is_stdout, text_file
-from ecgsynth.core.formats import FRAME_FORMATS, format_of
+from ecgsynth.core.formats import DELIMITERS, FRAME_FORMATS, RECORDS, format_of, write_rows
 from ecgsynth.core.npz import frame_of_arrays, read_npz
 from ecgsynth.core.storage import check_options, fetch, is_url, name_of
-from ecgsynth.core.text_rows import DELIMITERS, RECORDS, write_rows
 from ecgsynth.errors import ArtifactError, ConfigError, DataError, require
 
 __all__ = ["read_table", "stem", "table_format", "tidy_frame", "write_table"]

@@ -13,7 +13,6 @@ __all__ = ["density_ratio"]
 
 COMPONENTS = 30  # of the synthetic beats, in which densities are estimated
 BANDWIDTH = 0.25  # times the median distance of other people's beats to the nearest of yet others
-FARTHEST = 5.0  # logarithms of a ratio are drawn in to this: beyond it, a few odd beats would decide
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +21,8 @@ def density_ratio(targets: Targets) -> Scores:
     """The mean of log p(beat among synthetic ones) - log p(beat among other people's).
 
     Both are kernel densities within the class, in the leading principal components of the synthetic beats; each of the
-    other people counts alike.
+    other people counts alike. Both have a floor, the kernel at the median distance from one person to the next: of a
+    beat far from all others the ratio says nothing, and is near 0.
 
     References
     ----------
@@ -40,13 +40,15 @@ def density_ratio(targets: Targets) -> Scores:
     between = np.where(targets.compared[targets.whose], near, np.inf).min(axis=1)[~targets.members[targets.whose]]
     known = between[np.isfinite(between)]
     bandwidth = BANDWIDTH * float(np.exp(np.median(known))) if len(known) else 1.0
+    floor = -beats.values.shape[1] / (2 * BANDWIDTH**2)  # of a kernel at the median distance between people
     one = np.zeros(len(synthetic), dtype=np.int64)
     made = log_densities(beats, synthetic, one, 1, bandwidth)[:, 0]
     others = log_densities(beats, reference, whose, people, bandwidth)
     others[~targets.compared[targets.whose]] = -np.inf
+    others = np.logaddexp.reduce(others, axis=1) - np.log(targets.compared.sum(axis=1))[targets.whose]
     with np.errstate(invalid="ignore"):  # a class that nobody else has gives no number
-        ratio = made - np.logaddexp.reduce(others, axis=1) + np.log(targets.compared.sum(axis=1))[targets.whose]
-    return mean_scores(np.where(np.isfinite(ratio), ratio.clip(-FARTHEST, FARTHEST), np.nan), targets)
+        ratio = np.where(np.isinf(others), np.nan, np.logaddexp(made, floor) - np.logaddexp(others, floor))
+    return mean_scores(ratio, targets)
 
 
 def projection(values: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:

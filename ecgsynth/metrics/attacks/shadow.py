@@ -38,9 +38,9 @@ def shadow_models(targets: Targets) -> Scores | None:
     models = []
     for number, some in enumerate(inside):
         made = shadow(targets.names[some].tolist(), number)(SYNTHETIC, number)
-        models.append(mean_scores(reference - nearness(targets, made), targets))
+        models.append(mean_scores(differences(reference, nearness(targets, made)), targets))
     attacked = targets.synthetic.take(rng.permutation(len(targets.synthetic))[:SYNTHETIC])
-    observed = mean_scores(reference - nearness(targets, attacked), targets)
+    observed = mean_scores(differences(reference, nearness(targets, attacked)), targets)
 
     def scores(first: int, end: int) -> Floats:
         return likelihood_ratio(observed(first, end), np.stack([model(first, end) for model in models]), inside)
@@ -60,6 +60,13 @@ def halves(people: int, rng: np.random.Generator) -> NDArray[np.bool_]:
 def nearness(targets: Targets, made: Points) -> Floats:
     """(n,) the logarithm of each attacked beat's distance to the nearest of these."""
     return log_distances(targets.beats, made, np.zeros(len(made), dtype=np.int64), 1)[:, 0]
+
+
+def differences(reference: Floats, near: Floats) -> Floats:
+    """(n,) how much nearer than the reference; NaN for a class that is in neither."""
+    with np.errstate(invalid="ignore"):
+        found: Floats = reference - near
+    return found
 
 
 def likelihood_ratio(observed: Floats, models: Floats, inside: NDArray[np.bool_]) -> Floats:

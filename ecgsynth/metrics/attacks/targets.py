@@ -82,8 +82,8 @@ class Targets:
 
     @property
     def most(self) -> int:
-        """The most beats that the attacker has of half of the persons or more."""
-        return int(np.median(np.bincount(self.whose, minlength=len(self.members))))
+        """How many beats of a person the attacker has: as many of members as of others, or the scores are not alike."""
+        return int(self.turns.max()) + 1
 
 
 def people_of(exposure: Exposure) -> tuple[NDArray[Any], NDArray[Any]] | None:
@@ -102,25 +102,22 @@ def targets_of(exposure: Exposure) -> Targets | None:
     (inside, outside), rng = found, np.random.default_rng(exposure.seed)
     later = {} if exposure.later is None else rows_of(exposure.later.owners)
     learnt, unseen = rows_of(exposure.learnt.owners), rows_of(exposure.unseen.owners)
-    pieces, whose, turns = [], [], []
-    for number, name in enumerate([*inside.tolist(), *outside.tolist()]):
-        if number >= len(inside):
-            source, rows = exposure.unseen, late(unseen[name])
-        elif exposure.later is not None and name in later:
-            source, rows = exposure.later, later[name]
-        else:
-            source, rows = exposure.learnt, learnt[name]
-        rows = rng.permutation(rows)[:MOST_BEATS]
-        pieces.append(source.take(rows))
-        whose.append(np.full(len(rows), number))
-        turns.append(np.arange(len(rows)))
+    sources: list[tuple[Points, Codes]] = []
+    for name in inside.tolist():
+        held = exposure.later is not None and name in later
+        sources.append((exposure.later, later[name]) if exposure.later and held else (exposure.learnt, learnt[name]))
+    sources += [(exposure.unseen, late(unseen[name])) for name in outside.tolist()]
+    counts = [len(rows) for _, rows in sources]
+    most = min(MOST_BEATS, *(int(np.median(side)) for side in (counts[: len(inside)], counts[len(inside) :])))
+    picked = [(source, rng.permutation(rows)[:most]) for source, rows in sources]
+    whose = np.repeat(np.arange(len(picked)), [len(rows) for _, rows in picked])
     compared = np.ones((len(inside) + len(outside), len(outside)), dtype=bool)
     compared[np.arange(len(inside)), rng.integers(len(outside), size=len(inside))] = False
     compared[len(inside) + np.arange(len(outside)), np.arange(len(outside))] = False
     return Targets(
         exposure=exposure,
-        beats=joined(pieces, np.concatenate(whose)),
-        turns=np.concatenate(turns),
+        beats=joined([source.take(rows) for source, rows in picked], whose),
+        turns=np.concatenate([np.arange(len(rows)) for _, rows in picked]),
         members=np.arange(len(compared)) < len(inside),
         names=np.concatenate([inside, outside]),
         reference=reference(exposure.unseen, [unseen[name] for name in outside.tolist()], rng),
