@@ -12,7 +12,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.metrics.attacks import privacy
+from ecgsynth.metrics.attacks.nearest import privacy
 from ecgsynth.metrics.classification import confusion_matrix, f1_by_class, macro_f1
 from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
 from ecgsynth.synthesizer import Synthesizer

@@ -13,7 +13,8 @@ from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
-from ecgsynth.metrics.attacks import ATTACKS, attacked, exposure_of_windows, nearest_distance, privacy
+from ecgsynth.metrics.attacks.base import attacked
+from ecgsynth.metrics.attacks.nearest import ATTACKS, exposure_of_windows, nearest_distance, privacy
 from ecgsynth.metrics.beats import MOST_WINDOWS, fidelity
 from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.metrics.measure import known

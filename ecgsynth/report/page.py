@@ -11,7 +11,7 @@ from typing import Any
 
 from ecgsynth.core.files import atomic
 from ecgsynth.core.spread import with_spread
-from ecgsynth.metrics.attacks import Attack
+from ecgsynth.metrics.attacks.base import Attack
 from ecgsynth.metrics.measure import Arm
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import Any
 
 from ecgsynth.core.disclosure import PERSONS, persons_behind
 from ecgsynth.export.manifest import Manifest
-from ecgsynth.metrics.attacks import ATTACKS
+from ecgsynth.metrics.attacks.nearest import ATTACKS
 from ecgsynth.metrics.utility import ARMS
 from ecgsynth.report.info import listed, manifest_text
 from ecgsynth.report.page import (

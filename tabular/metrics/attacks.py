@@ -14,7 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ecgsynth.errors import DataError, require
-from ecgsynth.metrics.attacks import Attack, Exposure, Points, attacked, auc, membership
+from ecgsynth.metrics.attacks.base import Attack, Exposure, Points, attacked
+from ecgsynth.metrics.attacks.figures import auc
+from ecgsynth.metrics.attacks.nearest import membership
 
 from ..encoding.canonical import canonical, points
 from ..schema.kinds import kind_of

@@ -3,7 +3,7 @@
 import pytest
 
 from ecgsynth.core.spread import of_repeats
-from ecgsynth.metrics.attacks import Attack
+from ecgsynth.metrics.attacks.base import Attack
 from ecgsynth.metrics.measure import Arm
 from ecgsynth.report.page import (
     arm_lines,

@@ -12,7 +12,7 @@ import pytest
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.evaluation import copied, evaluate, real_windows
 from ecgsynth.export.manifest import Manifest
-from ecgsynth.metrics.attacks import nearest_distance
+from ecgsynth.metrics.attacks.nearest import nearest_distance
 from ecgsynth.metrics.series import SERIES_MEASURES
 from ecgsynth.report.windows import table_text
 from ecgsynth.windows.windows import Windows

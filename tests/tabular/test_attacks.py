@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from ecgsynth.errors import DataError
-from ecgsynth.metrics.attacks import Attack, person_membership
+from ecgsynth.metrics.attacks.base import Attack
+from ecgsynth.metrics.attacks.nearest import person_membership
 from ecgsynth.tabular.metrics.attacks import (
     DISTANCES,
     TABLE_ATTACKS,

@@ -4,20 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from ecgsynth.errors import DataError
-from ecgsynth.metrics.attacks import (
-    ATTACKS,
-    Area,
-    Attack,
-    attacked,
-    auc,
-    auc_error,
-    exposure_of_windows,
-    nearest_distance,
-    privacy,
-)
+from ecgsynth.metrics.attacks.base import Area, Attack, attacked
+from ecgsynth.metrics.attacks.nearest import ATTACKS, exposure_of_windows, nearest_distance, privacy
 from ecgsynth.metrics.waveforms import BLOCK_ROWS
 from ecgsynth.windows.windows import Windows
 
@@ -107,37 +97,6 @@ def test_no_offset_of_any_series_hides_a_copy():
 
 
 # ---- the membership attack
-
-
-@pytest.mark.parametrize(("n", "m"), [(1, 1), (30, 50), (200, 7)])
-@pytest.mark.parametrize("steps", [3, 1000])  # few values, so that there are ties
-def test_auc_against_sklearn(n, m, steps):
-    rng = np.random.default_rng(n)
-    members, others = rng.integers(0, steps, n) / 7, rng.integers(0, steps, m) / 7
-    truth = np.repeat([1, 0], [n, m])
-    assert auc(members, others) == pytest.approx(roc_auc_score(truth, np.concatenate([members, others])))
-    assert auc(members, others) == pytest.approx(1 - auc(others, members))
-
-
-def test_auc_by_hand():
-    assert auc(np.array([3.0, 4.0]), np.array([1.0, 2.0])) == 1
-    assert auc(np.array([1.0, 3.0]), np.array([2.0, 3.0])) == (0 + 0 + 1 + 0.5) / 4
-    with pytest.raises(DataError, match="needs members and others, got 0 and 2"):
-        auc(np.empty(0), np.array([1.0, 2.0]))
-
-
-def test_the_standard_error_is_that_of_hanley_and_mcneil():
-    # Their example: 51 abnormal and 58 normal images, an area of 0.893, and a standard error of 0.032.
-    assert auc_error(0.893, 51, 58) == pytest.approx(0.032, abs=0.0006)
-    assert auc_error(1.0, 10, 20) == 0
-    # Of guessing, it is that of the Wilcoxon statistic: sqrt((n + m + 1) / (12 n m)).
-    assert auc_error(0.5, 30, 50) == pytest.approx(np.sqrt(81 / (12 * 30 * 50)))
-
-
-def test_the_standard_error_is_the_spread_of_repeated_attacks():
-    rng = np.random.default_rng(0)
-    areas = [auc(rng.exponential(size=40), rng.exponential(size=60)) for _ in range(2000)]
-    assert np.std(areas) == pytest.approx(auc_error(0.5, 40, 60), rel=0.05)
 
 
 def windows(values, labels, groups=None):
