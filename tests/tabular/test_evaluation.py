@@ -13,7 +13,8 @@ import pytest
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.export.manifest import TableColumn
 from ecgsynth.tabular.encoding.canonical import fingerprint
-from ecgsynth.tabular.evaluation import evaluate_table, schema_of
+from ecgsynth.tabular.evaluation import evaluate_table
+from ecgsynth.tabular.real import schema_of
 from ecgsynth.tabular.report.page import table_text
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.training.run_folder import RunFolder
