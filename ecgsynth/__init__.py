@@ -10,6 +10,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ecgsynth.api import audit as audit
     from ecgsynth.api import evaluate as evaluate
     from ecgsynth.api import fit as fit
     from ecgsynth.core.config import TrainConfig as TrainConfig
@@ -39,6 +40,7 @@ __all__ = [
     "TableSynthesizer",
     "TrainConfig",
     "Windows",
+    "audit",
     "evaluate",
     "fit",
     "load",
@@ -59,6 +61,7 @@ HOME = {
     "TableSynthesizer": "ecgsynth.tabular.synthesizer",
     "TrainConfig": "ecgsynth.core.config",
     "Windows": "ecgsynth.windows.windows",
+    "audit": "ecgsynth.api",
     "evaluate": "ecgsynth.api",
     "fit": "ecgsynth.api",
     "load": "ecgsynth.loading",

@@ -1,4 +1,4 @@
-"""One way in for heartbeats, series and tables alike: fit and evaluate."""
+"""One way in for heartbeats, series and tables alike: fit, evaluate and audit."""
 
 import tempfile
 import time
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, overload
 
 from ecgsynth.core.config import seed_of
-from ecgsynth.core.files import check_free
+from ecgsynth.core.files import check_free, write_json
 from ecgsynth.errors import ConfigError, DataError, hint_at_extra
 from ecgsynth.loading import load, open_file
 from ecgsynth.tasks import check_training, is_windows, kind_of, read, seconds_of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ecgsynth.training.job import Progress
     from ecgsynth.windows.windows import Windows
 
-__all__ = ["evaluate", "fit"]
+__all__ = ["audit", "evaluate", "fit"]
 
 
 class Frame(Protocol):
@@ -286,6 +286,67 @@ def evaluate(
         return evaluate_windows(
             sampler, windows, output, steps=steps, test_part=part, rhythm=rhythm, device=device, **shared
         )
+
+
+@hint_at_extra("an audit")
+def audit(
+    model: "Generator | Path | str",
+    real: "Windows | Table",
+    output: Path | str | None = None,
+    *,
+    run: Path | str | None = None,
+    device: str = "auto",
+    seed: int = 0,
+    force: bool = False,
+    callback: Callable[[str, float], None] | None = None,
+) -> dict[str, Any]:
+    """Attack the persons whom a generator of windows learnt from, as somebody with its file would.
+
+    Parameters
+    ----------
+    model, real, run, device, seed, force, callback
+        As of ``evaluate``. Beats that are split by patient have all that an audit needs.
+    output
+        The folder to make, with metrics.json (the audit under "audit") and report.html; none is left without it.
+
+    Returns
+    -------
+    What was found: attacks with their intervals, recognised beats, what can be read out, and the level of release that
+    these figures allow (ecgsynth.auditing.audit)
+
+    Raises
+    ------
+    ConfigError
+        For a generator of tables; DataError for real data that it does not make.
+
+    """
+    if output is not None:
+        check_free(Path(output), force=force)
+    with tempfile.TemporaryDirectory() as folder:
+        sampler, run = released(model, run, Path(folder))
+        if sampler.manifest.kind == "table":
+            raise ConfigError(
+                f"{name_of(sampler)} makes rows of a table; evaluate it, its report has the attacks on rows"
+            )
+        from ecgsynth.auditing import audit as audit_windows
+        from ecgsynth.evaluation import real_windows
+        from ecgsynth.metrics.progress import silent
+        from ecgsynth.report.audit import write_audit
+        from ecgsynth.training.devices import pick_device
+
+        windows: Any = real if is_windows(real) else real_windows(real, sampler, run, seed)
+        found = audit_windows(
+            sampler, windows, run=run, device=pick_device(device), seed=seed, on_progress=callback or silent
+        )
+        if output is not None:
+            about = {
+                "model": name_of(sampler),
+                "kind": found["kind"],
+                "same_training_part": found["same_training_part"],
+            }
+            write_json(Path(output) / "metrics.json", {**about, "audit": found})
+            write_audit(Path(output) / "report.html", name_of(sampler), found)
+        return found
 
 
 def released(model: Any, run: Path | str | None, folder: Path) -> tuple[Any, Path | str | None]:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ecgsynth.auditing import audit, learnt_from, matching
 from ecgsynth.core.files import check_free, write_json
 from ecgsynth.core.npz import read_npz
 from ecgsynth.errors import DataError
@@ -154,7 +155,10 @@ def evaluate(
     asked = Asked(repeats, steps, test_part, rhythm, pick_device(device), seed)
     series = sampler.manifest.kind == "series"
     picture = output / ("series.png" if series else "beats.png")
-    measured |= (measure_series if series else measure_beats)(sampler, real, asked, picture, tell)
+    measured |= (measure_series if series else measure_beats)(sampler, real, asked, picture, part(tell, 0.0, 0.7))
+    measured["audit"] = audit(
+        sampler, real, run=run, device=asked.device, seed=seed, steps=steps, on_progress=part(tell, 0.7, 0.3)
+    )
     write_json(output / "metrics.json", measured)
     write_report(output / "report.html", measured, sampler.manifest, picture)
     tell("done", 1.0)
@@ -166,11 +170,6 @@ def words_of(sampler: OnnxSampler) -> dict[str, str]:
     if sampler.manifest.kind == "series":
         return {"window": "window", "person": "group", "distances": "standard deviations of each column"}
     return {"window": "beat", "person": "patient", "distances": sampler.manifest.units}
-
-
-def learnt_from(run: Path | str | None, real: Windows) -> bool | None:
-    """Whether a run learnt from this training part; if not, it may have seen the test part. None: not known."""
-    return None if run is None else RunFolder(Path(run)).learnt_from(real.part("train").fingerprint())
 
 
 def measure_beats(sampler: OnnxSampler, real: Windows, asked: Asked, picture: Path, tell: Tell) -> dict[str, Any]:
@@ -302,26 +301,3 @@ def drawn(sampler: OnnxSampler, like: Windows, seed: int, most: int) -> Windows:
         labels=np.concatenate([piece.labels for piece in pieces]),
         rr_s=None,
     )
-
-
-def matching(real: Windows, sampler: OnnxSampler) -> Windows:
-    """The real windows of the generator's classes, in its order.
-
-    Raises DataError if its windows are of another shape, rate or unit, or of other columns, or a class is missing.
-    """
-    manifest = sampler.manifest
-    expected = (manifest.time, len(manifest.channel_names), manifest.fs_hz, manifest.units)
-    got = (*real.values.shape[1:], real.fs_hz, real.units)
-    if got != expected:
-        raise DataError(
-            "the generator makes windows of {} samples x {} channels at {} Hz in {}, ".format(*expected)
-            + "the real ones are {} x {} at {} Hz in {}; prepare them with the same options".format(*got)
-        )
-    if manifest.kind == "series" and real.channel_names != manifest.channel_names:
-        raise DataError(
-            f"the generator makes the columns {', '.join(manifest.channel_names)}, the real ones are "
-            f"{', '.join(real.channel_names)}; bring the table that it learnt from, or one like it"
-        )
-    kept = real.keep_classes(manifest.class_names)
-    codes = np.asarray([manifest.class_names.index(name) for name in kept.classes], dtype=np.int64)
-    return dataclasses.replace(kept, classes=manifest.class_names, labels=codes[kept.labels])

@@ -32,7 +32,7 @@ from ecgsynth.windows.windows import Windows
 __all__ = ["MIN_CLASS", "Synthesizer"]
 
 MIN_CLASS = 10  # training windows below which a class is one person's rather than a class
-MEASURED = ("split", "utility", "fidelity", "privacy")  # parts of a report that the manifest of a file has
+MEASURED = ("split", "utility", "fidelity", "privacy", "audit")  # parts of a report that the manifest of a file has
 
 
 class Synthesizer:

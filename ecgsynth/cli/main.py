@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ecgsynth import __version__
+from ecgsynth.cli.audit import audit
 from ecgsynth.cli.evaluate import evaluate
 from ecgsynth.cli.options import BAR_STEPS, FORCE, SEED, Duration, ReportingGroup, bar
 from ecgsynth.cli.prepare import prepare
@@ -27,6 +28,7 @@ def main() -> None:
     ecgsynth export runs/a -o beats.onnx
     ecgsynth sample beats.onnx -n 1000 --label V -o v.npz
     ecgsynth evaluate beats.onnx --real beats.npz -o report/
+    ecgsynth audit beats.onnx --real beats.npz --run runs/a
 
     \b
     ecgsynth train table adult.csv -o runs/t
@@ -109,5 +111,5 @@ def demo(output: Path, budget: float, seed: int, *, force: bool) -> None:
     click.echo(f"  ecgsynth sample {output / 'beats.onnx'} -n 1000 --label V -o v.npz")
 
 
-for command in (prepare, train, sample, evaluate, schema, impute):
+for command in (prepare, train, sample, evaluate, audit, schema, impute):
     main.add_command(command)

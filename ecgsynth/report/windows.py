@@ -7,6 +7,7 @@ from ecgsynth.core.disclosure import PERSONS, persons_behind
 from ecgsynth.export.manifest import Manifest
 from ecgsynth.metrics.attacks.nearest import ATTACKS
 from ecgsynth.metrics.utility import ARMS
+from ecgsynth.report.audit import audit_section, audit_text
 from ecgsynth.report.info import listed, manifest_text
 from ecgsynth.report.page import (
     DISTANCE_ONLY,
@@ -108,6 +109,7 @@ def table_text(measured: dict[str, Any]) -> str:
     )
     tried = attack_rows(ATTACKS, near, words) or [[NOT_TRIED]]
     lines += columns(["attacks", "AUC (0.5 is best)"], tried)
+    lines += [audit_text(measured["audit"])] if "audit" in measured else []
     return "\n".join(lines + [f"note: {note}" for note in notes(measured)])
 
 
@@ -186,6 +188,7 @@ def write_report(path: Path, measured: dict[str, Any], manifest: Manifest, image
         title = f"Usefulness: a classifier tested on {found['test_windows']:,} real {windows}, {found['repeats']} times"
         parts.append(section(title, table(head, rows), paragraph(arm_lines(ARMS, windows))))
     parts += [likeness_section(measured), privacy_section(measured)]
+    parts += [audit_section(measured["audit"])] if "audit" in measured else []
     shown = f"Real and synthetic {windows}"
     parts.append(section(shown, picture(shown, image)))
     parts.append(section("The generator", preformatted(manifest_text(manifest, "", 0).split("\n", 1)[1])))

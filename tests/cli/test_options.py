@@ -49,7 +49,14 @@ def option(words: str, name: str) -> click.Parameter:
 
 @pytest.mark.parametrize(
     "words",
-    ["prepare a -o b", "train ecg a -o b", "train series a -o b", "sample a -n 1 -o b", "evaluate a --real b -o c"],
+    [
+        "prepare a -o b",
+        "train ecg a -o b",
+        "train series a -o b",
+        "sample a -n 1 -o b",
+        "evaluate a --real b -o c",
+        "audit a --real b",
+    ],
 )
 @pytest.mark.parametrize("seed", ["-1", "18446744073709551616", "x"])
 def test_a_seed_that_cannot_be_is_refused_at_once(run: Invoke, words: str, seed: str) -> None:

@@ -110,6 +110,7 @@ def small() -> Iterator[None]:
 
 def patch_sizes(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 300)
+    patch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 300)
     patch.setattr("ecgsynth.report.plots.MAPPED_WINDOWS", 60)
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.metrics.attacks.figures import auc, auc_error
 
-__all__ = ["MOST_MEMBERS", "Area", "Attack", "Exposure", "Points", "attacked"]
+__all__ = ["MOST_MEMBERS", "Area", "Attack", "Draw", "Exposure", "Points", "Shadow", "attacked"]
 
 MOST_MEMBERS = 2000  # points learnt from, and as many unseen ones, that an attacker is to distinguish
 
@@ -56,6 +56,10 @@ class Points:
         return np.bincount(np.zeros(len(self), dtype=np.int64) if self.kinds is None else self.kinds, minlength=kinds)
 
 
+Draw = Callable[[int, int], Points]  # (n, seed) -> n synthetic points
+Shadow = Callable[[Sequence[Any], int], Draw]  # (owners, seed) -> what a generator that learns from them makes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Exposure:
     """What an attacker sees, and the points that it is to find.
@@ -72,6 +76,14 @@ class Exposure:
         Draws the points that are attacked. Each attack draws by itself, so that another attack changes no figures.
     most
         How many of both are attacked.
+    kinds
+        (m,) the class of each synthetic point; None where there is one class.
+    later
+        Points of those learnt from that were not learnt themselves, as an attacker may come by; None if there are none.
+    centres
+        (k, ...) what stands in the file and looks like points; None where nothing was found.
+    shadow
+        Fits the same kind of generator to other people; None where that takes too long.
 
     """
 
@@ -81,6 +93,10 @@ class Exposure:
     distance: Callable[[Values, Values], Floats]
     seed: int = 0
     most: int = MOST_MEMBERS
+    kinds: NDArray[np.int64] | None = None
+    later: Points | None = None
+    centres: Values | None = None
+    shadow: Shadow | None = None
 
     @cached_property
     def alike(self) -> tuple[Points, Points]:

@@ -1,0 +1,42 @@
+"""Attacking the persons behind a generator, before its file leaves the house."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ecgsynth.cli.options import BAR_STEPS, DEVICE, FORCE, SEED, bar
+
+__all__ = ["audit"]
+
+
+@click.command("audit")
+@click.argument("model")
+@click.option("--real", required=True, help="Real beats, from 'ecgsynth prepare', or the file of the series.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="A folder to make, with metrics.json and a report."
+)
+@click.option("--run", type=click.Path(path_type=Path), help="Its run folder, which knows what it learnt from.")
+@DEVICE
+@SEED
+@FORCE
+def audit(model: str, real: str, output: Path | None, **options: Any) -> None:
+    """Attack the persons whom MODEL learnt from, as somebody with its file would, and say what level that allows.
+
+    Prepare with --split patient, which keeps later beats of training people, and people outside. No figure here proves
+    that another attack does not reach more.
+
+    \b
+    Example: ecgsynth audit beats.onnx --real beats.npz --run runs/a -o audit/
+    """
+    from ecgsynth.api import audit as audit_model
+
+    with bar("Auditing", BAR_STEPS, "reading") as show:
+        found = audit_model(
+            model, real, output, **options, callback=lambda stage, done: show(done * BAR_STEPS, phase=stage)
+        )
+    from ecgsynth.report.audit import audit_text
+
+    click.echo(audit_text(found))
+    if output is not None:
+        click.echo(f"wrote {output / 'metrics.json'} and {output / 'report.html'}")
