@@ -5,9 +5,11 @@ whom targets of both kinds are compared, and are no targets themselves: were the
 each other's scores, and an interval over persons would be too narrow.
 """
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -17,9 +19,8 @@ from ecgsynth.errors import require
 
 from ..encoding.canonical import points
 
-__all__ = ["FEWEST_PERSONS", "Crowd", "Targets", "gathered", "nearest_places", "of_persons"]
+__all__ = ["Crowd", "Shadow", "Targets", "gathered", "nearest_places", "of_persons"]
 
-FEWEST_PERSONS = 5  # members, and outside persons, that an audit needs
 MOST_POOL_ROWS = 30_000  # of members, and of outside persons, among whom somebody is singled out
 MOST_TARGETS = 2_000  # persons of both kinds that are attacked by distances
 MOST_ROWS = 100  # of a person, that the attacker has
@@ -29,6 +30,7 @@ MOST_REFERENCE_ROWS = 10_000  # of outside persons, with whom targets are compar
 Rows = NDArray[np.float32]
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
+Shadow = Callable[[Codes, int], pd.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,8 +83,13 @@ class Crowd:
         (n,) the person of each real row, as a number below that of persons.
     inside
         (persons,) whether each was learnt from.
+    places
+        (n,) which row of the members' table each real row is, or of the outside persons' counted on from there.
     seed
         Of all that is drawn; each attack draws by itself, so that another one changes no figure.
+    shadow
+        Gives synthetic rows of a model that was fitted to these positions of real ones, by a seed; None where fitting
+        one takes long.
 
     """
 
@@ -91,7 +98,9 @@ class Crowd:
     numbers: tuple[str, ...]
     whose: Codes
     inside: NDArray[np.bool_]
+    places: Codes
     seed: int
+    shadow: Shadow | None = None
 
     @cached_property
     def blocks(self) -> dict[str, tuple[Rows, Rows]]:
@@ -108,6 +117,10 @@ class Crowd:
         real, made = (np.ascontiguousarray(np.concatenate(side, axis=1)) for side in sides)
         return real, made
 
+    def released(self, made: pd.DataFrame) -> Self:
+        """The same crowd and targets, with other synthetic rows."""
+        return dataclasses.replace(self, made=made)
+
     @cached_property
     def everything(self) -> tuple[Rows, Rows]:
         """The coordinates by all columns."""
@@ -116,7 +129,7 @@ class Crowd:
     @cached_property
     def targets(self) -> Targets:
         """Who is attacked."""
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng([self.seed, 1])  # other draws than those of ``gathered``
         inside, outside = (rng.permutation(np.flatnonzero(self.inside == is_in)) for is_in in (True, False))
         beside = np.isin(np.arange(len(self.inside)), outside[: len(outside) // 2])
         reference = rng.permutation(np.flatnonzero(beside[self.whose]))[:MOST_REFERENCE_ROWS]
@@ -159,8 +172,8 @@ def gathered(
         Draws persons.
 
     """
-    rng = np.random.default_rng(seed)
-    frames, people = [], []
+    rng = np.random.default_rng([seed, 0])
+    frames, people, places = [], [], []
     for frame, whose in zip((members, outside), owners or (None, None), strict=True):
         codes = np.arange(len(frame)) if whose is None else np.unique(whose, return_inverse=True)[1]
         place = rng.permutation(codes.max(initial=-1) + 1)[codes]  # persons in random order, all rows of each or none
@@ -168,6 +181,7 @@ def gathered(
         last = max(1, int(np.searchsorted(sizes, MOST_POOL_ROWS, side="right")))
         kept = np.flatnonzero(place < last)
         frames.append(frame.iloc[kept])
+        places.append(kept)
         people.append(np.unique(place[kept], return_inverse=True)[1])
     count = [int(codes.max(initial=-1)) + 1 for codes in people]
     return Crowd(
@@ -176,6 +190,7 @@ def gathered(
         numbers=tuple(numbers),
         whose=np.concatenate([people[0], count[0] + people[1]]),
         inside=np.arange(sum(count)) < count[0],
+        places=np.concatenate([places[0], len(members) + places[1]]),
         seed=seed,
     )
 
@@ -184,8 +199,8 @@ def of_persons(values: Floats, targets: Targets, rows: int = MOST_ROWS) -> Float
     """(targets,) the mean over the first ``rows`` rows of each of ``values`` (n,)."""
     used = targets.first(rows)
     sizes = np.bincount(targets.whose[used], minlength=len(targets.members))
-    sums: Floats = np.bincount(targets.whose[used], values[used], minlength=len(targets.members))
-    return sums / sizes
+    sums = np.bincount(targets.whose[used], values[used], minlength=len(targets.members))
+    return np.asarray(sums / sizes, dtype=np.float64)
 
 
 def nearest_places(queries: Rows, against: Rows) -> Codes:

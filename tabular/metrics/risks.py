@@ -25,6 +25,7 @@ from .crowd import Crowd, Targets, nearest_places, of_persons
 
 __all__ = ["RISKS", "Guesses", "Risk", "risk_of", "risks"]
 
+MOST_MADE = 30_000  # synthetic rows with which guesses are made
 GUESSES = 2_000  # predicates that single out one synthetic row
 TRIES = 8  # predicates that are made for each of them
 MOST_CONDITIONS = 6  # of a predicate
@@ -32,6 +33,7 @@ PARTINGS = 4  # of the columns, into those of two sources that are linked
 MOST_SECRETS = 12  # columns that are inferred
 ROWS_TRIED = 4  # of a person, for linkability and inference
 SLACK = 0.02  # of the synthetic rows, between a number and the condition that it gives
+BLOCK_NUMBERS = 1_000_000  # of resampled persons that are held at a time
 RANK_TOLERANCE = 0.05  # of a guessed number, as a share of the real rows
 
 Floats = NDArray[np.float64]
@@ -88,20 +90,21 @@ def singling_out(crowd: Crowd) -> Guesses | None:
     """Predicates that fit one synthetic row: how many fit exactly one person, and whether that is a member.
 
     Members and outside persons are one crowd, in which a predicate that knows nothing of members finds an outside
-    person as often as there are any. So the control needs no second table of the same size.
+    person as often as there are any. So the control needs no second table of the same size. A person is found once:
+    guesses that single out the same again are no guesses, for otherwise a few who stand out make all figures.
     """
-    rng = np.random.default_rng(crowd.seed)
+    rng = np.random.default_rng([crowd.seed, 4])
     released = crowd.made.iloc[: np.count_nonzero(crowd.inside[crowd.whose])]  # of more, fewer rows stand out
     real, made = coded([crowd.real, released], crowd.numbers)
-    counts, guesses = np.zeros(len(crowd.inside)), 0
-    for conditions in predicates(made, crowd.numbers, rng):
-        fits = np.flatnonzero(fitting(real, conditions))
-        guesses += 1
-        if len(fits) and (crowd.whose[fits] == crowd.whose[fits[0]]).all():
-            counts[crowd.whose[fits[0]]] += 1
+    alone, guesses = np.zeros(len(crowd.inside)), 0
+    for conditions in predicates(made, crowd.numbers, min(GUESSES, len(released)), rng):
+        people = crowd.whose[fitting(real, conditions)]
+        found = people[:1] if (people == people[:1]).all() else people[:0]
+        guesses += not alone[found].any()  # who stands out in everything counts once
+        alone[found] = 1
     if not guesses:
         return None
-    weighted = counts * crowd.inside.sum() / guesses
+    weighted = alone * crowd.inside.sum() / guesses
     members, others = weighted[crowd.inside], weighted[~crowd.inside]
     return Guesses(members=members, others=others, trials=(guesses, math.ceil(guesses * len(others) / len(members))))
 
@@ -123,24 +126,24 @@ def coded(frames: Sequence[pd.DataFrame], numbers: Sequence[str]) -> list[Column
 Condition = tuple[str, str, float]  # column, how it is compared, and with what
 
 
-def predicates(made: Columns, numbers: Sequence[str], rng: np.random.Generator) -> list[list[Condition]]:
-    """At most GUESSES predicates, each of which fits exactly one synthetic row.
+def predicates(made: Columns, numbers: Sequence[str], count: int, rng: np.random.Generator) -> list[list[Condition]]:
+    """At most ``count`` predicates, each of which fits exactly one synthetic row.
 
-    Half are of one column: a value that is the highest, the lowest, or a category's only one. The others are of a
-    random row's values in some columns: categories equal, numbers from there away from the median.
+    At most half are of one column: a value that is the highest, the lowest, or a category's only one. The others are of
+    a random row's values in some columns: categories equal, numbers from there away from the median.
     """
     alone = single_conditions(made, numbers)
-    found = [[alone[place]] for place in rng.permutation(len(alone))[: GUESSES // 2]]
+    found = [[alone[place]] for place in rng.permutation(len(alone))[: count // 2]]
     names, n = list(made), len(next(iter(made.values())))
     ordered = {name: np.sort(made[name][~np.isnan(made[name])]) for name in numbers}
     most = min(MOST_CONDITIONS, len(names))
-    for _ in range(TRIES * GUESSES if most > 1 else 0):
+    for _ in range(TRIES * count if most > 1 else 0):
         row = int(rng.integers(n))
         chosen = rng.permutation(len(names))[: rng.integers(2, most + 1)]
         conditions = [condition_of(names[place], made, row, ordered) for place in chosen]
         if np.count_nonzero(fitting(made, conditions)) == 1:
             found.append(conditions)
-        if len(found) == GUESSES:
+        if len(found) == count:
             break
     return found
 
@@ -193,7 +196,7 @@ def linkability(crowd: Crowd) -> Guesses | None:
     names = list(crowd.real.columns)
     if len(names) < 2:
         return None
-    rng = np.random.default_rng(crowd.seed)
+    rng = np.random.default_rng([crowd.seed, 5])
     targets, tried = crowd.targets, tried_rows(crowd.targets)
     right = np.zeros(len(tried))
     for _ in range(PARTINGS):
@@ -229,7 +232,7 @@ def inference(crowd: Crowd) -> Guesses | None:
     names = list(crowd.real.columns)
     if len(names) < 2:
         return None
-    rng = np.random.default_rng(crowd.seed)
+    rng = np.random.default_rng([crowd.seed, 6])
     targets, tried = crowd.targets, tried_rows(crowd.targets)
     secrets = sorted(rng.permutation(len(names))[:MOST_SECRETS].tolist())
     by_column, total = {}, np.zeros(len(tried))
@@ -258,6 +261,7 @@ RISKS = (
 def risks(crowd: Crowd) -> dict[str, Any]:
     """What each attack found, with intervals over persons; without those that the table has too few columns for."""
     found: dict[str, Any] = {}
+    crowd = crowd.released(crowd.made.iloc[:MOST_MADE].reset_index(drop=True))
     for risk in RISKS:
         guesses = risk.run(crowd)
         if guesses is not None:
@@ -307,5 +311,6 @@ def excess(attack: Floats, control: Floats) -> Floats:
 
 def resampled(values: Floats, times: int, rng: np.random.Generator) -> Floats:
     """(times,) means of values drawn with replacement."""
-    found = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(times)]
-    return np.asarray(found)
+    n = len(values)
+    sizes = [min(BLOCK_NUMBERS // n + 1, times - start) for start in range(0, times, BLOCK_NUMBERS // n + 1)]
+    return np.concatenate([values[rng.integers(n, size=(size, n))].mean(axis=1) for size in sizes])
