@@ -179,20 +179,19 @@ def exposed(sampler: OnnxSampler, real: Windows, shadow: Refit | None, seed: int
     pieces = [made]
     for name, count in made.counts().items():
         if len(made.classes) > 1 and count < min(LEAST_WINDOWS, RELEASED_WINDOWS):
-            pieces.append(sampler.windows(min(LEAST_WINDOWS, RELEASED_WINDOWS) - count, name, seed + 1))
+            pieces.append(sampler.windows(min(LEAST_WINDOWS, RELEASED_WINDOWS) - count, name, (seed + 1) % 2**64))
     centres = centres_in(sampler.path) if sampler.path.is_file() else None
     scale = scaling(learnt)
     inside = np.zeros(len(real), dtype=bool) if real.groups is None else np.isin(real.groups, np.asarray(learnt.groups))
-    others = np.ones(len(real), dtype=bool) if real.parts is None else real.parts != 0
-    held, outside = real.take(others & inside), real.take(others & ~inside)
-    if real.parts is None:  # learnt from all: nothing is held back, and nobody is outside
-        held = outside = real.take(np.zeros(len(real), dtype=bool))
+    # Without parts it learnt from all: nothing is held back, and nobody is outside.
+    others = np.zeros(len(real), dtype=bool) if real.parts is None else real.parts != 0
+    held = others & inside
     return Exposure(
         synthetic=scale(np.concatenate([piece.values for piece in pieces])),
         kinds=np.concatenate([piece.labels for piece in pieces]),
-        learnt=points(learnt, scale),
-        later=points(held, scale) if len(held) else None,
-        unseen=points(outside, scale),
+        learnt=points(real, ~others, scale),
+        later=points(real, held, scale) if held.any() else None,
+        unseen=points(real, others & ~inside, scale),
         distance=nearest_distance,
         centres=None if centres is None else scale(centres),
         shadow=None if shadow is None else shadow_of(shadow, real, inside, scale),
@@ -205,10 +204,12 @@ def scaling(learnt: Windows) -> Callable[[Values], Values]:
     return (lambda values: in_spreads(learnt.values, values)[0]) if learnt.is_series else lambda values: values
 
 
-def points(windows: Windows, scale: Callable[[Values], Values]) -> Points:
-    """Windows as an attacker has them; a block of time is no person."""
+def points(real: Windows, rows: NDArray[np.bool_], scale: Callable[[Values], Values]) -> Points:
+    """Some windows as an attacker has them; a block of time is no person."""
+    windows = real.take(rows)
     owners = windows.groups if windows.meta.get("groups") != "blocks" else None
-    return Points(values=scale(windows.values), kinds=windows.labels, owners=owners)
+    places = np.flatnonzero(rows)
+    return Points(values=scale(windows.values), kinds=windows.labels, owners=owners, places=places)
 
 
 def shadow_of(refit: Refit, real: Windows, inside: NDArray[np.bool_], scale: Callable[[Values], Values]) -> Shadow:

@@ -30,20 +30,25 @@ class Points:
         (n,) the class of each as a code; None where there is one class.
     owners
         (n,) the person of each, as a name or code; None where persons are not known.
+    places
+        (n,) where each stands among all points, in order of time; None where that is not known.
 
     """
 
     values: Values
     kinds: NDArray[np.int64] | None = None
     owners: NDArray[Any] | None = None
+    places: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, index: NDArray[np.int64]) -> Self:
         """The points at ``index``, with all that is known of them."""
-        kinds, owners = (None if column is None else column[index] for column in (self.kinds, self.owners))
-        return type(self)(values=self.values[index], kinds=kinds, owners=owners)
+        kinds, owners, places = (
+            None if column is None else column[index] for column in (self.kinds, self.owners, self.places)
+        )
+        return type(self)(values=self.values[index], kinds=kinds, owners=owners, places=places)
 
     def of_each_kind(self, counts: Sequence[int], rng: np.random.Generator) -> Self:
         """``counts[code]`` points of each kind, drawn at random, sorted by kind."""

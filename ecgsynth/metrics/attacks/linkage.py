@@ -27,7 +27,9 @@ CONFIG = ClassifierConfig(steps=600, width=16, batch=128)
 FEWEST = 20  # beats of a person that the classifier learns from, and half as many held-out ones
 MOST = {"learnt": 300, "held": 150, "synthetic": 4000, "never": 3000}  # beats; of a person those learnt and held
 NEVER_SHARE, MOST_NEVER, FEWEST_NEVER = 1 / 3, 8, 3  # people whom the classifier never sees, of those outside
+LEAST_ACCURACY = 0.8  # of held-out beats of somebody who can be recognised
 OWN_QUANTILE = 0.3  # of held-out own beats; a synthetic beat that is above it is as much that person's as his own are
+LEAST_STD = 1e-6  # of a feature
 LONGEST = 128  # samples that the classifier is given; of longer windows, means of neighbouring ones
 BATCH = 2048
 
@@ -68,9 +70,10 @@ def linkage(
     """How many synthetic beats are recognised as somebody's, as much as his own beats are.
 
     A beat has two scores: the classifier's probability of the likeliest person, and how near it is to that person's
-    nearest beat. Each is ranked among held-out beats of that person, and the lower rank counts: a probability alone
-    says that anybody is somebody. A beat is recognised if its rank is above the 30 % quantile of his held-out beats,
-    half of which set the quantile and half of which are the control.
+    nearest beat in the features that the last layer is given. Each is ranked among held-out beats of that person, and
+    the lower rank counts: a probability alone says that anybody is somebody. A beat is recognised if its rank is above
+    the 30 % quantile of his held-out beats, half of which set the quantile and half of which are the control. Nobody is
+    recognised of whose own held-out beats the classifier is wrong about more than a fifth: his bar would be too low.
 
     Parameters
     ----------
@@ -107,16 +110,16 @@ def linkage(
     build = partial(BeatClassifier, album.learnt.values.shape[2], persons, config.width)
     owners = np.asarray(album.learnt.owners)
     net = train_classifier(build, shorten(album.learnt.values), owners, config, seed, device=device, on_step=on_step)
-    rng = np.random.default_rng(seed)
+    judge, rng = Judge(net, album.learnt), np.random.default_rng(seed)
     synthetic = Points(values=exposure.synthetic, kinds=exposure.kinds)
     synthetic = synthetic.take(rng.permutation(len(synthetic))[: MOST["synthetic"]])
-    held = scored(net, album.held, album.learnt)
+    held = judge.scored(album.held)
     real, setting = np.asarray(album.held.owners), rng.random(len(album.held)) < 0.5
     bar = Bar(held[1][setting], real[setting], persons, held[0][setting])
 
-    made, whose = bar.passed(*scored(net, synthetic, album.learnt))
+    made, whose = bar.passed(*judge.scored(synthetic))
     own, said = bar.passed(held[0][~setting], held[1][~setting])
-    never = None if album.never is None else bar.passed(*scored(net, album.never, album.learnt))[0]
+    never = None if album.never is None else bar.passed(*judge.scored(album.never))[0]
     often = np.bincount(whose[made], minlength=persons) >= 0.01 * len(made)
     return {
         "recognised": float(made.mean()),
@@ -223,21 +226,20 @@ class Bar:
     def __init__(self, scores: Floats, real: Codes, persons: int, said: Codes) -> None:
         right = said == real
         self.own = [np.sort(scores[right & (real == person)], axis=0) for person in range(persons)]
-        # What is taken for another is below every bar.
-        self.wrong = [int((~right & (real == person)).sum()) for person in range(persons)]
+        self.wrong = [int((~right & (real == person)).sum()) for person in range(persons)]  # below every bar
         self.heights = np.full(persons, np.inf)
         for person in range(persons):
-            if len(self.own[person]):
+            there, wrong = len(self.own[person]), self.wrong[person]
+            if there and there >= LEAST_ACCURACY * (there + wrong):
                 mine = self.ranks(scores[right & (real == person)], person)
-                self.heights[person] = np.quantile(
-                    np.concatenate([mine, np.zeros(self.wrong[person])]), OWN_QUANTILE, method="lower"
-                )
+                both = np.concatenate([mine, np.zeros(wrong)])
+                self.heights[person] = np.quantile(both, OWN_QUANTILE, method="lower")
 
     def ranks(self, scores: Floats, person: int) -> Floats:
         """(n,) the lower of the ranks of the scores (n, scores) among a person's own, 0 to 1."""
-        own, total = self.own[person], len(self.own[person]) + self.wrong[person]
+        own, wrong = self.own[person], self.wrong[person]
         each = [np.searchsorted(own[:, place], scores[:, place], side="right") for place in range(scores.shape[1])]
-        ranks: Floats = (np.min(each, axis=0) + self.wrong[person]) / total
+        ranks: Floats = np.min(each, axis=0) / (len(own) + wrong)
         return ranks
 
     def passed(self, said: Codes, scores: Floats) -> tuple[NDArray[np.bool_], Codes]:
@@ -245,24 +247,37 @@ class Bar:
         found = np.zeros(len(said), dtype=bool)
         for person in np.unique(said):
             own = said == person
-            if len(self.own[person]):
-                found[own] = self.ranks(scores[own], person) >= max(self.heights[person], 1e-9)
+            if np.isfinite(self.heights[person]):
+                found[own] = self.ranks(scores[own], person) >= self.heights[person]
         return found, said
 
 
-def scored(net: nn.Module, points: Points, learnt: Points) -> tuple[Codes, Floats]:
-    """(n,) whom the classifier takes beats for, and (n, 2) its log-probability, and less the log distance to him."""
-    device, pieces = next(net.parameters()).device, []
-    with torch.inference_mode():
-        for x in torch.from_numpy(shortened(points.values, LONGEST)).split(BATCH):
-            pieces.append(net(x.to(device)).log_softmax(dim=1).double().cpu().numpy())
-    logs = np.concatenate(pieces)
-    said = logs.argmax(axis=1)
-    near = log_distances(
-        Points(values=points.values), Points(values=learnt.values), np.asarray(learnt.owners), logs.shape[1]
-    )
-    rows = np.arange(len(said))
-    return said, np.stack([logs[rows, said], -near[rows, said]], axis=1)
+class Judge:
+    """A trained classifier of persons, and the features of the beats that it learnt from."""
+
+    def __init__(self, net: nn.Module, learnt: Points) -> None:
+        self.net, self.owners = net, np.asarray(learnt.owners)
+        features, _ = self.look(learnt.values)
+        self.spreads = features.std(axis=0) + LEAST_STD
+        self.learnt = Points(values=features / self.spreads)
+
+    def look(self, values: Values) -> tuple[Values, Floats]:
+        """(n, d) what the last layer is given, and (n, persons) log-probabilities."""
+        (*first, last), device = self.net.get_submodule("head").children(), next(self.net.parameters()).device
+        body, seen, logs = nn.Sequential(*first), [], []
+        with torch.inference_mode():
+            for x in torch.from_numpy(shortened(values, LONGEST)).split(BATCH):
+                features = body(self.net.get_submodule("features")(x.to(device).mT))
+                seen.append(features.cpu().numpy())
+                logs.append(last(features).log_softmax(dim=1).double().cpu().numpy())
+        return np.concatenate(seen), np.concatenate(logs)
+
+    def scored(self, points: Points) -> tuple[Codes, Floats]:
+        """(n,) for whom beats are taken, and (n, 2) the log-probability of him, and less the log distance to him."""
+        features, logs = self.look(points.values)
+        said, rows = logs.argmax(axis=1), np.arange(len(logs))
+        near = log_distances(Points(values=features / self.spreads), self.learnt, self.owners, logs.shape[1])
+        return said, np.stack([logs[rows, said], -near[rows, said]], axis=1)
 
 
 def shortened(values: Values, longest: int) -> Values:

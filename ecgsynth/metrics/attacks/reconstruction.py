@@ -113,15 +113,17 @@ def reconstruction(
 
 
 def persons_in(names: NDArray[Any], points: Points, later: Points | None) -> list[Person]:
-    """The typical beat of each person who has beats enough; those of ``later`` follow his others in time."""
+    """The typical beat of each person who has beats enough; those of ``later`` follow unless their places are known."""
     parts = [part for part in (points, later) if part is not None]
     rows = [rows_of(part.owners) for part in parts]
     people = []
     for name in names.tolist():
         own = [part.take(row[name]) for part, row in zip(parts, rows, strict=True) if name in row]
         kinds = np.concatenate([codes_of(part) for part in own])
+        places = [part.places for part in own if part.places is not None]
+        order = np.argsort(np.concatenate(places)) if len(places) == len(own) else np.arange(len(kinds))
         kind = int(np.bincount(kinds).argmax())
-        values = np.concatenate([part.values for part in own])[kinds == kind]
+        values = np.concatenate([part.values for part in own])[order[kinds[order] == kind]]
         if len(values) >= FEWEST:
             half = len(values) // 2
             halves = np.stack([np.median(part, axis=0) for part in (values[:half], values[half:])])
