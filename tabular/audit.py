@@ -127,8 +127,8 @@ def audit_rows(
 
     Returns
     -------
-    kind, unit, seed
-        "table"; "person", or "row" where no column of persons is named; and what was asked for.
+    kind, unit
+        "table"; "person", or "row" where no column of persons is named.
     persons_known, persons_learnt, persons_outside
         Whether persons are known, as they are where each row is one, and how many they are.
     same_training_part
@@ -149,7 +149,6 @@ def audit_rows(
     found: dict[str, Any] = {
         "kind": "table",
         "unit": "row" if rows.person is None else "person",
-        "seed": seed,
         "persons_known": True,
         "persons_learnt": counts[0],
         "persons_outside": counts[1],
