@@ -94,7 +94,8 @@ def singling_out(crowd: Crowd) -> Guesses | None:
     guesses that single out the same again are no guesses, for otherwise a few who stand out make all figures.
     """
     rng = np.random.default_rng([crowd.seed, 4])
-    released = crowd.made.iloc[: np.count_nonzero(crowd.inside[crowd.whose])]  # of more, fewer rows stand out
+    most = np.count_nonzero(crowd.inside[crowd.whose])  # of more synthetic rows, fewer stand out
+    released = crowd.made.drop_duplicates().iloc[:most].reset_index(drop=True)
     real, made = coded([crowd.real, released], crowd.numbers)
     alone, guesses = np.zeros(len(crowd.inside)), 0
     for conditions in predicates(made, crowd.numbers, min(GUESSES, len(released)), rng):
@@ -284,23 +285,29 @@ def risk_of(guesses: Guesses, *, seed: int = 0, resamplings: int = RESAMPLINGS) 
     risk_interval
         [low, high], the 95 % interval over persons, no narrower than that over guesses; low may be below 0.
 
+    References
+    ----------
+    Over guesses, from those of Wilson: Newcombe, "Interval Estimation for the Difference between Independent
+    Proportions: Comparison of Eleven Methods", 1998.
+
     """
     rng = np.random.default_rng(seed)
     attack, control = float(guesses.members.mean()), float(min(guesses.others.mean(), 1.0))
     drawn = [resampled(values, resamplings, rng) for values in (guesses.members, guesses.others)]
     low, high = interval(excess(drawn[0], np.minimum(drawn[1], 1.0)))
     middle = float(excess(np.array(attack), np.array(control)))
-    halves = [
-        np.diff(share_interval(min(share, 1.0), max(trials, 1)))[0] / 2
+    ends = [
+        share_interval(min(share, 1.0), max(trials, 1))
         for share, trials in zip((attack, control), guesses.trials, strict=True)
     ]
-    half = math.hypot(*halves) / max(1 - control, 1e-9)
-    ends = [min(low, middle - half), max(high, middle + half)]
+    below = math.hypot(attack - ends[0][0], ends[1][1] - control) / max(1 - control, 1e-9)
+    above = math.hypot(ends[0][1] - attack, control - ends[1][0]) / max(1 - control, 1e-9)
+    low, high = min(low, middle - below), max(high, middle + above)
     return {
         "attack": attack,
         "control": control,
         "risk": max(middle, 0.0),
-        "risk_interval": [max(ends[0], -1.0), min(ends[1], 1.0)],
+        "risk_interval": [max(low, -1.0), min(high, 1.0)],
     }
 
 

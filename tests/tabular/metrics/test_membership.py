@@ -38,6 +38,17 @@ def test_distances_and_densities_by_hand():
     assert log_density(queries, against) + 2 * np.log(1 / np.sqrt(2 * np.pi)) == pytest.approx(slow, rel=1e-6)
 
 
+def test_what_other_people_have_as_well_tells_nothing(persons):
+    """Where the synthetic rows are those that targets are compared with, both attacks cancel for everybody."""
+    crowd = crowd_of(persons(0, 40), persons(1, 60), persons(2, 40))
+    crowd = crowd.released(crowd.real.iloc[crowd.targets.reference].reset_index(drop=True))
+    for attack in TABLE_PERSON_ATTACKS:
+        scores = attack.prepare(crowd)
+        if attack.name in ("calibrated_distance", "density_ratio"):
+            assert scores is not None
+            assert scores(1) == pytest.approx(np.zeros(70), abs=1e-6)
+
+
 @pytest.mark.parametrize("rows", [1, 5])
 def test_rows_that_are_replayed_with_noise_give_everybody_away(persons, replayed, rows):
     members, outside = persons(0, 300 // rows, rows), persons(1, 300 // rows, rows)

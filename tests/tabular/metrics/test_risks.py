@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from ecgsynth.tabular.metrics import risks as module
 from ecgsynth.tabular.metrics.crowd import gathered
 from ecgsynth.tabular.metrics.risks import (
     RISKS,
@@ -33,6 +34,8 @@ def test_the_risk_by_hand():
     found = risk_of(Guesses(members=others, others=members, trials=(100, 100)))
     assert found["risk"] == 0  # nothing is below no risk,
     assert found["risk_interval"][1] < 0  # and the interval says on which side it was
+    few = Guesses(members=np.repeat([1.0, 0.0], [5, 9]), others=np.zeros(6), trials=(14, 6))
+    assert risk_of(few)["risk_interval"][0] < 0  # five of fourteen beside none of six can be chance
     found = risk_of(Guesses(members=np.zeros(20), others=np.zeros(20), trials=(20, 20)))
     assert found["risk_interval"][1] > 0.05  # nothing right of 20 is not nothing
     assert risk_of(Guesses(members=np.ones(9), others=np.ones(9), trials=(9, 9)))["risk"] == 0
@@ -60,14 +63,16 @@ def test_every_predicate_fits_one_synthetic_row(persons):
     assert {len(conditions) for conditions in found} == set(range(1, 7))
 
 
-def test_a_person_with_several_rows_is_singled_out_by_them_together():
-    """Two of the three rows that fit are one member's; only what fits nobody else counts, and it counts once."""
-    real = pd.DataFrame({"x": [9.0, 9.0, 1.0, 1.0], "y": [5.0, 5.0, 5.0, 0.0]})
-    made = pd.DataFrame({"x": [9.0, 1.0, 1.0], "y": [5.0, 0.0, 5.0]})
-    owners = np.array([0, 0, 1]), np.array([2])
-    found = singling_out(gathered(real[:3], real[3:], made, ("x", "y"), owners, 0))
+def test_what_fits_one_person_alone_singles_out_and_counts_once(monkeypatch):
+    real = pd.DataFrame({"x": [9.0, 9.0, 1.0, 1.0]})
+    owners = np.array([0, 0, 1]), np.array([2])  # two members, one of whom has two rows, and one outside
+    tried = [[("x", "from", 9.0)], [("x", "from", 8.0)], [("x", "to", 1.0)], [("x", "from", 10.0)]]
+    monkeypatch.setattr(module, "predicates", lambda *_: tried)
+    found = singling_out(gathered(real[:3], real[3:], real, ("x",), owners, 0))
     assert found is not None
-    assert sorted(np.sign(found.members)) == [0, 1]
+    assert sorted(found.members) == pytest.approx([0, 2 / 3])  # one of three guesses: the second finds him again
+    assert found.others.tolist() == [0]  # "to 1" fits a member and somebody outside
+    assert found.trials == (3, 2)
 
 
 @pytest.mark.parametrize("rows", [1, 5])
