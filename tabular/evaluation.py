@@ -1,67 +1,30 @@
 """Everything that is measured of a generator of tables, in one folder: metrics.json, pictures, a report."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ecgsynth.core.files import check_free, write_json
-from ecgsynth.core.tables import read_table
-from ecgsynth.errors import ConfigError, DataError
-from ecgsynth.export.manifest import TableColumn
+from ecgsynth.errors import ConfigError
 from ecgsynth.metrics.progress import Tell, part, silent
-from ecgsynth.training.run_folder import RunFolder
 
-from .encoding.canonical import fingerprint, subsample
+from .audit import audit_rows
+from .encoding.canonical import subsample
 from .metrics.attacks import MOST_ROWS as NEAR_ROWS
 from .metrics.attacks import privacy
-from .metrics.likeness import FOLDS
 from .metrics.quality import MOST_ROWS
 from .metrics.tables import DETECTED_ROWS, fidelity
 from .metrics.utility import utility
+from .real import Sampler, Split, real_rows, schema_of
 from .report.figures import save_columns, save_correlations, save_maps, save_pairs
 from .report.page import write_report
-from .schema.schema import Column, Schema
-from .training.rows import asked_rows, owners_in, split_rows
+from .schema.schema import Schema
 
-__all__ = ["Sampler", "Split", "evaluate_table"]
+__all__ = ["evaluate_table"]
 
 REPEATS = 3  # of the utility test
-
-Codes = NDArray[np.int64]
-Split = Callable[[int, int, float, Codes | None], tuple[Codes, Codes]]
-
-
-class Sampler(Protocol):
-    """What a generator of tables offers: rows, and what it says of itself.
-
-    Attributes
-    ----------
-    manifest
-        Its columns (each an export.manifest.TableColumn), data (validation_share, person), training and metrics.
-
-    """
-
-    @property
-    def manifest(self) -> Any: ...
-
-    def sample(self, n: int, where: Any = None, seed: int = 0) -> Any: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Real:
-    """The real rows: all of them, those learnt from, those held out, and those of a test table if there is one."""
-
-    whole: pd.DataFrame
-    learn: pd.DataFrame
-    unseen: pd.DataFrame
-    test: pd.DataFrame | None
-    same_table: bool | None  # that the generator was given, None where that is not known
-    owners: tuple[Codes, Codes] | None  # the person of each row learnt from and of each held-out one, where known
 
 
 def evaluate_table(
@@ -125,7 +88,7 @@ def evaluate_table(
     if repeats < 1:
         raise ConfigError(f"the utility test must be repeated at least once, got {repeats}")
     schema = schema_of(sampler.manifest.columns)
-    rows = real_rows(sampler, schema, real, test, split or split_rows, run, seed)
+    rows = real_rows(sampler, schema, real, test, run, seed, split)
     tell("likeness", 0.02)
     synthetic = sampler.sample(min(len(rows.whole), MOST_ROWS), seed=seed)
     measured: dict[str, Any] = {
@@ -156,6 +119,8 @@ def evaluate_table(
     tell("distances", 0.75)
     released = subsample(synthetic, NEAR_ROWS, generator(seed))
     measured["privacy"] = privacy(released, rows.learn, rows.unseen, schema, owners=rows.owners, seed=seed)
+    tell("attacks", 0.8)
+    measured["audit"] = audit_rows(sampler, rows, schema, seed=seed, on_progress=part(tell, 0.8, 0.08))
     tell("pictures", 0.88)
     pictures = draw(output, subsample(rows.whole, MOST_ROWS, generator(seed)), synthetic, schema, seed)
     write_json(output / "metrics.json", measured)
@@ -166,51 +131,6 @@ def evaluate_table(
 
 def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
-
-
-def schema_of(columns: Sequence[TableColumn]) -> Schema:
-    """The schema that a manifest's columns describe; its bounds and categories are those that were published."""
-    both = {field.name for field in fields(Column)} & {field.name for field in fields(TableColumn)}
-    return Schema(tuple(Column(**{name: getattr(column, name) for name in both}) for column in columns))
-
-
-def real_rows(
-    sampler: Sampler,
-    schema: Schema,
-    real: Path | str | pd.DataFrame,
-    test: Path | str | pd.DataFrame | None,
-    split: Split,
-    run: Path | str | None,
-    seed: int,
-) -> Real:
-    """The rows of the real table that the generator was given, split as they were when it learnt from them."""
-    whole, data = table_of(real), sampler.manifest.data
-    folder = None if run is None else RunFolder(Path(run))
-    private = {} if folder is None else folder.private()
-    if private.get("where"):
-        whole = asked_rows(whole, private["where"]).reset_index(drop=True)
-    owners = owners_in(whole, data["person"]) if "person" in data else None
-    learn, check = split(len(whole), int(private.get("split_seed", seed)), float(data["validation_share"]), owners)
-    if min(len(learn), len(check)) < FOLDS:
-        raise DataError(
-            f"the table has {len(learn)} rows to learn from and {len(check)} held out; both need at least {FOLDS}"
-        )
-    return Real(
-        whole=whole,
-        learn=whole.iloc[learn].reset_index(drop=True),
-        unseen=whole.iloc[check].reset_index(drop=True),
-        test=None if test is None else table_of(test),
-        same_table=None if folder is None else folder.learnt_from(fingerprint(whole, schema)),
-        owners=None if owners is None else (owners[learn], owners[check]),
-    )
-
-
-def table_of(table: Path | str | pd.DataFrame) -> pd.DataFrame:
-    """The data frame itself, or that of a file."""
-    if isinstance(table, pd.DataFrame):
-        return table.reset_index(drop=True)
-    frame: pd.DataFrame = read_table(table)[0]
-    return frame
 
 
 def draw(

@@ -26,7 +26,7 @@ from .training.table_model import TableModel
 __all__ = ["TableSynthesizer"]
 
 ROWS_AT_ONCE = 4096  # that are drawn
-MEASURED = ("quality", "utility", "detection", "privacy")  # what a file publishes of a report
+MEASURED = ("quality", "utility", "detection", "privacy", "audit")  # what a file publishes of a report
 
 
 class TableSynthesizer(TableModel):

@@ -26,7 +26,7 @@ FOLDERS = {
 ROOMS = (
     "errors core windows metrics models training export report synthesizer auditing evaluation demo",  # the core
     "tabular.schema tabular.encoding tabular.metrics tabular.models tabular.training tabular.report",
-    "tabular.synthesizer tabular.imputer tabular.evaluation",
+    "tabular.synthesizer tabular.imputer tabular.real tabular.audit tabular.evaluation",
     "tasks loading api cli",  # what is for all of them
 )
 ORDER = " ".join(ROOMS).split()

@@ -8,7 +8,7 @@ from ecgsynth.report.page import bullets, columns, paragraph, percent, section, 
 
 __all__ = ["audit_section", "audit_text", "write_audit"]
 
-ATTACK_HEAD = ("attack on persons", "AUC", "TPR at 1 % FPR", "TPR at 10 % FPR", "relative F1", "{what}s needed")
+ATTACK_HEAD = ("attack on {unit}s", "AUC", "TPR at 1 % FPR", "TPR at 10 % FPR", "relative F1", "{what}s needed")
 FIGURES = ("auc", "tpr_1", "tpr_10", "relative_f1")
 READ_AS = (
     "AUC: 0.5 is best; TPR at 1 % FPR: the share of members found where 1 % of others are taken for members; relative "
@@ -16,6 +16,7 @@ READ_AS = (
 )
 TITLE = "Attacks by person"
 DASH = "-"
+RISK_HEAD = ["guesses that are right", "about members", "about others", "risk"]
 
 
 def audit_text(found: Mapping[str, Any]) -> str:
@@ -48,14 +49,21 @@ def level_lines(level: Mapping[str, Any]) -> list[str]:
 
 def tables(found: Mapping[str, Any]) -> list[list[list[str]]]:
     """The tables of an audit, as far as it could be made; each a head and its rows."""
-    what = "beat" if found["kind"] == "beats" else "window"
+    what = {"beats": "beat", "table": "row"}.get(found["kind"], "window")
     made = []
     if found["attacks"]:
-        made.append([[head.format(what=what) for head in ATTACK_HEAD], *map(attack_row, found["attacks"].values())])
+        made.append(
+            [
+                [head.format(what=what, unit=found["unit"]) for head in ATTACK_HEAD],
+                *map(attack_row, found["attacks"].values()),
+            ]
+        )
     if found.get("linkage") is not None:
         made.append([[f"{what}s as much a known person's as his own", "share"], *linkage_rows(found["linkage"], what)])
     if found.get("reconstruction") is not None:
         made.append(reconstruction_rows(found["reconstruction"], what, found["units"]))
+    if found.get("risks"):
+        made.append([RISK_HEAD, *map(risk_row, found["risks"].values())])
     return made
 
 
@@ -64,6 +72,15 @@ def attack_row(entry: Mapping[str, Any]) -> list[str]:
     needed = entry.get("beats_needed")
     figures = [with_interval(entry[name], entry[f"{name}_interval"]) for name in FIGURES]
     return [entry["title"], *figures, DASH if needed is None else str(needed)]
+
+
+def risk_row(entry: Mapping[str, Any]) -> list[str]:
+    """What one of singling out, linkability and inference found; of columns, beside the one with the highest risk."""
+    columns = entry.get("by_column", {})
+    worst = max(columns, key=lambda name: columns[name]["risk"], default=None)
+    title = entry["title"] if worst is None else f"{entry['title']} (most: {worst}, {columns[worst]['risk']:.2f})"
+    risk = with_interval(entry["risk"], entry["risk_interval"])
+    return [title, percent(entry["attack"]), percent(entry["control"]), risk]
 
 
 def with_interval(value: float, ends: list[float]) -> str:

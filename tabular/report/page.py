@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from ecgsynth.report.audit import audit_section, audit_text
 from ecgsynth.report.page import (
     DISTANCE_ONLY,
     MEASURED,
@@ -57,6 +58,7 @@ def table_text(measured: dict[str, Any]) -> str:
     lines += columns(["likeness", *MEASURED[:3]], [row[:4] for row in likeness_rows(measured)])
     lines += [*likeness_notes(measured), BASELINE]
     lines += columns(["privacy", "synthetic", "held out"], privacy_rows(measured))
+    lines += [audit_text(measured["audit"])] if "audit" in measured else []
     return "\n".join(lines + [f"note: {note}" for note in notes(measured)])
 
 
@@ -141,6 +143,7 @@ def write_report(path: Path, measured: dict[str, Any], manifest: Any, pictures: 
     parts.append(section("Likeness", said, table(["", *MEASURED], likeness_rows(measured))))
     beside = table(["", "synthetic", "held out"], privacy_rows(measured))
     parts.append(section("Privacy", paragraph([DISTANCES_ARE]), beside))
+    parts += [audit_section(measured["audit"])] if "audit" in measured else []
     parts.append(section("Columns, side by side", columns_table(measured)))
     parts += [section(title, picture(title, image)) for title, image in pictures]
     parts.append(section("The generator", preformatted(about(manifest))))

@@ -13,7 +13,8 @@ import pytest
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
 from ecgsynth.export.manifest import TableColumn
 from ecgsynth.tabular.encoding.canonical import fingerprint
-from ecgsynth.tabular.evaluation import evaluate_table, schema_of
+from ecgsynth.tabular.evaluation import evaluate_table
+from ecgsynth.tabular.real import schema_of
 from ecgsynth.tabular.report.page import table_text
 from ecgsynth.tabular.schema.schema import Column, Schema
 from ecgsynth.training.run_folder import RunFolder
@@ -130,8 +131,8 @@ def test_a_generator_that_knows_the_truth_is_as_good_as_real_rows(honest):
 
 def test_other_rows_are_drawn_for_each_purpose(honest):
     assert honest.drawn[0] == (160, 0)
-    assert [n for n, _ in honest.drawn[1:]] == [128, 128]
-    assert len({seed for _, seed in honest.drawn}) == 3
+    assert [n for n, _ in honest.drawn[1:]] == [128, 128, 5000]  # the last for the audit
+    assert [seed for _, seed in honest.drawn] == [0, 1, 2, 2**32]
 
 
 def test_progress_goes_from_nothing_to_all(honest):

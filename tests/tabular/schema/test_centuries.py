@@ -10,7 +10,7 @@ from ecgsynth.core.dates import format_times, parse_times
 from ecgsynth.errors import ConfigError
 from ecgsynth.export.manifest import TableColumn
 from ecgsynth.tabular.encoding.canonical import canonical
-from ecgsynth.tabular.evaluation import schema_of
+from ecgsynth.tabular.real import schema_of
 from ecgsynth.tabular.schema.schema import Column, Schema
 
 TODAY = date(2026, 6, 15)
