@@ -15,6 +15,7 @@ from ecgsynth.core.levels import by_figures
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.metrics.attacks.linkage import CONFIG
+from ecgsynth.metrics.attacks.targets import targets_of
 from ecgsynth.report.audit import audit_section, audit_text
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.splits import split
@@ -209,17 +210,23 @@ def test_a_generator_that_can_be_refitted_is_attacked_through_shadows(real: Wind
     got = audited(Keeps(real.part("train")), real, shadow=refit, steps=3)
     assert got["attacks"]["shadow"]["auc"] >= 0.95
     assert {len(some) for some in learnt} <= {PEOPLE // 2, PEOPLE - PEOPLE // 2}
-    asked, _ = exposed(Keeps(real.part("train")), real, refit, 0)
-    attacked = {value.tobytes() for value in asked.later.values}  # type: ignore[union-attr]
-    outside = np.unique(np.asarray(real.part("test").groups)).tolist()
-    assert asked.shadow is not None
+
+
+def test_what_is_attacked_is_never_learnt_by_a_shadow(real: Windows) -> None:
     learns: list[Windows] = []
-    again, _ = exposed(
-        Keeps(real.part("train")), real, lambda learn, seed: learns.append(learn) or refit(learn, seed), 0
-    )  # type: ignore[func-returns-value]
-    assert again.shadow is not None
-    again.shadow([*np.unique(np.asarray(real.part("train").groups)).tolist(), *outside], 0)
-    assert not attacked & {value.tobytes() for value in learns[0].values}  # what is attacked is never learnt
+
+    def refit(learn: Windows, seed: int) -> Callable[[int, str | None, int], np.ndarray]:
+        learns.append(learn)
+        return lambda n, label, number: learn.values[:n]
+
+    asked, _ = exposed(Keeps(real.part("train")), real, refit, 0)
+    targets = targets_of(asked)
+    assert targets is not None
+    assert asked.shadow is not None
+    asked.shadow(targets.names.tolist(), 0)  # everybody
+    learnt = {value.tobytes() for value in learns[0].values}
+    assert len(np.unique(np.asarray(learns[0].groups))) == PEOPLE
+    assert not learnt & {value.tobytes() for value in targets.beats.values}
 
 
 # ---- from outside
@@ -269,7 +276,7 @@ def test_the_packaged_generator_keeps_its_people(all_beats: Windows, monkeypatch
     monkeypatch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 20_000)
     monkeypatch.setattr("ecgsynth.auditing.LEAST_WINDOWS", 1000)
     got = audit(ecgsynth.pretrained("mitbih-beats"), split(all_beats, "beat", 0))
-    assert got["linkage"]["recognised"] > 0.3  # 0.47 to 0.52 of seeds 0 to 2
+    assert got["linkage"]["recognised"] > 0.3  # 0.50 to 0.55 of seeds 0 to 2, with 30,000 windows
     assert got["linkage"]["own"] == pytest.approx(0.68, abs=0.06)
     assert got["linkage"]["never_seen"] <= 0.015
     members = got["reconstruction"]["members"]

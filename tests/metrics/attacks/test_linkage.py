@@ -23,15 +23,15 @@ def folk(people):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_kept_shapes_are_recognised_and_those_of_others_are_not(folk, seed):
     found = linkage(folk.exposed(folk.modes(MEMBERS, 800, 1), MEMBERS, OUTSIDE), seed=seed, config=CONFIG)
-    assert found["recognised"] > 0.4  # of seeds 0 to 3: 0.60 to 0.68
-    assert found["own"] == pytest.approx(0.68, abs=0.1)
-    assert found["never_seen"] < 0.05
-    assert found["accuracy"] > 0.9
+    assert found["recognised"] > 0.4  # of seeds 0 to 3: 0.62 to 0.69
+    assert found["own"] == pytest.approx(0.63, abs=0.1)  # 0.60 to 0.65
+    assert found["never_seen"] < 0.05  # 0 to 0.006
+    assert found["accuracy"] > 0.85  # 0.92 to 0.96
     assert (found["persons"], found["persons_never_seen"]) == (30, 5)
     low, high = found["recognised_interval"]
     assert low < found["recognised"] < high
     others = linkage(folk.exposed(folk.modes(OTHERS, 800, 1), MEMBERS, OUTSIDE), seed=seed, config=CONFIG)
-    assert others["recognised"] < 0.05
+    assert others["recognised"] < 0.06  # 0.01 to 0.03
 
 
 def test_strangers_are_people_outside_or_else_members(folk):
