@@ -79,16 +79,16 @@ def f1_of(sets: list[Windows], tests: dict[str, Windows], seed: int) -> dict[str
     }
 
 
-def told_apart(made: dict[str, Windows], learn: Windows, test: Windows, seed: int) -> dict[str, float]:
+def told_apart(made: dict[str, NDArray[np.float32]], learn: Windows, test: Windows, seed: int) -> dict[str, float]:
     """How often a CNN tells real from synthetic beats of a class, both of people whom it has not seen; by class.
 
-    Every real person weighs the same.
+    ``made``: twice DISCRIMINATED synthetic beats of each. Every real person weighs the same.
     """
     found = {}
     rng = np.random.default_rng(seed)
     for code, name in enumerate(CLASSES):
         real = [of_people(part, code, rng) for part in (learn, test)]
-        fake = np.split(made[name].values[: 2 * DISCRIMINATED], 2)
+        fake = np.split(made[name][: 2 * DISCRIMINATED], 2)
         x, check = (np.concatenate(pair) for pair in zip(real, fake, strict=True))
         y = np.repeat(np.array([1, 0]), DISCRIMINATED)
         build = partial(BeatClassifier, x.shape[2], 2, DISCRIMINATOR.width)
@@ -117,7 +117,7 @@ def measure(beats: Windows, split: int, seed: int, steps: int, folder: Path) -> 
     line: dict[str, Any] = {"split": split, "seed": seed, "steps": steps, "best_step": made.about.metrics["best_step"]}
     for name, sets in {"real": [learn], "new": [new], "both": [learn, new]}.items():
         line[name] = f1_of(sets, tests, seed)
-    drawn = {name: made.windows(2 * DISCRIMINATED, name, seed=seed + 1000) for name in CLASSES}
+    drawn = {name: made.windows(2 * DISCRIMINATED, name, seed=seed + 1000).values for name in CLASSES}
     line["told_apart"] = told_apart(drawn, learn, real.part("test"), seed)
     if seed == 0:
         made.export(folder / f"model-{split}.onnx", force=True)

@@ -3,8 +3,8 @@
     python data_scripts/make_pretrained.py MITDB -o runs/pretrained [--force]
 
 MITDB is the folder of the MIT-BIH Arrhythmia Database v1.0.0. Prepares (split by patient), trains a generator of
-people, exports, evaluates and audits, and copies the file and the card to ecgsynth/data/. What is done already is not done
-again, and a training that was stopped goes on. Every figure in the card comes from the report.
+people, exports, evaluates and audits, and copies the file and the card to ecgsynth/data/. What is done already is not
+done again, and a training that was stopped goes on. Every figure in the card comes from the report.
 """
 
 import json

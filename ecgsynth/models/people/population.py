@@ -109,17 +109,20 @@ def describe_persons(features: NDArray[np.float32], labels: Codes, owners: Codes
     has = np.zeros((len(numbers), classes), dtype=np.bool_)
     typical = np.zeros((len(numbers), classes, features.shape[1]))
     scales = np.zeros((len(numbers), classes, 2))
-    for place, number in enumerate(numbers):
-        for label in range(classes):
-            own = features[(owners == number) & (labels == label)].astype(np.float64)
-            if len(own) < LEAST_WINDOWS:
-                continue
-            has[place, label] = True
-            typical[place, label] = np.median(own, axis=0)
-            off = own - typical[place, label]
-            for kind, part in enumerate((off[:, :shape], off[:, shape:])):
-                if part.shape[1]:
-                    scales[place, label, kind] = np.log(np.median(np.linalg.norm(part, axis=1)) + 1e-6)
+    pair = np.searchsorted(numbers, owners) * classes + labels
+    order = np.argsort(pair, kind="stable")
+    ends = np.cumsum(np.bincount(pair, minlength=len(numbers) * classes))
+    for number, rows in enumerate(np.split(order, ends[:-1])):
+        if len(rows) < LEAST_WINDOWS:
+            continue
+        place = divmod(number, classes)
+        own = features[rows].astype(np.float64)
+        has[place] = True
+        typical[place] = np.median(own, axis=0)
+        off = own - typical[place]
+        for kind, part in enumerate((off[:, :shape], off[:, shape:])):
+            if part.shape[1]:
+                scales[place][kind] = np.log(np.median(np.linalg.norm(part, axis=1)) + 1e-6)
     kept = has.any(axis=1)
     return Persons(numbers=numbers[kept], has=has[kept], typical=typical[kept], scales=scales[kept])
 
