@@ -1,13 +1,13 @@
-"""What a population of styles costs and protects: how styles are drawn, how many people are learnt from, simulated crowds.
+"""What a population of styles costs and protects: how styles are drawn, and how many people are learnt from.
 
     python benchmarks/people_curve.py styles MITDB [--split 0 --split 1 --split 2]
     python benchmarks/people_curve.py crowd MITDB [--people 24 --people 100 --people 1000 --people 10000]
 
 Both are of the population alone, before any network is trained, with normal distributions around the typical beats. The
 halves and the attacker's beats are those of benchmarks/people.py. ``styles`` compares the product's localised normal
-distribution, at several widths, with mixtures of donors. ``crowd`` is a **simulation**: so many people are drawn from the
-population of all of MIT-BIH, half of them are learnt from, and the attack is tried on 100 of either half. What it says
-holds as far as people are distributed as that population is.
+distribution, at several widths, with mixtures of donors. ``crowd`` is a **simulation**: so many people, and as many
+others, are drawn from the population of all of MIT-BIH, the first are learnt from, and the attack is tried on 100 of
+either. What it says holds as far as people are distributed as that population is.
 """
 
 from collections.abc import Callable

@@ -38,8 +38,9 @@ def manifest_text(manifest: Manifest, name: str, size: int) -> str:
         ("model", str(training.get("model"))),
         ("level", level_text(manifest.release)),
         ("measured", ", ".join(known_figures(metrics)) or "nothing yet"),
-        ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a window"),
-    ]
+        ("contract", f"{manifest.contract}, {manifest.noise_dim} uniform numbers a window"
+                     + (f", {manifest.person_dim} a person" if manifest.person_dim else "")),
+    ]  # fmt: skip
     lines = [f"{name}: {size / 1e6:.2f} MB", *(f"  {key.ljust(12)} {value}" for key, value in rows)]
     if not series or len(manifest.classes) > 1:
         lines.append("  classes")
