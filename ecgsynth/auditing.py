@@ -22,6 +22,7 @@ from ecgsynth.metrics.attacks.white_box import centres_in
 from ecgsynth.metrics.progress import Tell, part, silent
 from ecgsynth.metrics.waveforms import in_spreads
 from ecgsynth.models import registry
+from ecgsynth.models.model import Model
 from ecgsynth.training.run_folder import RunFolder
 from ecgsynth.windows.windows import Windows
 
@@ -182,7 +183,7 @@ def exposed(sampler: OnnxSampler, real: Windows, shadow: Refit | None, seed: int
         if len(made.classes) > 1 and count < min(LEAST_WINDOWS, RELEASED_WINDOWS):
             pieces.append(sampler.windows(min(LEAST_WINDOWS, RELEASED_WINDOWS) - count, name, (seed + 1) % 2**64))
     centres = centres_in(sampler.path) if sampler.path.is_file() else None
-    scale = scaling(learnt)
+    scale, model = scaling(learnt), model_of(sampler)
     inside = np.zeros(len(real), dtype=bool) if real.groups is None else np.isin(real.groups, np.asarray(learnt.groups))
     # Without parts it learnt from all: nothing is held back, and nobody is outside.
     others = np.zeros(len(real), dtype=bool) if real.parts is None else real.parts != 0
@@ -196,14 +197,23 @@ def exposed(sampler: OnnxSampler, real: Windows, shadow: Refit | None, seed: int
         distance=nearest_distance,
         centres=None if centres is None else scale(centres),
         shadow=None if shadow is None else shadow_of(shadow, real, inside, scale),
+        population=None
+        if model is None or model.populations is None or real.groups is None
+        else model.populations(real.take(not_attacked(real, inside))),
         seed=seed,
     ), len(made)
 
 
+def model_of(sampler: OnnxSampler) -> Model[Any] | None:
+    """The model of a generator, where this version has it."""
+    name = sampler.manifest.training.get("model")
+    return registry.entry(str(name)) if name in registry.names() else None
+
+
 def refit_of(sampler: OnnxSampler) -> Refit | None:
     """How the generator's model is fitted to other people, where that is cheap."""
-    name = sampler.manifest.training.get("model")
-    return registry.entry(str(name)).refit if name in registry.names() else None
+    model = model_of(sampler)
+    return None if model is None else model.refit
 
 
 def scaling(learnt: Windows) -> Callable[[Values], Values]:
@@ -221,11 +231,7 @@ def points(real: Windows, rows: NDArray[np.bool_], scale: Callable[[Values], Val
 
 def shadow_of(refit: Refit, real: Windows, inside: NDArray[np.bool_], scale: Callable[[Values], Values]) -> Shadow:
     """Fits to persons: to members' training windows, and to those of others that are not attacked."""
-    groups = np.asarray(real.groups)
-    learnable = inside & (np.ones(len(real), dtype=bool) if real.parts is None else real.parts == 0)
-    for person in np.unique(groups[~inside]):
-        own = np.flatnonzero(groups == person)
-        learnable[own[: len(own) - len(late(own))]] = True
+    groups, learnable = np.asarray(real.groups), not_attacked(real, inside)
 
     def fit(owners: Any, seed: int) -> Draw:
         learn = real.take(learnable & np.isin(groups, list(owners)))
@@ -240,6 +246,16 @@ def shadow_of(refit: Refit, real: Windows, inside: NDArray[np.bool_], scale: Cal
         return some
 
     return fit
+
+
+def not_attacked(real: Windows, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n,) which windows a generator could learn from and an attack does not use, of members and of people outside."""
+    groups = np.asarray(real.groups)
+    learnable = inside & (np.ones(len(real), dtype=bool) if real.parts is None else real.parts == 0)
+    for person in np.unique(groups[~inside]):
+        own = np.flatnonzero(groups == person)
+        learnable[own[: len(own) - len(late(own))]] = True
+    return np.asarray(learnable)
 
 
 def learnt_from(run: Path | str | None, real: Windows) -> bool | None:

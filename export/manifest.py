@@ -43,7 +43,7 @@ class Manifest:
         """The manifest of a generator, from all that a run knows: what may be published of it, and how freely."""
         measured = published_metrics(metrics)
         return cls(
-            release=earned(structure_of(training.get("sizes", {})), measured.get("audit")),
+            release=earned(structure_of(training.get("sizes", {})), metrics.get("audit")),
             noise_dim=noise_dim,
             person_dim=person_dim,
             data=data.published(),

@@ -107,7 +107,7 @@ class TableSynthesizer(TableModel):
         structure = structure_of_rows(persons=self.about.data.person is not None)
         return TableManifest(
             noise_dim=self.sampler.noise_dim,
-            release=earned(structure, measured.get("audit")),
+            release=earned(structure, self.about.metrics.get("audit")),
             columns=table_columns(self.schema, self.sampler),
             data=published_data(self.about.data.to_json()),
             training={**published_training(self.about.training.to_json()), "sizes": self.generator.config.to_json()},  # type: ignore[union-attr,operator]

@@ -1,6 +1,6 @@
 """What a model for windows is to the rest of the package: settings, a space, a generator, and how they come about."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.config import TrainConfig
+from ecgsynth.metrics.attacks.base import Density
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.models.scaling import PrincipalScaler
@@ -141,6 +142,9 @@ class Model(Generic[P]):
         Where that is cheap, ``refit(learn, seed)`` fits the same kind of generator to other windows, by which it is
         attacked (ecgsynth.metrics.attacks.shadow); it gives ``draw(n, label, seed)`` -> (n, time, channels), with no
         windows of a class that it could not learn.
+    populations
+        Of a generator of people: ``populations(windows)`` gives a function that fits the population of some of their
+        persons, by name, and gives the log density of a person in it (ecgsynth.metrics.attacks.likelihood).
 
     """
 
@@ -153,6 +157,7 @@ class Model(Generic[P]):
     from_data: tuple[str, ...] = ()
     classes_of: Callable[[Windows], tuple[str, ...]] | None = None
     refit: Callable[[Windows, int], Callable[[int, str | None, int], NDArray[np.float32]]] | None = None
+    populations: Callable[[Windows], Callable[[Sequence[Any]], Density]] | None = None
 
     @property
     def settings(self) -> tuple[str, ...]:

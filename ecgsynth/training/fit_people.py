@@ -13,6 +13,7 @@ from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.model import Model
 from ecgsynth.models.people.generator import PeopleConfig, PeopleGenerator
+from ecgsynth.models.people.likelihood import populations_of
 from ecgsynth.models.people.plan import PeoplePlan, classes_of_people, plan_of, plan_people
 from ecgsynth.models.people.space import CosineSpace
 from ecgsynth.models.wgan import Critic
@@ -78,4 +79,5 @@ MODEL = Model(
     ),
     classes_of=classes_of_people,
     refit=refit,
+    populations=populations_of,
 )

@@ -9,14 +9,16 @@ import pytest
 import torch
 
 import ecgsynth
+from ecgsynth.auditing import exposed
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.noise import person_noise, persons_of_rows
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
+from ecgsynth.metrics.attacks.persons import attacked_persons
 from ecgsynth.models.people.plan import plan_people
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.batches import balanced_people
-from ecgsynth.training.fit_people import people_of
+from ecgsynth.training.fit_people import MODEL, people_of
 
 pytestmark = pytest.mark.trains
 
@@ -227,3 +229,25 @@ def test_rows_and_their_persons():
     assert persons_of_rows(range(3, 8), None).tolist() == [3, 4, 5, 6, 7]
     assert persons_of_rows(range(3, 8), 4).tolist() == [3, 0, 1, 2, 3]
     assert persons_of_rows(range(3, 8), [9, 2]).tolist() == [2, 9, 2, 9, 2]
+
+
+def test_an_audit_refits_the_population_and_reads_it(file, windows):
+    exposure, _ = exposed(OnnxSampler(file), windows, MODEL.refit, 0)
+    found = attacked_persons(exposure)
+    assert {"shadow", "population", "white_box", "calibrated_distance"} <= set(found)
+    assert found["shadow"]["persons_learnt"] == 12
+    assert found["population"]["persons_outside"] == 6
+
+
+def test_a_shadow_makes_no_windows_of_a_class_that_it_has_nobody_for(people):
+    draw = MODEL.refit(people(people=8, having=1), 0)
+    assert draw(5, "N", 0).shape == (5, 64, 1)
+    assert draw(5, "V", 0).shape == (0, 64, 1)
+    assert np.array_equal(draw(5, "N", 0), draw(5, "N", 0))
+
+
+def test_a_file_without_an_audit_has_earned_nothing_and_says_what_it_lacks(file):
+    release = OnnxSampler(file).manifest.release
+    assert release.name == "internal"
+    assert any("was not audited" in reason for reason in release.reasons)
+    assert not any("people behind" in reason for reason in release.reasons)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.metrics.attacks.figures import auc, auc_error
 
-__all__ = ["MOST_MEMBERS", "Area", "Attack", "Draw", "Exposure", "Points", "Shadow", "attacked"]
+__all__ = ["MOST_MEMBERS", "Area", "Attack", "Density", "Draw", "Exposure", "Points", "Shadow", "attacked"]
 
 MOST_MEMBERS = 2000  # points learnt from, and as many unseen ones, that an attacker is to distinguish
 
@@ -62,6 +62,7 @@ class Points:
 
 
 Draw = Callable[[int, int], Points]  # (n, seed) -> n synthetic points
+Density = Callable[[Values, NDArray[np.int64]], float]  # (a person's points, their classes) -> log density
 Shadow = Callable[[Sequence[Any], int], Draw]  # (owners, seed) -> what a generator that learns from them makes
 
 
@@ -89,6 +90,8 @@ class Exposure:
         (k, ...) what stands in the file and looks like points; None where nothing was found.
     shadow
         Fits the same kind of generator to other people; None where that takes too long.
+    population
+        Of a generator of people, gives the population that it learns from some people: of members, that in the file.
 
     """
 
@@ -102,6 +105,7 @@ class Exposure:
     later: Points | None = None
     centres: Values | None = None
     shadow: Shadow | None = None
+    population: Callable[[Sequence[Any]], Density] | None = None
 
     @cached_property
     def alike(self) -> tuple[Points, Points]:

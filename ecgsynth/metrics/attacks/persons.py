@@ -11,6 +11,7 @@ from ecgsynth.metrics.attacks.base import Exposure
 from ecgsynth.metrics.attacks.calibrated import calibrated_distance, uncalibrated_distance
 from ecgsynth.metrics.attacks.density import density_ratio
 from ecgsynth.metrics.attacks.figures import auc, figures_of
+from ecgsynth.metrics.attacks.likelihood import population_likelihood
 from ecgsynth.metrics.attacks.shadow import shadow_models
 from ecgsynth.metrics.attacks.targets import FEWEST_PERSONS, Scores, Targets, targets_of
 from ecgsynth.metrics.attacks.white_box import white_box
@@ -51,6 +52,7 @@ PERSON_ATTACKS = (
     PersonAttack(name="calibrated_distance", title="calibrated distance", sees="output", prepare=calibrated_distance),
     PersonAttack(name="density_ratio", title="density ratio (DOMIAS)", sees="output", prepare=density_ratio),
     PersonAttack(name="white_box", title="centres in the file", sees="file", prepare=white_box),
+    PersonAttack(name="population", title="population in the file", sees="file", prepare=population_likelihood),
     PersonAttack(name="shadow", title="shadow models", sees="refit", prepare=shadow_models),
 )
 

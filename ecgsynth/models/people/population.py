@@ -21,7 +21,7 @@ LEAST_WINDOWS = 10  # of a class, that a person needs to count as one who has it
 HALF_SUPPORT = 0.16  # of a window: samples twice as far apart do not vary together
 ACROSS_CLASSES = 0.5  # of the covariance between the typical windows of two classes, that is kept
 FARTHEST = 2.5  # times the median distance from the mean, at most, that a person counts with
-LAST = 5  # furthest persons that are all as far as the nearest of them
+LAST = 5  # furthest persons that are all taken as far as the nearest of them, where there are four times as many
 MOST_SHARE = 0.2  # of the variance along an axis, that one person may have
 MOST_ROUNDS = 30  # in which what is more is taken off
 ROUNDS = 5  # of the mean, each of persons drawn in around the one before
@@ -220,13 +220,13 @@ def blocks_of(persons: Persons, base: int, shape: int) -> tuple[list[Block], NDA
 def drawn_in_mean(values: Floats) -> tuple[Floats, Floats]:
     """The mean of values (n, d), and what each differs by from it, drawn in to FARTHEST median distances.
 
-    No more than the LAST-th furthest, either, so that in one dimension no value has more than 1 / LAST of the variance.
+    No more than the LAST-th furthest, either (the second, of few), so that in one dimension none has more than so much.
     """
-    mean = values.mean(axis=0)
+    mean, last = values.mean(axis=0), min(LAST, max(2, len(values) // 4), len(values))
     for _ in range(ROUNDS):
         away = values - mean
         lengths = np.linalg.norm(away, axis=1)
-        most = min(FARTHEST * np.median(lengths), np.sort(lengths)[-min(LAST, len(lengths))])
+        most = min(FARTHEST * np.median(lengths), np.sort(lengths)[-last])
         away *= np.minimum(1, most / np.maximum(lengths, 1e-12))[:, None]
         mean = mean + away.mean(axis=0)
     return mean, away
