@@ -93,7 +93,8 @@ def test_a_generator_of_settings_takes_the_weights_of_another(name: str) -> None
     made.load_state_dict(other.state_dict())
     draws = torch.full((3, made.config.noise_dim), 0.3)
     label = torch.zeros(3, dtype=torch.int64)
-    assert torch.equal(made.from_uniform(draws, label), other.from_uniform(draws, label))
+    person = torch.full((3, made.person_dim), 0.4)
+    assert torch.equal(made.from_uniform(draws, label, person), other.from_uniform(draws, label, person))
     assert torch.equal(torch.get_rng_state(), before)  # nobody else's numbers are used up
 
 
