@@ -300,29 +300,34 @@ def audit(
     output: Path | str | None = None,
     *,
     run: Path | str | None = None,
+    test: Table | None = None,
+    storage_options: dict[str, Any] | None = None,
     device: str = "auto",
     seed: int = 0,
     force: bool = False,
     callback: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
-    """Attack the persons whom a generator of windows learnt from, as somebody with its file would.
+    """Attack the persons whom a generator learnt from, as somebody with its file would.
 
     Parameters
     ----------
-    model, real, run, device, seed, force, callback
+    model, real, run, storage_options, device, seed, force, callback
         As of ``evaluate``. Beats that are split by patient have all that an audit needs.
+    test
+        Of tables: rows of persons that no model learnt from.
     output
         The folder to make, with metrics.json (the audit under "audit") and report.html; none is left without it.
 
     Returns
     -------
-    What was found: attacks with their intervals, recognised beats, what can be read out, and the level of release that
-    these figures allow (ecgsynth.auditing.audit)
+    What was found: attacks with their intervals, recognised beats and what can be read out, or of tables the risks of
+    singling out, linkability and inference, and the level of release that these figures allow
+    (ecgsynth.auditing.audit, ecgsynth.tabular.audit.audit_table)
 
     Raises
     ------
     ConfigError
-        For a generator of tables; DataError for real data that it does not make.
+        For ``test`` of a generator of windows; DataError for real data that it does not make.
 
     """
     if output is not None:
@@ -330,20 +335,26 @@ def audit(
     with tempfile.TemporaryDirectory() as folder:
         sampler, run = released(model, run, Path(folder))
         if sampler.manifest.kind == "table":
-            raise ConfigError(
-                f"{name_of(sampler)} makes rows of a table; evaluate it, its report has the attacks on rows"
-            )
-        from ecgsynth.auditing import audit as audit_windows
-        from ecgsynth.evaluation import real_windows
-        from ecgsynth.metrics.progress import silent
-        from ecgsynth.report.audit import write_audit
-        from ecgsynth.training.devices import pick_device
+            from ecgsynth.tabular.audit import audit_table
 
-        windows: Any = real if is_windows(real) else real_windows(real, sampler, run, seed)
-        found = audit_windows(
-            sampler, windows, run=run, device=pick_device(device), seed=seed, on_progress=callback or silent
-        )
+            unseen = None if test is None else frame_of(test, storage_options)
+            rows = frame_of(real, storage_options)
+            found = audit_table(sampler, rows, test=unseen, seed=seed, run=run, on_progress=callback)
+        else:
+            if test is not None:
+                raise ConfigError(f"{name_of(sampler)} makes windows; test is for rows of a table")
+            from ecgsynth.auditing import audit as audit_windows
+            from ecgsynth.evaluation import real_windows
+            from ecgsynth.metrics.progress import silent
+            from ecgsynth.training.devices import pick_device
+
+            windows: Any = real if is_windows(real) else real_windows(real, sampler, run, seed)
+            found = audit_windows(
+                sampler, windows, run=run, device=pick_device(device), seed=seed, on_progress=callback or silent
+            )
         if output is not None:
+            from ecgsynth.report.audit import write_audit
+
             about = {
                 "model": name_of(sampler),
                 "kind": found["kind"],

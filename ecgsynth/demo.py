@@ -15,6 +15,7 @@ from ecgsynth.evaluation import evaluate
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.export.writers import sample_to_file
 from ecgsynth.synthesizer import Synthesizer
+from ecgsynth.windows.splits import split
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["SAMPLE", "pack_sample", "run_demo", "sample_beats"]
@@ -75,12 +76,15 @@ def run_demo(
     force: bool = False,
     on_progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Any]:
-    """Leave beats.npz, run/, beats.onnx, synthetic.npz and report/ in ``output``; what was measured."""
+    """Leave beats.npz, run/, beats.onnx, synthetic.npz and report/ in ``output``; what was measured.
+
+    The beats are split by patient: new people are learnt, and the report attacks them beside people outside.
+    """
     output = Path(output)
     check_free(output, force=force)
     tell = on_progress or (lambda stage, done: None)
     share = budget_s / (budget_s + EVALUATED_S)
-    real = sample_beats()
+    real = split(sample_beats(), "patient", seed)
     real.save(output / "beats.npz", force=force)
     Synthesizer.fit(
         real,

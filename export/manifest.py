@@ -227,7 +227,8 @@ def structure_of_rows(*, persons: bool) -> dict[str, Any]:
     """Who stands behind the numbers in a file that makes rows: core.disclosure sees to it, where a row is a person, and
     where ``persons`` have several.
     """
-    return {"people_behind": PERSONS, "largest_share": LARGEST_SHARE if persons else 1 / PERSONS}
+    share = LARGEST_SHARE if persons else 1 / PERSONS
+    return {"people_behind": PERSONS, "largest_share": share, "rows_are_persons": not persons}
 
 
 def content_of(text: str | None, where: str) -> dict[str, Any]:

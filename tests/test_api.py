@@ -208,7 +208,7 @@ def test_what_cannot_be_learnt_is_told_what_fit_takes(data: Any, says: str) -> N
         ({"epochs": 3, "budget": "1s"}, "give a budget or epochs, not both"),
         ({"resume": True}, "a training goes on in its run folder"),
         ({"hiden": 8, "batch": 9}, "there is no setting hiden; a training has batch, rate, .* default has hidden"),
-        ({"kind": "series", "model": "vae"}, "a model is one of rwgan, timegan"),
+        ({"kind": "series", "model": "vae"}, "a model is one of people, rwgan, timegan"),
         ({"kind": "series", "model": "timegan", "critic_hidden": 8}, "no setting critic_hidden; .* timegan has frame"),
     ],
     ids=lambda value: " ".join(map(str, value.values())) if isinstance(value, dict) else "",
@@ -281,7 +281,7 @@ def test_evaluate_refuses_what_is_of_the_other_kind(tmp_path: Path) -> None:
 
 def test_a_model_says_in_one_line_what_it_is(rows_model: TableSynthesizer, beats_model: Synthesizer) -> None:
     score = f"score {beats_model.about.metrics['validation_score']:.2f}"
-    assert repr(beats_model).startswith("<Synthesizer rwgan of beats, 2 classes, ")
+    assert repr(beats_model).startswith("<Synthesizer people of beats, 2 classes, ")
     assert repr(beats_model).endswith(f"s trained, {score}>")
     assert repr(rows_model).startswith("<TableSynthesizer default of rows, 3 columns, ")
     assert repr(ecgsynth.pretrained("mitbih-beats")) == (

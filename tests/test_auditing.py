@@ -267,8 +267,8 @@ def test_from_python_and_the_command_line(
     for name in np.unique(np.asarray(real.groups)).tolist():
         assert name not in said
         assert name not in json.dumps(kept)
-    with pytest.raises(ConfigError, match="makes rows of a table"):
-        ecgsynth.audit(GOLDEN / "tiny_table.onnx", real)
+    with pytest.raises(ConfigError, match="tiny.onnx makes windows; test is for rows of a table"):
+        ecgsynth.audit(TINY, real, test="rows.csv")
 
 
 def test_the_packaged_generator_keeps_its_people(all_beats: Windows, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -299,10 +299,12 @@ def published_training(training: dict[str, Any]) -> dict[str, Any]:
 
 
 def published_metrics(measured: dict[str, Any]) -> dict[str, Any]:
-    """The measurements that a file publishes: no confusion matrix, no exact count of persons, rows or windows."""
+    """The measurements that a file publishes: no confusion matrix, no exact count of persons, rows or windows, and no
+    seed, which may be the one that splits the data, too.
+    """
     published: dict[str, Any] = {}
     for name, value in measured.items():
-        if name.startswith("confusion") or name in ("windows", "classes_rows"):
+        if name.startswith("confusion") or name in ("windows", "classes_rows", "seed"):
             continue
         if isinstance(value, dict):
             published[name] = published_metrics(value)

@@ -15,6 +15,8 @@ __all__ = ["LEVELS", "Level", "by_figures", "by_structure", "earned", "threshold
 LEVELS = ("internal", "controlled", "public")  # rising
 FILE = Path(__file__).resolve().parents[1] / "data" / "levels.toml"
 
+ROWS = "every row was taken for a person; where somebody has several, this level is not earned"
+
 Limits = Mapping[str, float]
 
 
@@ -27,7 +29,7 @@ class Level:
     name
         One of LEVELS.
     reasons
-        Why it is not the next higher one, a sentence each; none for the highest. They hold no count of persons.
+        Why it is not the next higher one, and what it was earned on, a sentence each. They hold no count of persons.
 
     """
 
@@ -48,15 +50,18 @@ def earned(structure: Mapping[str, Any] | None, audit: Mapping[str, Any] | None)
     Parameters
     ----------
     structure
-        ``people_behind`` every published number at least, and the ``largest_share`` that one of them has of any; None
-        where this is not known.
+        ``people_behind`` every published number at least, the ``largest_share`` that one of them has of any, and
+        whether ``rows_are_persons``, for want of a column that names them; None where this is not known.
     audit
         What an audit found (ecgsynth.audit), also in its published form; None where there was none.
 
     """
     both = [by_structure(structure), by_figures(audit)]
     lowest = min(both, key=lambda level: LEVELS.index(level.name)).name
-    return Level(lowest, tuple(reason for level in both if level.name == lowest for reason in level.reasons))
+    reasons = [reason for level in both if level.name == lowest for reason in level.reasons]
+    if lowest != LEVELS[0] and structure is not None and structure.get("rows_are_persons"):
+        reasons.append(ROWS)
+    return Level(lowest, tuple(reasons))
 
 
 def by_structure(structure: Mapping[str, Any] | None) -> Level:

@@ -12,6 +12,7 @@ from click.testing import Result
 
 import ecgsynth
 from ecgsynth.export.table_sampler import TableSampler
+from ecgsynth.tabular.audit import NO_PERSONS
 from ecgsynth.tabular.models.registry import ROWS, names
 from ecgsynth.tabular.schema.schema import Schema
 
@@ -51,6 +52,30 @@ def test_schema_shows_and_writes_what_was_found(way: Path, said: Say) -> None:
     }
     assert said("schema").startswith(schema.text())
     assert f"wrote {way / 'schema.json'}" in said("schema")
+
+
+def test_audit_of_a_table_from_the_command_line_and_from_python(
+    works: Say, refuses: Say, way: Path, tmp_path: Path
+) -> None:
+    real, test, out = way / "adult.csv", way / "adult-test.csv", tmp_path / "audit"
+    text = works("audit", way / "adult.onnx", "--real", real, "--run", way / "t", "--test", test, "-o", out)
+    kept = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    found = kept["audit"]
+    assert (kept["kind"], kept["same_training_part"], found["unit"]) == ("table", True, "row")
+    assert (found["persons_learnt"], found["persons_outside"]) == (360, 140)
+    for entry in (*found["attacks"].values(), *found["risks"].values()):
+        assert entry["title"] in text
+    assert NO_PERSONS in text
+    assert f"level that these figures allow: {found['level']['name']}" in text
+    assert "<h2>Attacks by person" in (out / "report.html").read_text(encoding="utf-8")
+    again = ecgsynth.audit(way / "adult.onnx", pd.read_csv(real), run=way / "t", test=test)
+    assert json.loads(json.dumps(again)) == found
+    fewer = ecgsynth.audit(way / "t", real)  # a run folder is its own run
+    assert (fewer["persons_outside"], fewer["same_training_part"]) == (40, True)
+    assert ecgsynth.audit(way / "adult.onnx", real)["level"]["name"] == "internal"  # without the run nothing is shown
+    line = refuses("audit", way / "adult.onnx", "--real", real, "--run", way / "t", "-o", out)
+    assert "exists already" in line
+    assert "there is none" in refuses("audit", way / "adult.onnx", "--real", real, "--test", tmp_path / "none.csv")
 
 
 def test_train_and_export_say_what_was_reached(way: Path, said: Say) -> None:

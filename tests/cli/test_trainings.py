@@ -68,9 +68,21 @@ def test_the_models_are_those_of_the_registries() -> None:
         (model,) = (option for option in train.commands[kind].params if option.name == "model")
         assert isinstance(model.type, click.Choice)
         assert tuple(model.type.choices) == registry.names()
-        assert model.default == registry.DEFAULT
-        said = str(model.help)  # type: ignore[attr-defined]
+        said, _, usual = str(model.help).partition("; by default ")  # type: ignore[attr-defined]
         assert all(f"{name}: {registry.help_of(name)}" in said for name in registry.names())
+        assert usual.removesuffix(".").split()[-1] == registry.DEFAULT, kind
+        assert usual.startswith(f"{windows.PEOPLE} where persons are known" if kind == "ecg" else registry.DEFAULT)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_name_the_model_is_chosen_by_the_data(
+    run: Invoke, data: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(f"ecgsynth.{FITS[kind]}.fit", lambda *args, **options: asked.append(options) or 1 / 0)
+    for words in ((), ("--model", "wgan" if kind == "table" else "timegan")):
+        assert isinstance(run("train", kind, data[kind], "-o", tmp_path / "run", *words).exception, ZeroDivisionError)
+    assert [options["model"] for options in asked] == [None, "wgan" if kind == "table" else "timegan"]
 
 
 def test_the_largest_seed_trains(run: Invoke, data: dict[str, Path], tmp_path: Path) -> None:

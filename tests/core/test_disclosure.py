@@ -12,6 +12,7 @@ from ecgsynth.core.disclosure import (
     common_values,
     neighbour_means,
     published_data,
+    published_metrics,
     published_training,
     rounded_inwards,
     shared_codes,
@@ -122,3 +123,8 @@ def test_what_a_file_tells_of_its_data_is_on_a_list() -> None:
         "model": "gan",
         "config": {"batch": 5},
     }
+
+
+def test_a_seed_that_may_split_the_data_too_is_not_published() -> None:
+    measured = {"audit": {"seed": 41, "kind": "beats", "attacks": {"a": {"auc": 0.5, "seed": 41}}}, "seed": 41}
+    assert published_metrics(measured) == {"audit": {"kind": "beats", "attacks": {"a": {"auc": 0.5}}}}

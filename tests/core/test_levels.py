@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ecgsynth.core.disclosure import published_metrics
-from ecgsynth.core.levels import LEVELS, by_figures, by_structure, earned, thresholds
+from ecgsynth.core.levels import LEVELS, ROWS, by_figures, by_structure, earned, thresholds
 
 STRUCTURE = {"people_behind": 10, "largest_share": 0.2}
 AUDIT: dict[str, Any] = {
@@ -126,3 +126,13 @@ def test_the_published_form_earns_the_same_and_tells_no_count() -> None:
         assert earned(STRUCTURE, published_metrics(form)) == earned(STRUCTURE, form)
     few = changed("persons_outside", 7)
     assert "7" not in " ".join(earned(STRUCTURE, few).reasons)
+
+
+def test_a_level_that_was_earned_on_rows_says_so() -> None:
+    rows = STRUCTURE | {"rows_are_persons": True}
+    assert earned(rows, AUDIT).name == "public"
+    assert earned(rows, AUDIT).reasons == (ROWS,)
+    controlled = earned(rows, changed("persons_outside", 29))
+    assert (controlled.name, controlled.reasons[-1], len(controlled.reasons)) == ("controlled", ROWS, 2)
+    assert ROWS not in earned(rows, None).reasons  # nothing was earned
+    assert earned(STRUCTURE | {"rows_are_persons": False}, AUDIT).reasons == ()

@@ -1,5 +1,6 @@
 """The manifest of a file of windows: there and back, and the files that are refused for theirs."""
 
+import dataclasses
 import json
 import math
 from pathlib import Path
@@ -9,6 +10,7 @@ import onnx
 import pytest
 
 import ecgsynth
+from ecgsynth.core.levels import Level
 from ecgsynth.errors import ArtifactError
 from ecgsynth.export.manifest import CONTRACT, KEY, Manifest
 from ecgsynth.export.onnx_sampler import OnnxSampler
@@ -83,11 +85,23 @@ def test_a_manifest_that_cannot_be_followed_is_refused(tmp_path: Path, change: d
     check_refused(path, says)
 
 
-@pytest.mark.parametrize("missing", [field for field in manifest_content() if field != "contract"])
+@pytest.mark.parametrize("missing", [field for field in manifest_content() if field not in {"contract", "release"}])
 def test_a_manifest_that_lacks_something_is_refused(tmp_path: Path, missing: str) -> None:
     content = manifest_content()
     del content[missing]
     check_refused(with_metadata(tmp_path / "a.onnx", **{KEY: json.dumps(content)}), f"incomplete manifest.*{missing}")
+
+
+def test_a_file_of_before_there_were_people_and_levels_makes_no_people_and_has_earned_nothing(tmp_path: Path) -> None:
+    said = dataclasses.replace(
+        OnnxSampler(TINY).manifest, person_dim=3, release=Level("controlled", ("not public: x",))
+    )
+    assert Manifest.from_text(said.to_text(), "here") == said
+    older = json.loads(said.to_text())
+    del older["person_dim"], older["release"]
+    read = OnnxSampler(with_metadata(tmp_path / "a.onnx", **{KEY: json.dumps(older)})).manifest
+    assert read.person_dim == 0
+    assert read.release == Level("internal", ("what it gives away was not measured",))
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", "{}"])

@@ -19,14 +19,15 @@ MODELS = pytest.mark.parametrize("name", registry.names())
 
 
 def some_windows() -> Windows:
-    """Random walks of two classes."""
+    """Random walks of two classes, ten of each by each of six people."""
     return Windows(
-        values=np.random.default_rng(0).normal(size=(60, 6, 2)).cumsum(axis=1).astype(np.float32),
+        values=np.random.default_rng(0).normal(size=(120, 6, 2)).cumsum(axis=1).astype(np.float32),
         fs_hz=1.0,
         units="as given",
         channel_names=("a", "b"),
         classes=("N", "S"),
-        labels=np.arange(60) % 2,
+        labels=np.arange(120) % 2,
+        groups=np.array([f"p{number // 20}" for number in range(120)]),
         series=SeriesInfo(options=SeriesOptions(length=6, stride=6)),
         meta={"kind": "series"},
     )
@@ -92,7 +93,8 @@ def test_a_generator_of_settings_takes_the_weights_of_another(name: str) -> None
     made.load_state_dict(other.state_dict())
     draws = torch.full((3, made.config.noise_dim), 0.3)
     label = torch.zeros(3, dtype=torch.int64)
-    assert torch.equal(made.from_uniform(draws, label), other.from_uniform(draws, label))
+    person = torch.full((3, made.person_dim), 0.4)
+    assert torch.equal(made.from_uniform(draws, label, person), other.from_uniform(draws, label, person))
     assert torch.equal(torch.get_rng_state(), before)  # nobody else's numbers are used up
 
 

@@ -72,7 +72,7 @@ class SmallBeats:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 100)
             patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=5, batch=32))
-            asked = {"config": cls.config, "training": cls.training, "device": "cpu", **options}
+            asked = {"model": "rwgan", "config": cls.config, "training": cls.training, "device": "cpu", **options}
             return Synthesizer.fit(windows, run, **asked)
 
 

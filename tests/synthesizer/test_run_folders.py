@@ -30,7 +30,10 @@ def cut(path: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "says"),
     [
-        (lambda run: change_config(run, training={"model": "diffusion"}), "'diffusion'; expected one of rwgan, "),
+        (
+            lambda run: change_config(run, training={"model": "diffusion"}),
+            "'diffusion'; expected one of people, rwgan, ",
+        ),
         (lambda run: change_config(run, format=2), "format 2 and this version reads up to 1; upgrade"),
         (lambda run: change_config(run, format="x"), "not a run folder"),
         (lambda run: change_config(run, config=None), "config.json"),

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from ecgsynth.core.levels import ROWS
 from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export import table_to_onnx
@@ -33,6 +34,18 @@ def exported(made: TableSynthesizer, tmp_path_factory: pytest.TempPathFactory) -
     path = tmp_path_factory.mktemp("onnx") / "people.onnx"
     made.export(path)
     return TableSampler(path)
+
+
+def test_the_level_of_a_file_says_that_rows_were_taken_for_persons(made: TableSynthesizer) -> None:
+    attack = {"title": "a", "auc_interval": [0.4, 0.6], "tpr_1_interval": [0, 0.05], "relative_f1_interval": [0, 0.1]}
+    audit = {"kind": "table", "persons_known": True, "persons_outside": 100, "same_training_part": True, "seed": 41}
+    about = dataclasses.replace(made.about, metrics=made.about.metrics | {"audit": audit | {"attacks": {"a": attack}}})
+    measured = TableSynthesizer.__new__(TableSynthesizer)
+    measured.__dict__.update(made.__dict__ | {"about": about})
+    manifest = measured.manifest()
+    assert (manifest.release.name, manifest.release.reasons) == ("public", (ROWS,))
+    assert "seed" not in manifest.metrics["audit"]
+    assert made.manifest().release.name == "internal"
 
 
 # ---- what it makes

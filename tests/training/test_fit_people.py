@@ -100,6 +100,17 @@ def test_the_file_makes_the_same_people(trained, file):
     assert sampler.manifest.person_dim == trained.config.person_dim
 
 
+def test_people_whose_windows_have_no_intervals(windows, tmp_path):
+    without = dataclasses.replace(windows, rr_s=None)
+    made = Synthesizer.fit(without, training=TrainConfig(steps=2, batch=16, validations=1), config=SMALL)
+    assert made.about.training.model == "people"
+    made.export(tmp_path / "m.onnx")
+    wanted, got = made.windows(9, seed=2, people=3), OnnxSampler(tmp_path / "m.onnx").windows(9, seed=2, people=3)
+    assert wanted.rr_s is None
+    assert got.rr_s is None
+    assert got.values == pytest.approx(wanted.values, abs=2e-4)
+
+
 def test_people_in_every_format(file, run, tmp_path):
     import pandas as pd
 

@@ -39,7 +39,7 @@ class Fake(Generator):
         self.cumulative[:, 0] = 0.5  # both clusters of a class are drawn
         self.drawn: list[Tensor] = []
 
-    def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+    def from_uniform(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> Tensor:
         cluster = 2 * label + (uniform[:, -1] >= self.cumulative[label, 0])
         self.drawn.append(cluster)
         normals = box_muller(uniform[:, :-1])
@@ -204,7 +204,7 @@ def test_a_model_that_makes_samples_is_scored_in_components_all_the_same() -> No
             super().__init__(TimeGANConfig(time=8, channels=2, hidden=2, layers=1))
             self.given = torch.from_numpy(scaler.transform(given))
 
-        def from_uniform(self, uniform: Tensor, label: Tensor) -> Tensor:
+        def from_uniform(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> Tensor:
             return self.given[: len(uniform)]
 
     still = learn.values.copy()

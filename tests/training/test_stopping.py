@@ -70,7 +70,9 @@ def test_a_training_without_a_checkpoint_leaves_nothing(tmp_path: Path) -> None:
         groups=np.array([f"p{number}" for number in range(200)]),
         meta={"kind": "beats", "split": "beat"},
     ).save(tmp_path / "beats.npz")
-    process = started(tmp_path, "train", "ecg", "beats.npz", "-o", "run", "--budget", "1h", "--device", "cpu")
+    process = started(
+        tmp_path, "train", "ecg", "beats.npz", "-o", "run", "--level", "internal", "--budget", "1h", "--device", "cpu"
+    )
     *_, line = stopped(process, (tmp_path / "run" / "config.json").exists, signal.SIGTERM)
     assert process.returncode == 143
     assert line == "Error: stopped before the first checkpoint; nothing was kept, start again"

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.metrics.attacks.neighbours import log_distances
-from ecgsynth.metrics.attacks.targets import Scores, Targets, mean_scores
+from ecgsynth.metrics.attacks.targets import Scores, Targets, compared_scores, mean_scores
 
 __all__ = ["calibrated_distance", "reference_distance", "uncalibrated_distance"]
 
@@ -21,8 +21,13 @@ def calibrated_distance(targets: Targets) -> Scores:
     The full black-box attack of Chen et al., "GAN-Leaks", 2020, calibrated by a reference.
 
     """
-    with np.errstate(invalid="ignore"):  # a class that nobody else has, and that is not made, gives no number
-        return mean_scores(reference_distance(targets) - synthetic_distance(targets), targets)
+    near, synthetic = people_distances(targets), synthetic_distance(targets)
+
+    def calibrated(compared: NDArray[np.bool_]) -> Floats:
+        with np.errstate(invalid="ignore"):  # a class that nobody else has, and that is not made, gives no number
+            return np.asarray(nearest_of(near, compared[targets.whose]) - synthetic)
+
+    return compared_scores(calibrated, targets)
 
 
 def uncalibrated_distance(targets: Targets) -> Scores:
@@ -38,7 +43,16 @@ def synthetic_distance(targets: Targets) -> Floats:
 
 def reference_distance(targets: Targets) -> Floats:
     """(n,) the logarithm of each attacked beat's distance to the nearest of the people its person is compared with."""
+    return nearest_of(people_distances(targets), targets.compared[targets.whose])
+
+
+def people_distances(targets: Targets) -> Floats:
+    """(n, people) the logarithm of each attacked beat's distance to the nearest beat of each of the people outside."""
     people = targets.compared.shape[1]
-    near = log_distances(targets.beats, targets.reference, np.asarray(targets.reference.owners), people)
-    found: Floats = np.where(targets.compared[targets.whose], near, np.inf).min(axis=1)
+    return log_distances(targets.beats, targets.reference, np.asarray(targets.reference.owners), people)
+
+
+def nearest_of(near: Floats, compared: NDArray[np.bool_]) -> Floats:
+    """(n,) the least of distances (n, people), of those compared with."""
+    found: Floats = np.where(compared, near, np.inf).min(axis=1)
     return found

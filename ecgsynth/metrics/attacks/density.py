@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ecgsynth.metrics.attacks.base import Points
 from ecgsynth.metrics.attacks.neighbours import log_densities, log_distances
-from ecgsynth.metrics.attacks.targets import Scores, Targets, mean_scores
+from ecgsynth.metrics.attacks.targets import Scores, Targets, compared_scores
 
 __all__ = ["density_ratio"]
 
@@ -43,12 +43,15 @@ def density_ratio(targets: Targets) -> Scores:
     floor = -beats.values.shape[1] / (2 * BANDWIDTH**2)  # of a kernel at the median distance between people
     one = np.zeros(len(synthetic), dtype=np.int64)
     made = log_densities(beats, synthetic, one, 1, bandwidth)[:, 0]
-    others = log_densities(beats, reference, whose, people, bandwidth)
-    others[~targets.compared[targets.whose]] = -np.inf
-    others = np.logaddexp.reduce(others, axis=1) - np.log(targets.compared.sum(axis=1))[targets.whose]
-    with np.errstate(invalid="ignore"):  # a class that nobody else has gives no number
-        ratio = np.where(np.isinf(others), np.nan, np.logaddexp(made, floor) - np.logaddexp(others, floor))
-    return mean_scores(ratio, targets)
+    each = log_densities(beats, reference, whose, people, bandwidth)
+
+    def ratio(compared: NDArray[np.bool_]) -> Floats:
+        others = np.logaddexp.reduce(np.where(compared[targets.whose], each, -np.inf), axis=1)
+        others -= np.log(compared.sum(axis=1))[targets.whose]
+        with np.errstate(invalid="ignore"):  # a class that nobody else has gives no number
+            return np.where(np.isinf(others), np.nan, np.logaddexp(made, floor) - np.logaddexp(others, floor))
+
+    return compared_scores(ratio, targets)
 
 
 def projection(values: NDArray[np.float32]) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:

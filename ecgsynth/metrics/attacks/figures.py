@@ -25,7 +25,9 @@ BLOCK_NUMBERS = 2_000_000  # of resampled targets that are held at a time
 Floats = NDArray[np.float64]
 
 
-def figures_of(members: Floats, others: Floats, *, seed: int = 0, resamplings: int = RESAMPLINGS) -> dict[str, Any]:
+def figures_of(
+    members: Floats, others: Floats, *, seed: int = 0, resamplings: int = RESAMPLINGS, stretch: float = 1.0
+) -> dict[str, Any]:
     """All figures of an attack, as they stand in metrics.json.
 
     Parameters
@@ -36,6 +38,8 @@ def figures_of(members: Floats, others: Floats, *, seed: int = 0, resamplings: i
         Of the resampling.
     resamplings
         How often the targets are drawn anew.
+    stretch
+        How much wider each interval is, seen from its figure, than the resampling alone makes it.
 
     Returns
     -------
@@ -68,6 +72,7 @@ def figures_of(members: Floats, others: Floats, *, seed: int = 0, resamplings: i
     for place, name in enumerate(FIGURES):
         value = float(found[place, 0])
         low, high = interval(np.concatenate([piece[place] for piece in pieces]))
+        low, high = max(0.0, value + stretch * (low - value)), min(1.0, value + stretch * (high - value))
         if name in RATES:
             wilson = share_interval(value, len(members))
             low, high = min(low, wilson[0]), max(high, wilson[1])

@@ -20,6 +20,7 @@ __all__ = ["BEATS", "PERSON_ATTACKS", "PersonAttack", "attacked_persons"]
 
 BEATS = (1, 5, 20, 100)  # of a person, with which attacks are tried
 MOST_DRAWS = 10  # times that an attack with few beats is tried with others
+MOST_GROUPS = 20  # of people outside, that are left out in turn
 
 Floats = NDArray[np.float64]
 
@@ -110,8 +111,55 @@ def reached_by(scores: Scores, targets: Targets, seed: int) -> dict[str, Any] | 
         for beats in BEATS
         if beats <= targets.most and (area := mean_area(scores, targets, beats)) is not None
     }
-    found = figures_of(members, others, seed=seed)
+    found = figures_of(members, others, seed=seed, stretch=stretch_of(scores, targets))
     return {**found, **counts, "by_beats": by_beats, "beats_needed": needed(by_beats)}
+
+
+def stretch_of(scores: Scores, targets: Targets) -> float:
+    """How much wider an interval is, as people outside are also those that all are compared with: 1 or more.
+
+    A bootstrap of the scores takes these for given, but other people outside would have changed everybody's. How much,
+    groups of them tell that are left out in turn, as targets and as people to compare with. The variance that this adds
+    is of pairs, a target and whom he is compared with, and the jackknife counts what hangs on pairs twice: half of it
+    is taken.
+
+    References
+    ----------
+    Efron and Stein, "The Jackknife Estimate of Variance", 1981; of areas: DeLong, DeLong and
+    Clarke-Pearson, "Comparing the Areas under Two or More Correlated Receiver Operating Characteristic Curves", 1988.
+
+    """
+    last, people = targets.most, targets.compared.shape[1]
+    usual, first = scores(0, last), int(targets.members.sum())
+    members, others = sides(usual, targets)
+    rng = np.random.default_rng(targets.exposure.seed)
+    fixed, whole = [], []
+    for left_out in np.array_split(rng.permutation(people), min(people, MOST_GROUPS)):
+        kept = np.setdiff1d(np.arange(people), left_out)
+        there = np.ones(len(targets.members), dtype=bool)
+        there[first + left_out] = False
+        for areas, found in ((fixed, usual), (whole, scores(0, last, compared_without(targets, kept)))):
+            parts = sides(np.where(there, found, np.nan), targets)
+            areas.append(auc(*parts) if min(map(len, parts)) else np.nan)
+    of_members = np.var([auc(members[[place]], others) for place in range(len(members))], ddof=1) / len(members)
+    before, after = (of_members + jackknife(np.array(areas)) for areas in (fixed, whole))
+    return max(1.0, float(np.sqrt((before + after) / (2 * before)))) if before > 0 else 1.0
+
+
+def compared_without(targets: Targets, kept: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(targets, people) whom each is compared with, of these alone: still as many for members as for others."""
+    found = np.zeros_like(targets.compared)
+    found[:, kept] = targets.compared[:, kept]
+    full = np.flatnonzero(found.sum(axis=1) == len(kept))
+    full = full[targets.members[full]]  # whose left-out one is not there in any case
+    found[full, kept[full % len(kept)]] = False
+    return found
+
+
+def jackknife(values: Floats) -> float:
+    """The variance of a figure, from its values with one group of n left out each time."""
+    known = values[np.isfinite(values)]
+    return float((len(known) - 1) * known.var()) if len(known) else 0.0
 
 
 def sides(scores: Floats, targets: Targets) -> tuple[Floats, Floats]:

@@ -42,7 +42,7 @@ def shadow_models(targets: Targets) -> Scores | None:
     attacked = targets.synthetic.take(rng.permutation(len(targets.synthetic))[:SYNTHETIC])
     observed = mean_scores(differences(reference, nearness(targets, attacked)), targets)
 
-    def scores(first: int, end: int) -> Floats:
+    def scores(first: int, end: int, compared: NDArray[np.bool_] | None = None) -> Floats:
         return likelihood_ratio(observed(first, end), np.stack([model(first, end) for model in models]), inside)
 
     return scores

@@ -6,7 +6,7 @@ equally many people whom it did not learn from either.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ __all__ = [
     "MOST_BEATS",
     "Scores",
     "Targets",
+    "compared_scores",
     "late",
     "mean_scores",
     "people_of",
@@ -33,7 +34,15 @@ LATE_SHARE = 0.15  # of an outside person's beats, the last in time: from there 
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-Scores = Callable[[int, int], Floats]  # (first, end) -> (targets,) scores by these of each person's beats
+
+
+class Scores(Protocol):
+    """(targets,) scores by the beats ``first`` to ``end`` of each person.
+
+    ``compared`` (targets, people): whom each is compared with, where that is not ``Targets.compared``.
+    """
+
+    def __call__(self, first: int, end: int, compared: NDArray[np.bool_] | None = None) -> Floats: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,13 +169,23 @@ def joined(pieces: list[Points], owners: NDArray[Any]) -> Points:
 
 
 def mean_scores(values: Floats, targets: Targets) -> Scores:
-    """Scores of persons as the mean of their beats' (n,); NaN where no beat has a number."""
+    """Scores of persons as the mean of their beats' (n,), whoever is compared; NaN where no beat has a number."""
 
-    def scores(first: int, end: int) -> Floats:
+    def scores(first: int, end: int, compared: NDArray[np.bool_] | None = None) -> Floats:
         used = (targets.turns >= first) & (targets.turns < end) & np.isfinite(values)
         sizes = np.bincount(targets.whose[used], minlength=len(targets.members))
         sums = np.bincount(targets.whose[used], values[used], minlength=len(targets.members))
         means: Floats = np.divide(sums, sizes, out=np.full(len(sizes), np.nan), where=sizes > 0)
         return means
+
+    return scores
+
+
+def compared_scores(values_of: Callable[[NDArray[np.bool_]], Floats], targets: Targets) -> Scores:
+    """The same of values (n,) that hang on whom each target is compared with."""
+    usual = mean_scores(values_of(targets.compared), targets)
+
+    def scores(first: int, end: int, compared: NDArray[np.bool_] | None = None) -> Floats:
+        return (usual if compared is None else mean_scores(values_of(compared), targets))(first, end)
 
     return scores

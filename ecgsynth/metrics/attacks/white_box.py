@@ -31,11 +31,11 @@ def white_box(targets: Targets) -> Scores | None:
         return None
     against, whose = medians_of(targets.reference)
 
-    def scores(first: int, end: int) -> Floats:
+    def scores(first: int, end: int, compared: NDArray[np.bool_] | None = None) -> Floats:
         used = (targets.turns >= first) & (targets.turns < end)
         own, of = medians_of(targets.beats.take(np.flatnonzero(used)), commonest=True)
         to_people = log_distances(own, against, whose, targets.compared.shape[1])
-        to_people = np.where(targets.compared[of], to_people, np.inf).min(axis=1)
+        to_people = np.where((targets.compared if compared is None else compared)[of], to_people, np.inf).min(axis=1)
         to_centres: Floats = log_distances(Points(values=own.values), Points(values=centres), *one_group(centres))[:, 0]
         found = np.full(len(targets.members), np.nan)
         found[of] = np.where(np.isfinite(to_people), to_people, np.nan) - to_centres

@@ -291,7 +291,7 @@ def with_rhythm(persons: Persons, base: int, means: Floats, axes: Floats, shape:
     """
     n, classes = persons.has.shape
     intervals = persons.typical.shape[2] - shape
-    level = persons.typical[:, base, shape:].mean(axis=1, keepdims=True)
+    level = persons.typical[:, base, shape:].mean(axis=1, keepdims=True) if intervals else np.zeros((n, 1))
     level = np.where(persons.has[:, [base]], level, level[persons.has[:, base]].mean(axis=0))
     kinds = 2 if intervals else 1
     columns, known = [level], [persons.has[:, base]]
