@@ -15,6 +15,7 @@ from ecgsynth.core.noise import person_noise, persons_of_rows
 from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.metrics.attacks.persons import attacked_persons
+from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.people.plan import plan_people
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.batches import balanced_people
@@ -25,8 +26,20 @@ pytestmark = pytest.mark.trains
 SMALL = {"hidden": 8, "read_out": 16, "critic_hidden": 16, "latent_steps": 2, "step_noise": 4}
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Scores of few windows, and few shadows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 100)
+        patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=5, batch=32))
+        patch.setattr("ecgsynth.metrics.attacks.shadow.SHADOWS", 4)
+        patch.setattr("ecgsynth.metrics.attacks.shadow.SYNTHETIC", 500)
+        patch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 2000)
+        yield
+
+
 @pytest.fixture(scope="module")
-def windows(people):
+def windows(people, quick):
     return people(people=18, beats=30, rare=15)
 
 
