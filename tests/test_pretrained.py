@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import ecgsynth
 from ecgsynth.cli.main import main
+from ecgsynth.core.levels import LEVELS
 from ecgsynth.demo import sample_beats
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.onnx_sampler import OnnxSampler
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.trains
 NAME = "mitbih-beats"
 DATA = Path(ecgsynth.__file__).parent / "data"
 TINY = Path(__file__).resolve().parent / "golden" / "tiny.onnx"
-CLASSES = ("N", "S", "V", "F", "Q")
+CLASSES = ("N", "S", "V")  # that enough people have
 
 
 # ---- names and paths
@@ -105,7 +106,7 @@ def beats() -> OnnxSampler:
     return ecgsynth.pretrained(NAME)
 
 
-def test_it_makes_beats_of_the_five_classes_with_intervals(beats: OnnxSampler) -> None:
+def test_it_makes_beats_of_three_classes_with_intervals(beats: OnnxSampler) -> None:
     said = beats.manifest
     assert (said.kind, said.synthetic, said.class_names) == ("beats", True, CLASSES)
     assert (said.time, said.fs_hz, said.units, said.event_index) == (256, 360.0, "mV", 100)
@@ -147,13 +148,29 @@ def test_it_says_where_it_comes_from_and_what_was_measured(beats: OnnxSampler) -
     said = beats.manifest
     assert "MIT-BIH" in said.data.source.name
     assert said.data.source.licence
-    assert said.data.training_patients > 40
-    assert {"utility", "fidelity", "privacy"} <= set(said.metrics)  # exported with --report
+    assert said.data.training_patients >= 20
+    assert said.data.split == "patient"
+    assert {"utility", "fidelity", "privacy", "audit"} <= set(said.metrics)  # exported with --report
+
+
+def test_it_makes_people_and_says_what_it_may_be_used_for(beats: OnnxSampler) -> None:
+    said = beats.manifest
+    people = beats.sample(40, "N", seed=5, people=4)
+    assert sorted(set(people.groups.tolist())) == ["0", "1", "2", "3"]
+    own = np.stack([np.median(people.values[people.groups == name], axis=0) for name in "0123"])
+    within = np.mean([np.abs(people.values[people.groups == str(k)] - own[k]).mean() for k in range(4)])
+    between = np.mean([np.abs(own[k] - own[j]).mean() for k in range(4) for j in range(k)])
+    assert between > 1.5 * within  # a person's beats are alike, and people are not
+    assert said.training["model"] == "people"
+    audit = said.metrics["audit"]
+    assert audit["same_training_part"] is True
+    assert said.release.name in LEVELS
+    assert bool(said.release.reasons) == (said.release.name != "public")
 
 
 def test_it_is_small_and_names_no_place(beats: OnnxSampler) -> None:
     content = beats.path.read_bytes()
-    assert len(content) < 3_000_000
+    assert len(content) < 2_000_000
     checkout = Path(__file__).resolve().parents[2]
     for word in (b"site-packages", b"stack_trace", b"/home/", bytes(Path.home()), bytes(checkout) + b"/"):
         assert word not in content

@@ -60,7 +60,7 @@ def test_before_training_new_people_look_like_people(windows):
     plan = plan_people(learn, SMALL, 0)
     generator = people_of(plan)
     assert plan.config.people_behind == 10  # of 12, rounded down
-    assert plan.config.largest_share <= 0.23
+    assert plan.config.largest_share <= 0.36  # of a number of twelve people the three furthest are as far
     local = torch.from_numpy(plan.local)
     for label in (0, 1):
         own = local[torch.from_numpy(learn.labels[plan.rows]) == label]

@@ -16,7 +16,7 @@ def population_likelihood(targets: Targets) -> Scores | None:
     """The log-likelihood of a person's typical beats in the population learnt from, less that in one of other people.
 
     The attacker reads the first out of the file, and fits the second to the people that it has to compare. None where
-    the generator has no population.
+    the generator has no population. Other people to compare would take other fits, so these are taken for given.
 
     References
     ----------
@@ -35,7 +35,7 @@ def population_likelihood(targets: Targets) -> Scores | None:
             known[row.tobytes()] = fit(outside[row].tolist())
     values, kinds, whose = targets.beats.values, codes_of(targets.beats), targets.whose
 
-    def scores(first: int, end: int) -> Floats:
+    def scores(first: int, end: int, compared: NDArray[np.bool_] | None = None) -> Floats:
         used = (targets.turns >= first) & (targets.turns < end)
         found = np.full(len(targets.members), np.nan)
         for target, row in enumerate(targets.compared):
