@@ -117,7 +117,9 @@ def main(
     learn, test = known.part("train"), known.part(part)
     print(f"known: {len(learn)} beats, {learn.counts()}", flush=True)
     training = TrainConfig(steps=generator_steps, seed=seed, validations=6)
-    model = Synthesizer.fit(known, output / "run", training=training, resume=True, min_class=2, device="cpu")
+    model = Synthesizer.fit(
+        known, output / "run", model="rwgan", training=training, resume=True, min_class=2, device="cpu"
+    )
     done = output / "confusions.json"
     confusions: dict[str, list[Any]] = json.loads(done.read_text()) if done.exists() else {arm: [] for arm in ARMS}
     config = ClassifierConfig(steps=classifier_steps)

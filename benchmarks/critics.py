@@ -88,6 +88,7 @@ def main(beats: Path, critic: str, budget: float, seed: int) -> None:
         made = Synthesizer.fit(
             windows,
             Path(run) / "run",
+            model="rwgan",
             training=TrainConfig(budget_s=budget, seed=seed, validations=8),
             on_progress=lambda now: show(int(now.fraction * BAR_STEPS), f"{now.step} {now.score}"),
         )

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 from click.testing import Result
 
+from ecgsynth.metrics.attacks.linkage import CONFIG
 from ecgsynth.metrics.classifier import ClassifierConfig
 
 pytest.importorskip("wfdb")
@@ -75,13 +76,13 @@ PYTHON = [block for block in BLOCKS if block.language == "python"]
 
 
 def write_records(folder: Path) -> None:
-    """Three records at 360 Hz of a beat a second, of five kinds by turns."""
+    """Eighteen records at 360 Hz of a beat a second, of five kinds by turns."""
     import wfdb
 
     folder.mkdir()
-    fs, beats = 360, 60
+    fs, beats = 360, 75
     clock = np.arange(fs * beats)
-    for number in range(3):
+    for number in range(18):
         rng = np.random.default_rng(number)
         peaks = np.arange(fs // 2, fs * beats, fs) + rng.integers(-25, 25, size=beats)
         symbols = ["NAVFQ"[beat % 5] for beat in range(beats)]
@@ -138,6 +139,10 @@ def speed_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 100)
     patch.setattr("ecgsynth.evaluation.MOST_WINDOWS", 30)
     patch.setattr("ecgsynth.metrics.beats.MOST_WINDOWS", 30)
+    patch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 300)
+    patch.setattr("ecgsynth.auditing.LEAST_WINDOWS", 60)
+    patch.setattr("ecgsynth.metrics.attacks.shadow.SYNTHETIC", 300)
+    patch.setattr("ecgsynth.auditing.CONFIG", dataclasses.replace(CONFIG, steps=2))
     patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 2)
     patch.setattr("ecgsynth.demo.REPEATS", 1)
     patch.setattr("ecgsynth.demo.DRAWN", 50)

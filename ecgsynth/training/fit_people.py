@@ -18,7 +18,7 @@ from ecgsynth.models.people.plan import PeoplePlan, classes_of_people, plan_of, 
 from ecgsynth.models.people.space import CosineSpace
 from ecgsynth.models.wgan import Critic
 from ecgsynth.training.batches import balanced_people
-from ecgsynth.training.fit_wgan import learner_of
+from ecgsynth.training.fit_wgan import learner_of, with_optimizers
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["MODEL", "build_people"]
@@ -32,11 +32,11 @@ def build_people(plan: PeoplePlan, training: TrainConfig, x: Tensor, labels: Ten
     device = x.device
     rows = torch.from_numpy(plan.rows).to(device)
     labels, owners = labels[rows], torch.from_numpy(plan.owners).to(device)
-    generator, average = people_of(plan).to(device), people_of(plan).to(device)
-    critic = Critic(plan.config).to(device)
+    generator, average = people_of(plan), people_of(plan).to(device)
+    nets = with_optimizers(generator, Critic(plan.config), training, device)
     local = torch.from_numpy(plan.local).to(device).asinh()
     draw = balanced_people(labels, owners, plan.config.classes, training.batch, rng)
-    return learner_of(generator, average, critic, local, labels, draw, training, rng, starts_scored=True)
+    return learner_of(nets, average, local, labels, draw, training, rng, starts_scored=True)
 
 
 def people_of(plan: PeoplePlan) -> PeopleGenerator:

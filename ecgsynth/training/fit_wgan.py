@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ecgsynth.core.config import TrainConfig
+from ecgsynth.models.clusters import Clusters
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.model import Model
 from ecgsynth.models.scaling import PrincipalScaler
@@ -13,7 +14,7 @@ from ecgsynth.models.wgan import Critic, Generator, Nets, WGANConfig, critic_ste
 from ecgsynth.models.wgan_plan import WGANPlan, plan_wgan
 from ecgsynth.training.batches import balanced
 
-__all__ = ["MODEL", "build_wgan", "learner_of"]
+__all__ = ["MODEL", "build_wgan", "learner_of", "with_optimizers"]
 
 SCORE_COST = 30.0  # updates that take as long as a validation, as measured: 24 on beats, 31 on Stocks
 
@@ -25,28 +26,40 @@ def build_wgan(plan: WGANPlan, training: TrainConfig, real: Tensor, labels: Tens
     """
     config, clusters = plan.config, plan.clusters
     numbers = torch.from_numpy(clusters.numbers).to(real.device)
-    generator, average, critic = Generator(config), Generator(config), Critic(config)
-    generator.set_clusters(clusters)
-    for module in (generator, average, critic):
-        module.to(real.device)
-    draw = balanced(labels, config.classes, training.batch, rng)
+    nets, average = networks(config, training, clusters, real.device)
     return learner_of(
-        generator,
+        nets,
         average,
-        critic,
-        generator.locate(real, numbers),
+        nets.generator.locate(real, numbers),
         numbers,
-        draw,
+        balanced(labels, config.classes, training.batch, rng),
         training,
         rng,
         starts_scored=not config.asinh,  # a series starts as a mixture, perhaps better than what training makes of it
     )
 
 
+def networks(
+    config: WGANConfig, training: TrainConfig, clusters: Clusters, device: torch.device
+) -> tuple[Nets, Generator]:
+    """The networks with their optimisers, and the generator that will follow as a moving average."""
+    generator, average, critic = Generator(config), Generator(config), Critic(config)
+    generator.set_clusters(clusters)
+    return with_optimizers(generator, critic, training, device), average.to(device)
+
+
+def with_optimizers(generator: Generator, critic: Critic, training: TrainConfig, device: torch.device) -> Nets:
+    """A generator and a critic on their device, each with its optimiser."""
+    optimizers = [
+        torch.optim.Adam(module.to(device).parameters(), lr=training.rate, betas=(0.0, 0.9), fused=True)
+        for module in (generator, critic)
+    ]
+    return Nets(generator, critic, *optimizers)
+
+
 def learner_of(
-    generator: Generator,
+    nets: Nets,
     average: Generator,
-    critic: Critic,
     local: Tensor,
     numbers: Tensor,
     draw: Callable[[], Tensor],
@@ -59,7 +72,7 @@ def learner_of(
 
     Parameters
     ----------
-    generator, average, critic
+    nets, average
         On their device.
     local, numbers
         (n, learnt) real windows, and (n,) int64 the cluster of each.
@@ -73,11 +86,6 @@ def learner_of(
         See Learner.
 
     """
-    optimizers = [
-        torch.optim.Adam(module.parameters(), lr=training.rate, betas=(0.0, 0.9), fused=True)
-        for module in (generator, critic)
-    ]
-    nets = Nets(generator, critic, *optimizers)
 
     def step(number: int, fraction: float) -> dict[str, Tensor]:
         losses: dict[str, Tensor] = {}
@@ -88,9 +96,9 @@ def learner_of(
         return losses | generator_step(nets, numbers[draw()], rng)
 
     return Learner(
-        generator=generator,
+        generator=nets.generator,
         average=average,
-        others={"critic": critic},
+        others={"critic": nets.critic},
         optimizers={"generator": nets.generator_optimizer, "critic": nets.critic_optimizer},
         step=step,
         starts_scored=starts_scored,

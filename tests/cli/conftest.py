@@ -14,6 +14,9 @@ FS, SECONDS = 120, 40
 QUICK = {
     "training.selection.MOST_SYNTHETIC": 100,
     "training.selection.CLASSIFIER": ClassifierConfig(width=8, steps=3, batch=32),
+    "auditing.RELEASED_WINDOWS": 300,
+    "auditing.LEAST_WINDOWS": 60,
+    "metrics.attacks.shadow.SYNTHETIC": 300,
     "demo.CLASSIFIER_STEPS": 3,
     "demo.REPEATS": 1,
     "demo.DRAWN": 50,
