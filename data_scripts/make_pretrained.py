@@ -55,8 +55,9 @@ people who never lived.
 {reasons}
 
 ## Usefulness
-F1 of an arrhythmia classifier that has the RR intervals, mean and spread of {repeats} trainings (one for the last): on {test:,} beats of
-**people whom nothing learnt from**, and on {later:,} later beats of the **same people** that the generator learnt from.
+F1 of an arrhythmia classifier that has the RR intervals, mean and spread of {repeats} trainings, on {test:,} beats of
+**people whom nothing learnt from**; and, of one training, on {later:,} later beats of the **same people** that the
+generator learnt from.
 
 {utility}
 
