@@ -1,8 +1,9 @@
-"""The seed contract: which random numbers row i of a seed is made from.
+"""The seed contract: which random numbers row i of a seed is made from, and person p.
 
 Row ``i`` of seed ``s`` is the same whatever the batch size, the number of workers or the language. The
 numbers come from the counter-based generator Philox4x64-10 (Salmon et al., "Parallel random numbers: as
 easy as 1, 2, 3", SC 2011) as numpy has it, so a row's numbers are found without drawing those before it.
+Persons have a stream of their own: person ``p`` reads the key ``s + 2**64`` as a row reads the key ``s``.
 """
 
 from collections.abc import Sequence
