@@ -131,7 +131,8 @@ def stretch_of(scores: Scores, targets: Targets) -> float:
     usual, first = scores(0, last), int(targets.members.sum())
     members, others = sides(usual, targets)
     rng = np.random.default_rng(targets.exposure.seed)
-    fixed, whole = [], []
+    fixed: list[float] = []
+    whole: list[float] = []
     for left_out in np.array_split(rng.permutation(people), min(people, MOST_GROUPS)):
         kept = np.setdiff1d(np.arange(people), left_out)
         there = np.ones(len(targets.members), dtype=bool)
