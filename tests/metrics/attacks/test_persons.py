@@ -57,8 +57,8 @@ def test_a_generator_of_other_people_gives_nobody_away(people, name):
 
 @pytest.mark.parametrize(("members", "outside"), [(30, 15), (16, 8)])
 def test_intervals_hold_chance_though_people_outside_are_compared_with_each_other(people, members, outside):
-    """Of 200 draws of people, 4.5 to 8.5 of a hundred intervals miss, by the attack; 9.5 to 15 where the scores alone
-    are resampled and people outside are few, 6.5 of the attacks that compare with nobody.
+    """Of 200 draws of people, 3 to 8.5 of a hundred intervals miss, by the attack; 7.5 to 15 where the scores alone are
+    resampled, and 5.5 to 7.5 of the attacks that compare with nobody.
     """
     counts = np.cumsum([members, outside, members])
     inside, out, others = np.split(np.arange(counts[-1]), counts[:-1])
