@@ -25,6 +25,7 @@ from scipy import stats
 from ecgsynth.auditing import audit
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import LEAST_PEOPLE
+from ecgsynth.core.spread import mean_and_spread
 from ecgsynth.export.onnx_sampler import OnnxSampler
 from ecgsynth.metrics.classification import confusion_matrix, f1_by_class
 from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
@@ -130,10 +131,10 @@ def measure(beats: Windows, split: int, seed: int, steps: int, folder: Path) -> 
 
 def interval(values: list[float]) -> str:
     """Mean and 95 % interval over splits, by Student's t."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
+    mean, spread = mean_and_spread(np.asarray(values))
+    if spread is None:
         return f"{mean:.3f}"
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * np.std(values, ddof=1) / np.sqrt(len(values)))
+    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * spread / np.sqrt(len(values)))
     return f"{mean:.3f} [{mean - half:.3f}, {mean + half:.3f}]"
 
 
