@@ -277,7 +277,7 @@ def test_from_python_and_the_command_line(
 def test_a_file_of_the_windows_of_people_gives_them_away(
     all_beats: Windows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the model of windows, whose modes are the people. With all their beats the area is 0.98 to 1 (docs/audit.md)."""
+    """By the model of windows, whose modes are the people; with all beats the area is 0.98 to 1 (docs/audit.md)."""
     monkeypatch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 10_000)
     monkeypatch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 100)
     monkeypatch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=5, batch=32))
