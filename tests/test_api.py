@@ -285,7 +285,7 @@ def test_a_model_says_in_one_line_what_it_is(rows_model: TableSynthesizer, beats
     assert repr(beats_model).endswith(f"s trained, {score}>")
     assert repr(rows_model).startswith("<TableSynthesizer default of rows, 3 columns, ")
     assert repr(ecgsynth.pretrained("mitbih-beats")) == (
-        "<OnnxSampler rwgan of beats, 5 classes, 48 min trained, score 0.78>"
+        "<OnnxSampler people of beats, 3 classes, 16 min trained, score 0.04>"
     )
     assert repr(open_file(GOLDEN / "tiny_table.onnx")) == "<TableSampler default of rows, 11 columns>"
 

@@ -142,6 +142,8 @@ def speed_up(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 300)
     patch.setattr("ecgsynth.auditing.LEAST_WINDOWS", 60)
     patch.setattr("ecgsynth.metrics.attacks.shadow.SYNTHETIC", 300)
+    patch.setattr("ecgsynth.models.people.population.MOST_ROUNDS", 1)
+    patch.setattr("ecgsynth.metrics.attacks.shadow.SHADOWS", 4)
     patch.setattr("ecgsynth.auditing.CONFIG", dataclasses.replace(CONFIG, steps=2))
     patch.setattr("ecgsynth.demo.CLASSIFIER_STEPS", 2)
     patch.setattr("ecgsynth.demo.REPEATS", 1)

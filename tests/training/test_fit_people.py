@@ -34,6 +34,7 @@ def quick():
         patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=8, steps=5, batch=32))
         patch.setattr("ecgsynth.metrics.attacks.shadow.SHADOWS", 4)
         patch.setattr("ecgsynth.metrics.attacks.shadow.SYNTHETIC", 500)
+        patch.setattr("ecgsynth.models.people.population.MOST_ROUNDS", 1)
         patch.setattr("ecgsynth.auditing.RELEASED_WINDOWS", 2000)
         yield
 
