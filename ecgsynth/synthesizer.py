@@ -135,7 +135,7 @@ class Synthesizer:
                 learn,
                 source,
                 folder.digest(learn.fingerprint(), resume=resume),
-                by_person=model == registry.PEOPLE,
+                by_person=trained.populations is not None,
                 left_out=left_out,
             )
             about = About(data=data, training=TrainingInfo(model=model, config=training))

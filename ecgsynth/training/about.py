@@ -11,6 +11,7 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import coarse, shared_codes
 from ecgsynth.core.records import from_json, to_json
 from ecgsynth.models.decoder import Limits
+from ecgsynth.models.people.population import windows_by_person
 from ecgsynth.windows.beats import AAMI_MEANINGS
 from ecgsynth.windows.info import ClassInfo, DataInfo, PrivateInfo, Source
 from ecgsynth.windows.windows import Windows
@@ -112,10 +113,11 @@ def described_classes(learn: Windows, *, by_person: bool = False) -> tuple[Class
     published, all have one digit, and the largest class has the rest.
     """
     shares = learn.shares()
-    if by_person and learn.owners is not None:
-        people = [learn.take(learn.owners == person).shares() for person in np.unique(learn.owners)]
-        shares = np.mean(people, axis=0)
-    elif not shared_codes(learn.labels, learn.owners, len(learn.classes)).all():
+    owners = learn.owners
+    if by_person and owners is not None:
+        table = windows_by_person(learn.labels, owners, len(learn.classes))
+        shares = np.mean(table / table.sum(axis=1, keepdims=True), axis=0)
+    elif not shared_codes(learn.labels, owners, len(learn.classes)).all():
         largest = int(shares.argmax())
         shares = np.array([coarse(float(share), 1) for share in shares])
         shares[largest] = 0

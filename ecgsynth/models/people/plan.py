@@ -128,7 +128,8 @@ def check_people(learn: Windows) -> NDArray[np.int64]:
             "these windows do not say whose they are, so no generator of people can be learnt; bring their persons as "
             "groups, or train with --level internal"
         )
-    few = [name for name in learn.classes if name not in classes_of_people(learn)]
+    enough = classes_of_people(learn)
+    few = [name for name in learn.classes if name not in enough]
     if few:
         raise DataError(
             f"fewer than {LEAST_PEOPLE} people in the training part have {LEAST_WINDOWS} windows of class "

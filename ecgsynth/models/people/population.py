@@ -15,7 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_WINDOWS", "Persons", "Population", "compact_correlation", "fit_population", "persons_of_classes"]
+__all__ = [
+    "LEAST_WINDOWS",
+    "Persons",
+    "Population",
+    "compact_correlation",
+    "fit_population",
+    "persons_of_classes",
+    "windows_by_person",
+]
 
 LEAST_WINDOWS = 10  # of a class, that a person needs to count as one who has it
 HALF_SUPPORT = 0.16  # of a window: samples twice as far apart do not vary together
@@ -83,11 +91,15 @@ class Population:
     largest_share: float
 
 
+def windows_by_person(labels: Codes, owners: Codes, classes: int) -> Codes:
+    """(persons, classes) how many windows of each class each person has."""
+    people, codes = np.unique(owners, return_inverse=True)
+    return np.bincount(codes * classes + labels, minlength=len(people) * classes).reshape(len(people), classes)
+
+
 def persons_of_classes(labels: Codes, owners: Codes, classes: int) -> Codes:
     """(classes,) how many persons have LEAST_WINDOWS of each class or more."""
-    table = np.zeros((int(owners.max(initial=-1)) + 1, classes), dtype=np.int64)
-    np.add.at(table, (owners, labels), 1)
-    return np.asarray((table >= LEAST_WINDOWS).sum(axis=0))
+    return np.asarray((windows_by_person(labels, owners, classes) >= LEAST_WINDOWS).sum(axis=0))
 
 
 def describe_persons(features: NDArray[np.float32], labels: Codes, owners: Codes, classes: int, shape: int) -> Persons:
