@@ -177,11 +177,10 @@ class Synthesizer:
                 "see 'ecgsynth train --help'"
             )
         try:
-            settings, about = dict(content["config"]), About.from_json(content, {})
+            about, generator = About.from_json(content, {}), registry.entry(name).restore(dict(content["config"]))
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        model = registry.entry(name)
-        generator, space = model.restore(settings), model.space.load(folder.scaler)
+        space = registry.entry(name).space.load(folder.scaler)
         return cls(space, generator, about.with_metrics(folder.load_best(generator)))
 
     @property

@@ -14,7 +14,7 @@ from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.decoder import Limits
 from ecgsynth.models.model import WindowGenerator
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
+from ecgsynth.models.timegan.networks import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
 from ecgsynth.training.selection import (
     discrimination_accuracy,
