@@ -198,7 +198,7 @@ def discriminated_in_blocks(comparison: Comparison) -> Found:
 
 def judged_by(judge: str, figure: str, comparison: Comparison) -> Found:
     """The accuracy or the AUC of a judge, the mean of its folds."""
-    found = comparison.judgement(judge, JUDGE_UPDATES)
+    found = comparison.judgement(judge, STEPS[judge])
     return Found(value=NAN) if found is None else Found.of_repeats(getattr(found, figure))
 
 
