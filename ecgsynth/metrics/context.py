@@ -182,6 +182,7 @@ class ContextNetwork:
         time = values.shape[1]
         most = max(2, MOST_STEPS // time)
         (scaled,) = scale_by(self.learnt, values[:: max(1, -(-len(values) // most))])
+        net = self.net  # trained before gradients are switched off
         with torch.inference_mode():
             pieces = torch.from_numpy(scaled).split(max(1, ENCODED_STEPS // time))
-            return torch.cat([self.net(x).amax(dim=1) for x in pieces]).numpy()
+            return torch.cat([net(x).amax(dim=1) for x in pieces]).numpy()

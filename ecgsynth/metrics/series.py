@@ -246,6 +246,20 @@ def of_points(measure: Callable[[Floats, Floats], float], comparison: Comparison
     return Found(value=measure(*comparison.points))
 
 
+def of_judge(judge: str, called: str, figure: str, title: str) -> Measure[Comparison]:
+    """The entry of one figure of a judge."""
+    note = f"of a {called} trained to separate real and synthetic windows, tested as the score of blocks is"
+    return Measure(
+        name=f"{judge}_{figure}",
+        title=f"{called}, {title}",
+        best=0.5,
+        low=0.0,
+        high=1.0,
+        take=partial(judged_by, judge, figure),
+        note=note if figure == "auc" else "",
+    )
+
+
 SERIES_MEASURES: tuple[Measure[Comparison], ...] = (
     Measure(
         name="discriminative_score",
@@ -266,21 +280,10 @@ SERIES_MEASURES: tuple[Measure[Comparison], ...] = (
         take=discriminated_in_blocks,
         note="the same, tested on sequences or stretches of time that share no row with those it learnt from",
     ),
-    *(
-        Measure(
-            name=f"{judge}_{figure}",
-            title=f"{called}, {title}",
-            best=0.5,
-            low=0.0,
-            high=1.0,
-            take=partial(judged_by, judge, figure),
-            note=f"how well {article} {called} separates real and synthetic windows, tested as the score by blocks"
-            if figure == "auc"
-            else "",
-        )
-        for judge, called, article in (("cnn", "CNN", "a"), ("transformer", "Transformer", "a"))
-        for figure, title in (("auc", "AUC"), ("accuracy", "accuracy"))
-    ),
+    of_judge("cnn", "CNN", "auc", "AUC"),
+    of_judge("cnn", "CNN", "accuracy", "accuracy"),
+    of_judge("transformer", "Transformer", "auc", "AUC"),
+    of_judge("transformer", "Transformer", "accuracy", "accuracy"),
     Measure(
         name="predictive_score",
         title="predictive score",

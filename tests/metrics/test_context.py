@@ -82,14 +82,15 @@ def test_the_distance_grows_with_the_shift_and_sees_the_order_of_steps() -> None
     assert away(np.random.default_rng(2).permuted(waves(1), axis=1)) > 5 * again
 
 
-def test_training_lowers_the_loss_and_is_the_same_for_a_seed() -> None:
-    before, losses = torch.get_rng_state(), []
-    nets = [
-        context.train_encoder(waves(0), 40, seed, lambda done, total, loss=0.0: losses.append(loss))
-        for seed in (0, 0, 1)
-    ]
-    assert np.mean(losses[30:40]) < 0.9 * np.mean(losses[:5])
-    one, same, another = (net.into.weight for net in nets)
+def test_training_lowers_the_loss() -> None:
+    losses: list[float] = []
+    context.train_encoder(waves(0), 30, 0, lambda done, total, loss=0.0: losses.append(loss))
+    assert np.mean(losses[20:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_an_encoder_is_the_same_for_a_seed() -> None:
+    before = torch.get_rng_state()
+    one, same, another = (context.train_encoder(waves(0, n=20), 2, seed).into.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, another)
     assert torch.equal(torch.get_rng_state(), before)

@@ -47,9 +47,9 @@ def parted(real: Floats, other: Floats) -> Parted:
 
 @pytest.mark.parametrize("judge", JUDGES)
 def test_one_distribution_is_not_told_apart(judge: str) -> None:
-    found = judged(parted(held(0), held(1)), judge, steps=12)
-    assert found.auc.shape == found.accuracy.shape == (FOLDS,)
-    assert abs(found.auc.mean() - 0.5) < 0.1  # of 800 windows: three standard errors are 0.06
+    found = judged(parted(held(0), held(1)), judge, folds=2, steps=12)
+    assert found.auc.shape == found.accuracy.shape == (2,)
+    assert abs(found.auc.mean() - 0.5) < 0.1  # of 532 windows: three standard errors are 0.075
     assert abs(found.accuracy.mean() - 0.5) < 0.1
 
 
@@ -79,7 +79,7 @@ def test_exact_repeats_and_lines_are_visible() -> None:
     assert not bends.any()
     assert np.allclose(scaled, (100 - like.mean()) / like.std(), atol=0.1)
     _, first, sizes, bends = np.split(what_judges_see(like, line)[0], 4, axis=2)
-    assert np.ptp(first[:, 1:]) == 0
+    assert np.ptp(first[:, 1:], axis=1).tolist() == [[0, 0]]
     assert first[0, 1, 0] > 0
     assert not bends[:, 2:].any()
     _, _, near, _ = np.split(what_judges_see(like, held_on + 0.02 * (np.arange(TIME) % 2)[None, :, None])[0], 4, axis=2)
