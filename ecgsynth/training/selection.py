@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.metrics.classification import confusion_matrix, macro_f1
 from ecgsynth.metrics.classifier import ClassifierConfig, ComponentClassifier, predict, train_classifier
+from ecgsynth.metrics.judges.blocks import learnt_and_tested
 from ecgsynth.metrics.recurrent import discriminative_score
 from ecgsynth.models.decoder import Limits, SignalSampler, draw
 from ecgsynth.models.model import Space, WindowGenerator
@@ -21,7 +22,6 @@ CLASSIFIER = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)  # of 
 MOST_SYNTHETIC = 20_000  # windows from which a classifier learns
 RECURRENT_REPEATS = 3  # of the discriminative score
 LEAST_WINDOWS = 10  # that it needs
-LEARNT_SHARE = 0.7  # of the windows, real and synthetic, from which a classifier learns to distinguish them
 
 
 def validation_score(
@@ -102,7 +102,7 @@ def discrimination_accuracy(synthetic: NDArray[np.float32], real: NDArray[np.flo
         with those it learns from, or it would only have to remember.
 
     """
-    learn, check = split_positions(len(real), overlap)
+    learn, check = learnt_and_tested(len(real), overlap)
     n = min(len(learn) + len(check), len(synthetic))
     seen = round(n * len(learn) / (len(learn) + len(check)))
     learn, check = learn[:seen], check[: n - seen]
@@ -124,18 +124,3 @@ def recurrent_discrimination(synthetic: NDArray[np.float32], real: NDArray[np.fl
         return 0.0
     steps = max(1, CLASSIFIER.steps // 2)
     return float(discriminative_score(real, synthetic, repeats=RECURRENT_REPEATS, steps=steps).mean())
-
-
-def split_positions(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which of ``n`` windows a classifier learns from and which it is tested on, in random order.
-
-    Overlapping windows are in the order of time: of each three times ``overlap`` of them two thirds are taken, and
-    every third such stretch is tested on.
-    """
-    order = np.random.default_rng(0).permutation(n)
-    if n < 9 * overlap or not overlap:
-        learn, check = np.split(order, [round(LEARNT_SHARE * n)])
-        return learn, check
-    stretch, place = np.divmod(order, 3 * overlap)
-    taken, tested = place < 2 * overlap, stretch % 3 == 2
-    return order[taken & ~tested], order[taken & tested]

@@ -1,7 +1,6 @@
 """The score by which the best step is chosen, on problems whose answer is known."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -19,7 +18,6 @@ from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
 from ecgsynth.training.selection import (
     discrimination_accuracy,
     recurrent_discrimination,
-    split_positions,
     usefulness,
     validation_score,
 )
@@ -281,26 +279,6 @@ def test_a_handful_of_windows_is_not_followed() -> None:
 
 
 # ---- windows of a series overlap
-
-
-@pytest.mark.parametrize(("length", "stride"), [(24, 1), (24, 5), (8, 8), (4, 9)])
-@pytest.mark.parametrize("n", [230, 1000])
-def test_a_classifier_is_tested_on_no_sample_that_it_learnt_from(length: int, stride: int, n: int) -> None:
-    learn, check = split_positions(n, math.ceil(length / stride))
-    rows = [{int(i) * stride + j for i in some for j in range(length)} for some in (learn, check)]
-    assert not rows[0] & rows[1]
-    assert len(set(learn.tolist()) | set(check.tolist())) == len(learn) + len(check) > n / 2
-    assert 0.2 < len(check) / (len(learn) + len(check)) < 0.5
-    assert (np.diff(learn) < 0).any()  # in random order, so that some of them are some of all
-    for some, again in zip((learn, check), split_positions(n, math.ceil(length / stride)), strict=True):
-        assert np.array_equal(some, again)
-
-
-@pytest.mark.parametrize(("n", "overlap"), [(100, 0), (100, 12)])
-def test_windows_that_do_not_overlap_or_are_too_few_are_parted_at_random(n: int, overlap: int) -> None:
-    learn, check = split_positions(n, overlap)
-    assert (len(learn), len(check)) == (70, 30)
-    assert sorted([*learn, *check]) == list(range(n))
 
 
 def test_a_classifier_has_nothing_to_remember(monkeypatch: pytest.MonkeyPatch) -> None:
