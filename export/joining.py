@@ -29,8 +29,8 @@ POOL_NUMBERS = 1 << 23  # of all pools of a generator, if LEAST_POOL allows it
 DRAWN_AT_ONCE = 256
 MOST_GIVEN = 1024  # numbers of the rows on which the next ones depend
 MOST_RANK = 256  # of the regression
-NEIGHBOURS = 16  # of which one is picked
-RIDGE = 1e-5  # of the mean variance
+NEIGHBOURS = 64  # of which one is picked
+RIDGE = 3e-4  # of the mean variance
 
 
 class Pool:
@@ -242,7 +242,7 @@ class Joiner:
 
     @property
     def overlap(self) -> int:
-        """How many rows the next ones depend on, and a history has to have: half a window's, or fewer of many columns."""
+        """How many rows the next ones depend on, and a history must have: half a window, or fewer of many columns."""
         return max(1, min(self.data.time // 2, MOST_GIVEN // len(self.data.channel_names)))
 
     @cached_property
@@ -277,8 +277,10 @@ class Joiner:
             for step in range(0, wanted.length, PIECE_ROWS):
                 count = min(PIECE_ROWS, wanted.length - step)
                 rows = np.stack([one.take(count) for one in series])
-                values = np.concatenate([rows, np.repeat(statics[:, None], count, axis=1)], axis=2)
-                yield Windows.made(self.data, self.restored(values), codes, None, seed=wanted.seed, **self.about)
+                values = self.restored(np.concatenate([rows, np.repeat(statics[:, None], count, axis=1)], axis=2))
+                if wanted.history is not None:  # the user's own, whatever the bounds of what is made
+                    values[:, :, rows.shape[2] :] = statics[:, None]
+                yield Windows.made(self.data, values, codes, None, seed=wanted.seed, **self.about)
 
     def codes(self, numbers: range, wanted: Wanted) -> NDArray[np.int64]:
         """(n,) the class of each series."""
