@@ -257,9 +257,9 @@ class Joiner:
         """The user's own table of the series, as ``long_table.frame_of`` gives it."""
         return frame_of(self.windows(wanted), self.info, self.place(wanted))
 
-    def place(self, wanted: Wanted, step: int = 0) -> Place:
-        """Where rows from this step on lie."""
-        return Place(step, None if wanted.history is None else wanted.history.last)
+    def place(self, wanted: Wanted) -> Place:
+        """Where the first rows lie, and so how time goes on."""
+        return Place(last=None if wanted.history is None else wanted.history.last)
 
     def windows(self, wanted: Wanted) -> Windows:
         """The series as windows (n, length, channels)."""
