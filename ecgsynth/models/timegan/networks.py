@@ -39,7 +39,7 @@ class TimeGANConfig(JsonConfig):
     window_noise: int = 16  # and at all of them
     codes: str = "normal"  # of fixed scale; or "sigmoid", as in the paper: each number in (0, 1)
     objective: str = "relativistic"  # a window is judged beside a real one; "cross-entropy": each step's code is judged
-    penalty: float = 1.0  # of the slopes of the discriminator, where it is relativistic
+    penalty: float = 4.0  # of the slopes of the discriminator, where it is relativistic
 
     def __post_init__(self) -> None:
         at_least(self, 1, "time", "channels", "classes", "frame", "hidden", "layers", "noise")
@@ -112,7 +112,7 @@ class Recurrent(nn.Module):
         self.statics = nn.Linear(config.statics, config.hidden) if config.statics else None
         self.blocks = nn.ModuleList([Block(config.cell, config.hidden) for _ in range(layers)])
         self.norm = nn.LayerNorm(config.hidden)
-        self.head = nn.Linear(config.hidden, outputs)
+        self.head: nn.Module = nn.Linear(config.hidden, outputs)
 
     def states(self, x: Tensor, label: Tensor, statics: Tensor) -> Tensor:
         """(steps, n, hidden) after the last block."""

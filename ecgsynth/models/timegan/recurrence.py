@@ -5,6 +5,7 @@ alone, all products over time are one matrix product, and what is left of the lo
 step (Feng et al., "Were RNNs All We Needed?", 2024; its minGRU, there without the residual block).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -115,7 +116,7 @@ class Gated(nn.Module):
         return states
 
 
-CELLS = {
+CELLS: dict[str, Callable[[int], nn.Module]] = {
     "mingru": MinGRU,
     "gru": lambda width: Gated(nn.GRU, width),
     "lstm": lambda width: Gated(nn.LSTM, width),

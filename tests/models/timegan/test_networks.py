@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -137,4 +136,3 @@ def test_the_sizes_that_follow_from_the_settings() -> None:
     assert (config.latent_steps, config.moving, config.frame_numbers, config.features) == (4, 3, 9, 48)
     assert (config.normals, config.noise_dim) == (14, 14)
     assert TimeGANConfig(time=12, window_noise=1, noise=1).noise_dim == 14  # 13, and one more for a pair
-    assert np.isclose(config.penalty, 1)
