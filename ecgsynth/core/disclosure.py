@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FAIR_SHARE",
     "LEAST_PEOPLE",
     "PERSONS",
     "coarse",
@@ -38,6 +39,7 @@ Codes = NDArray[np.int64]
 PERSONS = 10  # that must stand behind whatever is published
 LEAST_PEOPLE = 5  # whose windows of a class a generator of people needs, and a file for known receivers (levels.toml)
 LARGEST_SHARE = 0.5  # of what is published, that one person may have
+FAIR_SHARE = 0.2  # of a cluster of windows, that one event may have: a mean hangs on its largest part
 FENCE = 3.0  # times the way from one person to the PERSONS-th further in, that an outermost value may lie beyond
 TUKEY = 1.5  # interquartile ranges, where there are fewer persons
 DIGITS = 2  # of a published count, or of a moment that stands in for a bound
@@ -269,10 +271,12 @@ def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, F
     return np.bincount(code, minlength=n), largest / np.maximum(rows, 1)
 
 
-def shared_codes(codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS) -> NDArray[np.bool_]:
-    """(n,) whether each code may be published: ``persons`` persons have it, none more than LARGEST_SHARE of it."""
-    people, largest = persons_behind(codes, owners, n)
-    return np.asarray((people >= persons) & (largest <= LARGEST_SHARE))
+def shared_codes(
+    codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS, largest: float = LARGEST_SHARE
+) -> NDArray[np.bool_]:
+    """(n,) whether each code may be published: ``persons`` persons have it, none more than ``largest`` of it."""
+    people, shares = persons_behind(codes, owners, n)
+    return np.asarray((people >= persons) & (shares <= largest))
 
 
 def rounded_count(count: int) -> int | None:

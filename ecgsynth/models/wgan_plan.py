@@ -77,11 +77,11 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
     per_cluster = OVERLAPPING_PER_CLUSTER if learn.overlap else WINDOWS_PER_CLUSTER
     rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
     owners, repeats = learn.owners, max(1, learn.overlap)
-    found = find_clusters(rough.transform(learn.values), learn.labels, classes, seed, per_cluster, owners)
+    found = find_clusters(rough.transform(learn.values), learn.labels, classes, seed, per_cluster, learn.events)
     marginals = MarginalTransform.find(learn.values, found.numbers, owners, repeats)
     if marginals.transformed.any():
         rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, marginals=marginals)
-        found = find_clusters(rough.transform(learn.values), learn.labels, classes, seed, per_cluster, owners)
+        found = find_clusters(rough.transform(learn.values), learn.labels, classes, seed, per_cluster, learn.events)
     space = PrincipalScaler.fit(
         learn.values,
         components=components,

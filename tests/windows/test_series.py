@@ -205,3 +205,15 @@ def test_transformers(timeseries):
     assert "uneven" not in found.meta
     assert found.meta["left_out"] == {}
     assert 60 <= len(set(found.groups) - {""}) <= 80
+
+
+def test_an_event_is_a_sequence_or_a_stretch_of_two_lengths():
+    frame = pd.DataFrame({"who": np.repeat(list("abc"), 10), "x": np.arange(30.0)})
+    whole = read_series(frame[["x"]], SeriesOptions(length=4))
+    assert np.bincount(whole.events).tolist() == [8, 8, 8, 3]
+    assert np.bincount(read_series(frame[["x"]], SeriesOptions(length=4, stride=3)).events).tolist() == [3, 3, 3]
+    several = read_series(frame, SeriesOptions(length=4, id="who"))
+    assert several.events.tolist() == several.owners.tolist() == np.repeat([0, 1, 2], 7).tolist()
+    made = dataclasses.replace(whole, groups=None, meta=whole.meta | {"synthetic": True})
+    assert made.events is None
+    assert dataclasses.replace(whole, meta={"kind": "beats"}).events is None
