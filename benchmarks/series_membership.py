@@ -3,8 +3,8 @@
     python benchmarks/series_membership.py attack energy --draws 3
     python benchmarks/series_membership.py utility energy
 
-Days, or on Stocks stretches of 48 rows, are drawn at random: 40 % are learnt, 40 % held out, 20 % fresh. An attacker
-with a day's real windows is to tell learnt from held-out days by what the generator makes (metrics/attacks, a day in the
+Days (on Stocks, 48 rows) are drawn at random: 40 % are learnt, 40 % held out, 20 % fresh. An attacker
+with a day's real windows is to tell learnt from held-out days by what is made (metrics/attacks, a day in the
 place of a person); for the control, windows of fresh days stand in its place. "close" is the share of windows that lie
 as near to a learnt one as the nearest 1 % of held-out windows do. Both commands measure the recurrent WGAN-GP as far as
 ``--steps`` trains it: 1 is the mixture that it starts from. The data are found through ECGSYNTH_DATA.

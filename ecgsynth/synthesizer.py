@@ -181,7 +181,7 @@ class Synthesizer:
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
         model = registry.entry(name)
-        generator, space = model.restore(settings), model.space.load(folder.scaler)
+        generator, space = model.restore(settings), model.read_space(folder.scaler)
         return cls(space, generator, about.with_metrics(folder.load_best(generator)))
 
     @property

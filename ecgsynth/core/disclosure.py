@@ -77,24 +77,30 @@ def shared_range(
     The lowest and the highest, or None where fewer than ``persons`` persons have a value.
 
     """
-    lows, highs = extremes(values, owners, repeats)
+    lows, highs = extremes(values, owners, repeats, 2 * persons)
     if len(lows) < persons:
         return None
-    common = common_values(values, owners, repeats=repeats, persons=persons)
+    edges = (values == lows[persons - 1]) | (values == highs[persons - 1])
+    whose = None if owners is None else owners[edges]
+    common = common_values(values[edges], whose, repeats=repeats, persons=persons)
     low, high = inner_end(lows, common, persons), -inner_end(-highs, -common, persons)
     if low > high:
         low = high = (low + high) / 2
     return low, high
 
 
-def extremes(values: Floats, owners: Codes | None, repeats: int) -> tuple[Floats, Floats]:
-    """(persons,) each person's lowest value, rising, and each person's highest, falling.
+def extremes(values: Floats, owners: Codes | None, repeats: int, most: int) -> tuple[Floats, Floats]:
+    """(persons,) each person's lowest value, rising, and each person's highest, falling; of many, ``most`` of each.
 
     Without owners every ``repeats``-th value: values that are so many places apart belong to different persons.
     """
     if owners is None:
-        ranked = np.sort(values)
-        return ranked[::repeats], ranked[::-1][::repeats]
+        outer = most * repeats
+        if len(values) <= 2 * outer:
+            ranked = np.sort(values)
+            return ranked[::repeats], ranked[::-1][::repeats]
+        parted = np.partition(values, (outer, len(values) - outer))
+        return np.sort(parted[:outer])[::repeats], np.sort(parted[-outer:])[::-1][::repeats]
     order = np.argsort(owners, kind="stable")
     starts = np.flatnonzero(np.diff(owners[order], prepend=owners.min(initial=0) - 1))
     grouped = values[order]
@@ -124,10 +130,10 @@ def fenced(ends: Floats, persons: int) -> Floats:
 
 def common_values(values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS) -> Floats:
     """The different values, rising, that ``persons`` persons have, none of them in more than LARGEST_SHARE of rows."""
-    distinct, codes = np.unique(values, return_inverse=True)
     if owners is None:
-        counts = np.bincount(codes, minlength=len(distinct))
+        distinct, counts = np.unique(values, return_counts=True)
         return np.asarray(distinct[counts > (persons - 1) * repeats])
+    distinct, codes = np.unique(values, return_inverse=True)
     return np.asarray(distinct[shared_codes(codes, owners, len(distinct), persons=persons)])
 
 

@@ -182,9 +182,15 @@ class Windows:
         return {name: int(count) for name, count in zip(self.classes, found, strict=True)}
 
     def shares(self) -> NDArray[np.float64]:
-        """(classes,) the share of each class, summing to one."""
-        shares: NDArray[np.float64] = np.bincount(self.labels, minlength=len(self.classes)) / max(len(self), 1)
-        return shares
+        """(classes,) the share of each class, summing to one: of windows, or of a series' sequences where it has these.
+
+        Longer sequences have more windows, but a class of them is not more frequent.
+        """
+        weights = np.ones(len(self))
+        if self.is_series and self.owners is not None:
+            weights = 1 / np.bincount(self.owners)[self.owners]
+        counts = np.bincount(self.labels, weights, minlength=len(self.classes))
+        return np.asarray(counts / max(weights.sum(), 1))
 
     def code(self, label: str) -> int:
         """The position of a class name; DataError if there is no such class."""
