@@ -183,7 +183,7 @@ class Synthesizer:
             about, generator = About.from_json(content, {}), registry.entry(name).restore(dict(content["config"]))
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        space = registry.entry(name).space.load(folder.scaler)
+        space = registry.entry(name).read_space(folder.scaler)
         return cls(space, generator, about.with_metrics(folder.load_best(generator)))
 
     @property

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ecgsynth.core.noise import person_noise, row_noise
 from ecgsynth.models.model import Space, WindowGenerator
+from ecgsynth.models.spectral import SpectralBasis, SpectralScaler
 from ecgsynth.windows.windows import RR_RANGE_S
 
 __all__ = ["Limits", "SignalSampler", "draw"]
@@ -35,6 +36,8 @@ class SignalSampler(nn.Module):
     ----------
     basis
         (features, time * channels + intervals), or (features,) where every feature is a sample.
+    back
+        What stands in the place of ``basis`` for long windows of a series.
     mean
         (time * channels + intervals,), in physical units and ln(s).
     limits
@@ -62,8 +65,12 @@ class SignalSampler(nn.Module):
         self.generator = generator
         self.shape = (space.time, space.channels)
         self.intervals = len(space.interval_means)
-        basis, mean = space.basis()
-        self.register_buffer("basis", torch.from_numpy(basis))
+        self.back: SpectralBasis | None = None
+        if isinstance(space, SpectralScaler):
+            self.back, mean = SpectralBasis(space), space.mean.astype(np.float32)
+        else:
+            basis, mean = space.basis()
+            self.register_buffer("basis", torch.from_numpy(basis))
         self.register_buffer("mean", torch.from_numpy(mean))
         marginals = space.marginals
         picked = np.flatnonzero(marginals.transformed)
@@ -82,7 +89,9 @@ class SignalSampler(nn.Module):
 
     def forward(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> tuple[Tensor, ...]:
         features = self.generator.from_uniform(uniform, label, person)  # (n, features)
-        if self.basis.dim() == 2:
+        if self.back is not None:
+            made = self.back(features) + self.mean
+        elif self.basis.dim() == 2:
             made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
         else:
             made = torch.addcmul(self.mean, features, self.basis)

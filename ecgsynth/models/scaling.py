@@ -161,6 +161,24 @@ class PrincipalScaler:
         scaled: NDArray[np.float64] = flat @ self.axes.T / self.scales
         return scaled
 
+    @property
+    def features(self) -> int:
+        """How many components there are."""
+        return len(self.axes)
+
+    def restored(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, components) -> (n, time, channels), in physical units, or as references where a channel is transformed.
+
+        Windows without RR intervals.
+        """
+        basis, mean = self.basis()
+        return (features @ basis + mean).reshape(-1, self.time, self.channels)
+
+    def spreads(self, of_features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, components) standard deviations of uncorrelated components -> (n, time, channels), those of samples."""
+        basis, _ = self.basis()
+        return np.asarray(np.sqrt(np.square(of_features) @ np.square(basis)).reshape(-1, self.time, self.channels))
+
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The way back from features, as a linear map.
 

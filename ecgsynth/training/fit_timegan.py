@@ -81,7 +81,7 @@ def networks(config: TimeGANConfig, training: TrainConfig, device: torch.device)
 
 MODEL = Model(
     config=TimeGANConfig,
-    space=ChannelScaler,
+    read_space=ChannelScaler.load,
     generator=TimeGANGenerator,
     plan=plan_timegan,
     build=build_timegan,

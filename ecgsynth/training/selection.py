@@ -11,8 +11,10 @@ from ecgsynth.metrics.classifier import ClassifierConfig, ComponentClassifier, p
 from ecgsynth.metrics.judges.blocks import learnt_and_tested
 from ecgsynth.metrics.recurrent import discriminative_score
 from ecgsynth.models.decoder import Limits, SignalSampler, draw
-from ecgsynth.models.model import Space, WindowGenerator
+from ecgsynth.models.model import ScoreSpace, Space, WindowGenerator
 from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.spectral import SpectralScaler
+from ecgsynth.models.wgan_plan import SERIES_COMPONENTS
 from ecgsynth.training.devices import one_thread
 from ecgsynth.windows.windows import Windows
 
@@ -20,7 +22,9 @@ __all__ = ["validation_score"]
 
 CLASSIFIER = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)  # of components, both of classes and of real
 MOST_SYNTHETIC = 20_000  # windows from which a classifier learns
+MOST_NUMBERS = 20_000_000  # of the windows of a series that are drawn for it
 RECURRENT_REPEATS = 3  # of the discriminative score
+RECURRENT_STEPS = 64  # of a window, at most, that its network goes through
 LEAST_WINDOWS = 10  # that it needs
 
 
@@ -30,7 +34,7 @@ def validation_score(
     space: Space,
     limits: Limits | None = None,
     *,
-    score_space: PrincipalScaler | None = None,
+    score_space: ScoreSpace | None = None,
 ) -> Callable[[WindowGenerator], float]:
     """A function that scores a generator by two small classifiers: its usefulness, less what gives it away.
 
@@ -54,15 +58,18 @@ def validation_score(
         What the classifiers see of a window; by default the principal components of the training windows.
 
     """
-    seen = score_space or PrincipalScaler.fit(learn.values, weigh=learn.is_series)
+    seen = score_space or components_of(learn)
     overlap = check.overlap
     real = seen.components(check.values).astype(np.float32)
     several = len(learn.classes) > 1
+    shares = np.bincount(learn.labels, minlength=len(learn.classes)) / len(learn)  # of windows, as the real ones have
     drawn = MOST_SYNTHETIC if several else min(MOST_SYNTHETIC, len(check))
+    if check.is_series:
+        drawn = min(drawn, MOST_NUMBERS // check.values[0].size)
 
     @one_thread()
     def score(generator: WindowGenerator) -> float:
-        labels = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, learn.shares())
+        labels = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, shares)
         values, _ = draw(SignalSampler(generator, space, limits), labels, seed=0)
         synthetic = seen.components(values).astype(np.float32)
         useful = usefulness(synthetic, labels, real, check.labels) if several else 1.0
@@ -70,6 +77,13 @@ def validation_score(
         return useful - away - (recurrent_discrimination(values, check.values) if check.is_series else 0.0)
 
     return score
+
+
+def components_of(learn: Windows) -> ScoreSpace:
+    """The principal components of windows, or frequencies where they are long."""
+    if learn.is_series and learn.values[0].size > SERIES_COMPONENTS:
+        return SpectralScaler.fit(learn.values)
+    return PrincipalScaler.fit(learn.values, weigh=learn.is_series)
 
 
 def usefulness(
@@ -118,9 +132,19 @@ def recurrent_discrimination(synthetic: NDArray[np.float32], real: NDArray[np.fl
     """The discriminative score of windows (n, time, channels) in small; 0 where they are too few for it.
 
     A classifier of components does not see what a network that goes through a window step by step does, and the other
-    way round.
+    way round. Of long windows it sees a piece each: what is far apart in time, the classifier of components sees.
     """
     if min(len(synthetic), len(real)) < LEAST_WINDOWS:
         return 0.0
-    steps = max(1, CLASSIFIER.steps // 2)
-    return float(discriminative_score(real, synthetic, repeats=RECURRENT_REPEATS, steps=steps).mean())
+    steps, rng = max(1, CLASSIFIER.steps // 2), np.random.default_rng(0)
+    sides = [pieces(values, rng) for values in (real, synthetic)]
+    return float(discriminative_score(*sides, repeats=RECURRENT_REPEATS, steps=steps).mean())
+
+
+def pieces(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Of each window (n, time, channels) RECURRENT_STEPS in a row, at random; all, where it has no more."""
+    time = values.shape[1]
+    if time <= RECURRENT_STEPS:
+        return values
+    starts = rng.integers(time - RECURRENT_STEPS + 1, size=len(values))
+    return np.asarray(values[np.arange(len(values))[:, None], starts[:, None] + np.arange(RECURRENT_STEPS)])

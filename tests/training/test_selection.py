@@ -15,6 +15,7 @@ from ecgsynth.models.model import WindowGenerator
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
 from ecgsynth.models.timegan.networks import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
+from ecgsynth.training import selection
 from ecgsynth.training.selection import (
     discrimination_accuracy,
     recurrent_discrimination,
@@ -338,3 +339,14 @@ def test_usefulness_is_macro_f1_on_the_real_windows() -> None:
     some = np.concatenate([np.flatnonzero(truth == 0), np.flatnonzero(truth != 0)[:6]])
     blind = np.where(labels == 2, 1, labels)
     assert usefulness(points[:, :4], blind, other[some, :4], truth[some]) < 0.75
+
+
+def test_of_long_windows_a_recurrent_network_sees_a_piece_of_each() -> None:
+    values = np.arange(50 * 100, dtype=np.float32).reshape(50, 100, 1)
+    short = selection.pieces(values[:, : selection.RECURRENT_STEPS], np.random.default_rng(0))
+    assert short.tobytes() == values[:, : selection.RECURRENT_STEPS].tobytes()
+    found = selection.pieces(values, np.random.default_rng(0))
+    assert found.shape == (50, selection.RECURRENT_STEPS, 1)
+    assert (np.diff(found[..., 0], axis=1) == 1).all()
+    assert (found[:, 0, 0] // 100 == np.arange(50)).all()
+    assert len(set((found[:, 0, 0] % 100).tolist())) > 10
