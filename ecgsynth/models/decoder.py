@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.noise import person_noise, row_noise
+from ecgsynth.models.columns.columns import ColumnsBack
+from ecgsynth.models.columns.rules import RulesKept
 from ecgsynth.models.model import Space, WindowGenerator
 from ecgsynth.windows.windows import RR_RANGE_S
 
@@ -60,7 +62,9 @@ class SignalSampler(nn.Module):
     ) -> None:
         super().__init__()
         self.generator = generator
-        self.shape = (space.time, space.channels)
+        self.learnt = (space.time, space.channels)
+        columns = space.columns
+        self.shape = self.learnt if columns is None else (space.time, columns.channels)
         self.intervals = len(space.interval_means)
         basis, mean = space.basis()
         self.register_buffer("basis", torch.from_numpy(basis))
@@ -75,10 +79,19 @@ class SignalSampler(nn.Module):
             self.register_buffer("order", torch.from_numpy(order))
             self.register_buffer("quantiles", torch.from_numpy(marginals.quantiles[picked].astype(np.float32)))
             self.register_buffer("references", torch.from_numpy(marginals.references[picked].astype(np.float32)))
+        self.columns = None if columns is None else ColumnsBack(columns)
+        rules = None if columns is None else columns.rules
+        steps = np.zeros(self.shape[1], dtype=np.float32) if limits is None else limits.steps
+        self.rules = None if rules is None else RulesKept(rules, steps)
         self.bounded, self.rounds = limits is not None, limits is not None and bool(limits.steps.any())
         if limits is not None:
             for name in ("steps", "lows", "highs"):
                 self.register_buffer(name, torch.from_numpy(getattr(limits, name)))
+
+    @property
+    def switches(self) -> bool:
+        """Whether a number that is made decides on one side or the other, as whether a value has changed."""
+        return self.columns is not None and self.columns.switches
 
     def forward(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> tuple[Tensor, ...]:
         features = self.generator.from_uniform(uniform, label, person)  # (n, features)
@@ -86,16 +99,20 @@ class SignalSampler(nn.Module):
             made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
         else:
             made = torch.addcmul(self.mean, features, self.basis)
-        size = math.prod(self.shape)
-        signal = made[:, :size].unflatten(1, self.shape)
+        size = math.prod(self.learnt)
+        signal = made[:, :size].unflatten(1, self.learnt)
         if self.transforms:
             values = self.from_references(signal.index_select(2, self.transformed))
             signal = torch.cat([signal, values], dim=2).index_select(2, self.order)
+        if self.columns is not None:
+            signal = self.columns(signal)
         if self.bounded:
             signal = torch.minimum(torch.maximum(signal, self.lows), self.highs)
         if self.rounds:
             step = torch.where(self.steps > 0, self.steps, 1.0)
             signal = torch.where(self.steps > 0, torch.round(signal / step) * step, signal)
+        if self.rules is not None:
+            signal = self.rules(signal)
         if not self.intervals:
             return (signal,)
         return signal, made[:, size:].clamp(*map(math.log, RR_RANGE_S)).exp()

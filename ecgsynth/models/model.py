@@ -1,7 +1,7 @@
 """What a model for windows is to the rest of the package: settings, a space, a generator, and how they come about."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.metrics.attacks.base import Density
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.models.scaling import PrincipalScaler
@@ -65,6 +66,8 @@ class Space(Protocol):
     def interval_means(self) -> NDArray[np.float64]: ...  # (2,), or (0,) where RR intervals are not made
     @property
     def marginals(self) -> MarginalTransform: ...  # what the basis leads back to where a channel is transformed
+    @property
+    def columns(self) -> Columns | None: ...  # of a series, how its columns become the channels of all else
 
     def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """(n, time, channels) in physical units and (n, 2) seconds -> (n, features)."""
@@ -164,6 +167,15 @@ class Model(Generic[P]):
         """The settings of ``config`` that may be set by hand."""
         config: Any = self.config
         return tuple(field.name for field in fields(config) if field.name not in self.from_data)
+
+    def plan_columns(self, learn: Windows, columns: Columns | None, settings: Mapping[str, Any], seed: int) -> P:
+        """A plan of windows whose columns are learnt as other channels; its spaces take the columns as they came."""
+        if columns is None:
+            return self.plan(learn, settings, seed)
+        found = self.plan(columns.applied(learn), settings, seed)
+        spaces: dict[str, Any] = {"space": found.space, "score_space": found.score_space}
+        known = {name: replace(space, columns=columns) for name, space in spaces.items() if space is not None}
+        return replace(found, **known)
 
     def restore(self, content: dict[str, Any]) -> WindowGenerator:
         """A generator of the settings in a run's config.json, its weights still to be loaded."""

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.disclosure import coarse, shared_range
 from ecgsynth.core.files import read_json, write_json
-from ecgsynth.core.records import from_json, key, to_json
+from ecgsynth.core.records import from_json, key, sparse, to_json
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.windows.windows import RR_RANGE_S
 
@@ -49,6 +50,8 @@ class PrincipalScaler:
         (channels, KNOTS), values of such a channel and what they become; 0 for the others.
     interval_means, interval_scales
         (intervals,), mean and standard deviation of ln(seconds); intervals is 2, or 0 where windows have none.
+    columns
+        Of a series, how its columns become the channels that all else here is about.
 
     """
 
@@ -64,6 +67,7 @@ class PrincipalScaler:
     quantiles: NDArray[np.float64] = key("knots")
     references: NDArray[np.float64] = key("scores")
     explained: float = key("kept")  # share of the training windows' variance in these components
+    columns: Columns | None = sparse(default=None)
 
     @classmethod
     def fit(
@@ -158,7 +162,7 @@ class PrincipalScaler:
 
     def components(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
         """(n, time, channels) in physical units -> (n, components), scaled."""
-        values = self.marginals.apply(values)
+        values = self.marginals.apply(values if self.columns is None else self.columns.apply(values))
         flat = (values.reshape(len(values), -1) - self.mean) / np.tile(self.weights, self.time)
         scaled: NDArray[np.float64] = flat @ self.axes.T / self.scales
         return scaled
@@ -196,6 +200,8 @@ class ChannelScaler:
     ----------
     lows, highs
         (channels,), in physical units.
+    columns
+        Of a series, how its columns become these channels.
 
     """
 
@@ -203,6 +209,7 @@ class ChannelScaler:
     channels: int
     lows: NDArray[np.float64]
     highs: NDArray[np.float64]
+    columns: Columns | None = sparse(default=None)
 
     @classmethod
     def fit(cls, values: NDArray[np.float32], owners: NDArray[np.int64] | None = None, repeats: int = 1) -> Self:
@@ -240,6 +247,7 @@ class ChannelScaler:
 
     def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """(n, time, channels) in physical units -> (n, time * channels)."""
+        values = values if self.columns is None else self.columns.apply(values)
         scaled: NDArray[np.float32] = ((values - self.lows) / (self.highs - self.lows)).astype(np.float32)
         return scaled.reshape(len(values), -1)
 

@@ -97,6 +97,7 @@ class SeriesInfo:
     statics: tuple[ColumnInfo, ...] = ()
     time: ClockInfo | None = None
     pandas: dict[str, str] = records.sparse(default_factory=dict)  # dtypes of a data frame's columns (core.dtypes)
+    rules: tuple[tuple[str, str], ...] = records.sparse(default=())  # (lower, upper) columns, in every row
 
     @property
     def channels(self) -> tuple[ColumnInfo, ...]:

@@ -1,7 +1,7 @@
 """Windows as the user's own table: a row for each step of each window, columns under their names and in their types."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,14 @@ from ecgsynth.core.dtypes import CATEGORY, ORDERED, as_type
 from ecgsynth.errors import DataError, MissingExtraError, require
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
-__all__ = ["Labelled", "column_names", "frame_of", "rows"]
+__all__ = ["Labelled", "bounds_in_order", "column_names", "frame_of", "rows"]
 
 EPOCH = "2000-01-01T00:00:00"
 DIGITS = 7  # that a float32 has
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+
+K = TypeVar("K")
 
 
 class Labelled(Protocol):
@@ -116,7 +119,51 @@ def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[A
     for place, column in enumerate(statics, start=len(columns)):
         level = windows.values[:, :, place].mean(axis=1, dtype=np.float64)
         found[column.name] = np.repeat(restored(level, column), time)
+    keep_rules(found, info)
     return found
+
+
+def keep_rules(table: dict[str, NDArray[Any]], info: SeriesInfo) -> None:
+    """Move, in place, the values that the rounding of their columns has brought out of order."""
+    for name, lowers, uppers in bounds_in_order(info.rules, {column.name: step_of(column) for column in info.columns}):
+        for bounds, nearest in ((lowers, np.maximum), (uppers, np.minimum)):
+            for other in bounds:
+                table[name] = nearest(table[name], table[other]).astype(table[name].dtype)
+
+
+def step_of(column: ColumnInfo) -> float:
+    """What the values of a column are multiples of as they are written, or 0."""
+    return column.quantum or (0.0 if column.decimals is None else 10.0**-column.decimals)
+
+
+def bounds_in_order(pairs: Iterable[tuple[K, K]], steps: Mapping[K, float]) -> list[tuple[K, list[K], list[K]]]:
+    """In which order columns are put within their bounds, so that all rules between them hold again.
+
+    A column that comes in coarser steps stays, and one in finer steps goes where the other is: it can be there.
+
+    Parameters
+    ----------
+    pairs
+        (lower, upper), also those that follow from others.
+    steps
+        What the values of each column are multiples of, or 0; the columns in their order.
+
+    Returns
+    -------
+    Each column that is in a pair, the coarsest first; those of the ones before it that it is never below, and those
+    that it is never above.
+
+    """
+    known = set(pairs)
+    order = sorted({name for pair in known for name in pair}, key=lambda name: (-steps[name], list(steps).index(name)))
+    return [
+        (
+            name,
+            [other for other in order[:place] if (other, name) in known],
+            [other for other in order[:place] if (name, other) in known],
+        )
+        for place, name in enumerate(order)
+    ]
 
 
 def keys(info: SeriesInfo) -> dict[str, str]:

@@ -1,0 +1,103 @@
+"""The way between a series' own columns and the channels that a generator learns: rules, lines, then holds."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ecgsynth.core import records
+from ecgsynth.models.columns.knots import Holds, HoldsBack, Lines, LinesBack
+from ecgsynth.models.columns.rules import Rules, RulesBack
+from ecgsynth.windows.windows import Windows
+
+__all__ = ["Columns", "ColumnsBack"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What is special about the columns of a series, and how they are learnt.
+
+    Parameters
+    ----------
+    time, channels
+        Of the windows as they came.
+    rules, lines, holds
+        Found in this order, each in what the one before leaves; None where the windows have nothing of the kind.
+
+    """
+
+    time: int
+    channels: int
+    rules: Rules | None = records.sparse(default=None)
+    lines: Lines | None = records.sparse(default=None)
+    holds: Holds | None = records.sparse(default=None)
+
+    @classmethod
+    def find(cls, windows: Windows) -> Self | None:
+        """What is special about the columns of training windows; None where nothing is.
+
+        It is found in many rows, of many persons where these are known, as an exported file has it (core.disclosure).
+        """
+        if windows.series is None:
+            return None
+        values, (_, time, channels) = windows.values, windows.values.shape
+        owners, repeats = windows.owners, max(1, windows.overlap)
+        steps = np.asarray([column.quantum or 0.0 for column in windows.series.columns])
+        steps = np.append(steps, np.full(channels - len(steps), np.nan))  # a static has nothing of all this
+        moving = ~np.isnan(steps)
+        # A rule is learnt as a difference only between columns that both go in straight lines, or both do not.
+        lines = Lines.find(values, moving, owners, repeats)
+        straight = () if lines is None else lines.channels
+        holds = Holds.find(values, steps, straight, owners, repeats)
+        kinds = np.where(moving, np.isin(np.arange(channels), straight), -1)
+        if holds is not None:
+            own = [channel for channel in holds.channels if channel not in straight]
+            kinds[own] = 2 + np.arange(len(own))
+        rules = Rules.find(values, owners, repeats, kinds.tolist())
+        if rules is not None:
+            values, steps = rules.apply(values), steps[rules.kept(channels)]
+            lines = Lines.find(values, ~np.isnan(steps), owners, repeats)
+            straight = () if lines is None else lines.channels
+            holds = Holds.find(values, steps, straight, owners, repeats)
+        found = cls(time=time, channels=channels, rules=rules, lines=lines, holds=holds)
+        return found if rules or lines or holds else None
+
+    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Windows (n, time, channels) as they came -> (n, time, learnt channels)."""
+        for part in (self.rules, self.lines, self.holds):
+            if part is not None:
+                values = part.apply(values)
+        return values
+
+    def applied(self, windows: Windows) -> Windows:
+        """The same windows in the channels that are learnt, which have no names."""
+        values = self.apply(windows.values)
+        return replace(windows, values=values, channel_names=tuple(map(str, range(values.shape[2]))))
+
+
+class ColumnsBack(nn.Module):
+    """Undoes ``Columns.apply``.
+
+    forward: (n, time, learnt channels) -> (n, time, channels)
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        super().__init__()
+        count = columns.channels if columns.rules is None else len(columns.rules.kept(columns.channels))
+        back: list[nn.Module] = []
+        if columns.rules is not None:
+            back.append(RulesBack(columns.rules, columns.channels))
+        if columns.lines is not None:
+            back.append(LinesBack(columns.lines, columns.time, count))
+            count += 2
+        if columns.holds is not None:
+            back.append(HoldsBack(columns.holds, columns.time, count))
+        self.parts = nn.ModuleList(reversed(back))
+        self.switches = columns.lines is not None or columns.holds is not None
+
+    def forward(self, learnt: Tensor) -> Tensor:
+        for part in self.parts:
+            learnt = part(learnt)
+        return learnt
