@@ -226,8 +226,9 @@ class Synthesizer:
             labels = pick_labels(row_noise(seed, range(n), self.config.noise_dim).label, shares)
         else:
             labels = np.full(n, code, dtype=np.int64)
-        values, rr_s = draw(self.sampler, labels, seed, persons=persons)
-        return Windows.made(data, values, labels, rr_s, None if people is None else persons, seed=seed)
+        values, beside = draw(self.sampler, labels, seed, persons=persons)
+        known: dict[str, Any] = {} if self.sampler.beside is None else {self.sampler.beside: beside}
+        return Windows.made(data, values, labels, persons=None if people is None else persons, seed=seed, **known)
 
     def sample(
         self,

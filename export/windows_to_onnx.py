@@ -252,5 +252,5 @@ def without_ties(gap: NDArray[np.float32], steps: NDArray[np.float32]) -> NDArra
 
 
 def output_names(sampler: SignalSampler) -> list[str]:
-    """The graph's outputs: RR intervals stand beside the signal where the generator makes them."""
-    return ["signal", "rr_s"] if sampler.intervals else ["signal"]
+    """The graph's outputs: RR intervals, or when a window starts, stand beside the signal where they are made."""
+    return ["signal"] if sampler.beside is None else ["signal", sampler.beside]

@@ -31,7 +31,8 @@ class SignalSampler(nn.Module):
 
     forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64;
         of a generator of people, person (n, person_dim) float32 in (0, 1)
-        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
+        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them,
+        or of a series when windows start, (n,), in s from Monday 00:00, if it makes that
 
     Attributes
     ----------
@@ -89,6 +90,12 @@ class SignalSampler(nn.Module):
                 self.register_buffer(name, torch.from_numpy(getattr(limits, name)))
 
     @property
+    def beside(self) -> str | None:
+        """What is made beside the signal, by its name in Windows and in the graph."""
+        starts = self.columns is not None and self.columns.start is not None
+        return "rr_s" if self.intervals else "start_s" if starts else None
+
+    @property
     def switches(self) -> bool:
         """Whether a number that is made decides on one side or the other, as whether a value has changed."""
         return self.columns is not None and self.columns.switches
@@ -104,8 +111,10 @@ class SignalSampler(nn.Module):
         if self.transforms:
             values = self.from_references(signal.index_select(2, self.transformed))
             signal = torch.cat([signal, values], dim=2).index_select(2, self.order)
+        start: tuple[Tensor, ...] = ()
         if self.columns is not None:
-            signal = self.columns(signal)
+            signal, *rest = self.columns(signal)
+            start = tuple(rest)
         if self.bounded:
             signal = torch.minimum(torch.maximum(signal, self.lows), self.highs)
         if self.rounds:
@@ -114,7 +123,7 @@ class SignalSampler(nn.Module):
         if self.rules is not None:
             signal = self.rules(signal)
         if not self.intervals:
-            return (signal,)
+            return (signal, *start)
         return signal, made[:, size:].clamp(*map(math.log, RR_RANGE_S)).exp()
 
     def from_references(self, reference: Tensor) -> Tensor:
@@ -154,8 +163,9 @@ def draw(
 
     Returns
     -------
-    signals, intervals
-        (n, time, channels) float32 in physical units; (n, 2) float32 in s, or None where they are not made.
+    signals, beside
+        (n, time, channels) float32 in physical units; and what is made beside them, float32: RR intervals (n, 2) in s,
+        or when windows start (n,) in s, or None (see SignalSampler.beside).
 
     """
     device = sampler.mean.device
@@ -163,7 +173,8 @@ def draw(
     if persons is None:
         persons = np.arange(start, start + len(labels))
     signals = np.empty((len(labels), *sampler.shape), dtype=np.float32)
-    intervals = np.empty((len(labels), sampler.intervals), dtype=np.float32)
+    shape = (len(labels), 2) if sampler.intervals else len(labels)
+    beside = None if sampler.beside is None else np.empty(shape, dtype=np.float32)
     sampler.eval()
     with torch.inference_mode():
         for first in range(0, len(labels), batch):
@@ -174,6 +185,6 @@ def draw(
                 asked.append(person_noise(seed, persons[first : first + batch], person_dim))
             made = sampler(*(torch.from_numpy(array).to(device) for array in asked))
             signals[first : first + len(wanted)] = made[0].cpu().numpy()
-            if sampler.intervals:
-                intervals[first : first + len(wanted)] = made[1].cpu().numpy()
-    return signals, intervals if sampler.intervals else None
+            if beside is not None:
+                beside[first : first + len(wanted)] = made[1].cpu().numpy()
+    return signals, beside

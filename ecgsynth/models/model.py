@@ -69,8 +69,13 @@ class Space(Protocol):
     @property
     def columns(self) -> Columns | None: ...  # of a series, how its columns become the channels of all else
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features)."""
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units, (n, 2) seconds, and when windows start -> (n, features)."""
         ...
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -186,6 +191,6 @@ class Model(Generic[P]):
         self, plan: P, training: TrainConfig, learn: Windows, device: torch.device
     ) -> Callable[[torch.Generator], Learner]:
         """What training.loop.fit builds: the networks of a plan, on its training windows."""
-        x = torch.from_numpy(plan.space.transform(learn.values, learn.rr_s)).to(device)
+        x = torch.from_numpy(plan.space.transform(learn.values, learn.rr_s, learn.start_s)).to(device)
         labels = torch.from_numpy(learn.labels).to(device)
         return lambda rng: self.build(plan, training, x, labels, rng)

@@ -150,9 +150,17 @@ class PrincipalScaler:
         """The channels that are transformed."""
         return MarginalTransform(self.transformed, self.quantiles, self.references)
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features); a missing interval is the mean."""
-        scaled = self.components(values)
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features); a missing interval is the mean.
+
+        ``start_s``: (n,) when windows of a series start, where that is learnt.
+        """
+        scaled = self.components(values, start_s)
         if len(self.interval_means):
             if rr_s is None:
                 raise DataError("expected windows with RR intervals, as in training, got none; prepare them again")
@@ -160,9 +168,11 @@ class PrincipalScaler:
             scaled = np.hstack([scaled, np.nan_to_num(logs, nan=0.0)])
         return scaled.astype(np.float32)
 
-    def components(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, time, channels) in physical units -> (n, components), scaled."""
-        values = self.marginals.apply(values if self.columns is None else self.columns.apply(values))
+    def components(
+        self, values: NDArray[np.float32], start_s: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """(n, time, channels) in physical units, and when windows start -> (n, components), scaled."""
+        values = self.marginals.apply(values if self.columns is None else self.columns.apply(values, start_s))
         flat = (values.reshape(len(values), -1) - self.mean) / np.tile(self.weights, self.time)
         scaled: NDArray[np.float64] = flat @ self.axes.T / self.scales
         return scaled
@@ -245,9 +255,14 @@ class ChannelScaler:
         """Every channel is scaled as it is."""
         return MarginalTransform.none(self.channels)
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(n, time, channels) in physical units -> (n, time * channels)."""
-        values = values if self.columns is None else self.columns.apply(values)
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units, and when windows start -> (n, time * channels)."""
+        values = values if self.columns is None else self.columns.apply(values, start_s)
         scaled: NDArray[np.float32] = ((values - self.lows) / (self.highs - self.lows)).astype(np.float32)
         return scaled.reshape(len(values), -1)
 

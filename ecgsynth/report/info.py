@@ -108,7 +108,9 @@ def made_of_series(manifest: Manifest) -> list[tuple[str, str]]:
     if about.get("rules"):
         rows.append(("rules", listed(rules_said([(low, high) for low, high in about["rules"]]))))
     if about.get("time"):
-        rows.append(("time", f"{about['time']['name']}, a step is {step_of(about['time'])}"))
+        start = about["time"].get("start")
+        begins = f", windows start at a time of the {start}" if start else ""
+        rows.append(("time", f"{about['time']['name']}, a step is {step_of(about['time'])}{begins}"))
     split = data.get("split")
     groups = "not split" if split == "none" else f"of {count(data, 'training_patients')} groups, split by {split}"
     rows.append(

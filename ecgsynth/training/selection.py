@@ -1,6 +1,7 @@
 """The score by which the best step of a training is chosen: usefulness and realism in small, on the validation part."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,20 +57,28 @@ def validation_score(
     """
     seen = score_space or PrincipalScaler.fit(learn.values, weigh=learn.is_series)
     overlap = check.overlap
-    real = seen.components(check.values).astype(np.float32)
+    real = components_of(seen, check.values, check.start_s)
     several = len(learn.classes) > 1
     drawn = MOST_SYNTHETIC if several else min(MOST_SYNTHETIC, len(check))
 
     @one_thread()
     def score(generator: WindowGenerator) -> float:
         labels = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, learn.shares())
-        values, _ = draw(SignalSampler(generator, space, limits), labels, seed=0)
-        synthetic = seen.components(values).astype(np.float32)
+        sampler = SignalSampler(generator, space, limits)
+        values, beside = draw(sampler, labels, seed=0)
+        synthetic = components_of(seen, values, beside if sampler.beside == "start_s" else None)
         useful = usefulness(synthetic, labels, real, check.labels) if several else 1.0
         away = max(0.0, discrimination_accuracy(synthetic, real, overlap) - 0.5)
         return useful - away - (recurrent_discrimination(values, check.values) if check.is_series else 0.0)
 
     return score
+
+
+def components_of(
+    seen: PrincipalScaler, values: NDArray[np.float32], start_s: NDArray[Any] | None
+) -> NDArray[np.float32]:
+    """(n, components) of windows, which may know when they start."""
+    return seen.components(values, start_s).astype(np.float32)
 
 
 def usefulness(

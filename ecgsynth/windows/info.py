@@ -86,6 +86,7 @@ class ClockInfo:
     name: str
     kind: str  # "number" or "datetime"
     step: int | float  # in the column's unit, or in seconds; a whole one where the column is of whole numbers
+    start: str = records.sparse(default="")  # windows start at a time of the "day", or of the "week", as real ones do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

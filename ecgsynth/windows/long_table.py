@@ -13,6 +13,7 @@ from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 __all__ = ["Labelled", "bounds_in_order", "column_names", "frame_of", "rows"]
 
 EPOCH = "2000-01-01T00:00:00"
+MONDAY = "2000-01-03T00:00:00"  # from which on windows start that know their time of the week
 DIGITS = 7  # that a float32 has
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
@@ -21,7 +22,9 @@ K = TypeVar("K")
 
 
 class Labelled(Protocol):
-    """What is needed of windows here: values (n, time, channels), labels (n,) and the names of the classes."""
+    """What is needed of windows here: values (n, time, channels), labels (n,), the names of the classes, and (n,) when
+    they start, in s from Monday 00:00, or None.
+    """
 
     @property
     def values(self) -> NDArray[np.float32]: ...
@@ -29,6 +32,8 @@ class Labelled(Protocol):
     def labels(self) -> NDArray[np.int64]: ...
     @property
     def classes(self) -> tuple[str, ...]: ...
+    @property
+    def start_s(self) -> NDArray[np.float64] | None: ...
 
 
 def frame_of(windows: Labelled, info: SeriesInfo) -> Any:
@@ -75,7 +80,8 @@ def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[A
     """The table of a batch of windows.
 
     Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
-    its channel over the window. Times start at 0 in each window, or in the year 2000 where they were dates.
+    its channel over the window. Times start at 0 in each window, or in the year 2000 where they were dates: in the week
+    from Monday, 3 January on, at the time of the week that is made, or else all on 1 January.
 
     Parameters
     ----------
@@ -112,6 +118,8 @@ def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[A
             found[name] = np.tile(np.arange(time, dtype=np.int64), n)
         elif role == "time" and info.time is not None:
             found[name] = np.tile(clock(info.time, time), n)
+            if windows.start_s is not None and info.time.kind == "datetime":
+                found[name] = found[name] + np.repeat(since_epoch(windows.start_s), time)
         else:
             found[name] = np.repeat(np.asarray(windows.classes, dtype=np.str_)[windows.labels], time)
     for place, column in enumerate(columns):
@@ -196,6 +204,11 @@ def clock(info: ClockInfo, time: int) -> NDArray[Any]:
     unit = next((unit for unit, parts in UNITS.items() if near_whole(step * parts)), "ns")
     ticks = np.rint(np.arange(time) * (step * UNITS[unit])).astype(f"timedelta64[{unit}]")
     return np.asarray(np.asarray(EPOCH, dtype=f"datetime64[{unit}]") + ticks)
+
+
+def since_epoch(start_s: NDArray[np.float64]) -> NDArray[Any]:
+    """(n,) from EPOCH to where windows start that do so at these seconds from MONDAY on."""
+    return np.asarray(np.datetime64(MONDAY) - np.datetime64(EPOCH) + np.rint(start_s).astype("timedelta64[s]"))
 
 
 def near_whole(number: float) -> bool:

@@ -1,4 +1,4 @@
-"""The way between a series' own columns and the channels that a generator learns: rules, lines, then holds."""
+"""The way between a series' own columns and the channels that a generator learns: rules, lines, holds, and starts."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core import records
+from ecgsynth.errors import DataError
 from ecgsynth.models.columns.knots import Holds, HoldsBack, Lines, LinesBack
 from ecgsynth.models.columns.rules import Rules, RulesBack
+from ecgsynth.models.columns.start import Start, StartBack
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["Columns", "ColumnsBack"]
+
+LEAST_STEPS = 4  # of a window, that can hold when it starts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +29,8 @@ class Columns:
         Of the windows as they came.
     rules, lines, holds
         Found in this order, each in what the one before leaves; None where the windows have nothing of the kind.
+    start
+        Of windows that know when they start.
 
     """
 
@@ -33,6 +39,7 @@ class Columns:
     rules: Rules | None = records.sparse(default=None)
     lines: Lines | None = records.sparse(default=None)
     holds: Holds | None = records.sparse(default=None)
+    start: Start | None = records.sparse(default=None)
 
     @classmethod
     def find(cls, windows: Windows) -> Self | None:
@@ -61,26 +68,36 @@ class Columns:
             lines = Lines.find(values, ~np.isnan(steps), owners, repeats)
             straight = () if lines is None else lines.channels
             holds = Holds.find(values, steps, straight, owners, repeats)
-        found = cls(time=time, channels=channels, rules=rules, lines=lines, holds=holds)
-        return found if rules or lines or holds else None
+        clock, start = windows.series.time, None
+        if clock is not None and windows.start_s is not None and time >= LEAST_STEPS:
+            start = Start.find(windows.start_s, float(clock.step), week=clock.start == "week")
+        found = cls(time=time, channels=channels, rules=rules, lines=lines, holds=holds, start=start)
+        return found if rules or lines or holds or start else None
 
-    def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows (n, time, channels) as they came -> (n, time, learnt channels)."""
+    def apply(self, values: NDArray[np.float32], start_s: NDArray[np.float64] | None = None) -> NDArray[np.float32]:
+        """Windows (n, time, channels) as they came, and when they start -> (n, time, learnt channels).
+
+        DataError where it is not known when they start, and that is learnt.
+        """
         for part in (self.rules, self.lines, self.holds):
             if part is not None:
                 values = part.apply(values)
-        return values
+        if self.start is None:
+            return values
+        if start_s is None:
+            raise DataError("expected windows that know when they start, as in training; read them with their time")
+        return self.start.apply(values, start_s)
 
     def applied(self, windows: Windows) -> Windows:
         """The same windows in the channels that are learnt, which have no names."""
-        values = self.apply(windows.values)
+        values = self.apply(windows.values, windows.start_s)
         return replace(windows, values=values, channel_names=tuple(map(str, range(values.shape[2]))))
 
 
 class ColumnsBack(nn.Module):
     """Undoes ``Columns.apply``.
 
-    forward: (n, time, learnt channels) -> (n, time, channels)
+    forward: (n, time, learnt channels) -> (n, time, channels), and (n,) when windows start where that is learnt
     """
 
     def __init__(self, columns: Columns) -> None:
@@ -91,13 +108,16 @@ class ColumnsBack(nn.Module):
             back.append(RulesBack(columns.rules, columns.channels))
         if columns.lines is not None:
             back.append(LinesBack(columns.lines, columns.time, count))
-            count += 2
+            count += 1
         if columns.holds is not None:
             back.append(HoldsBack(columns.holds, columns.time, count))
         self.parts = nn.ModuleList(reversed(back))
-        self.switches = columns.lines is not None or columns.holds is not None
+        self.count = count + (0 if columns.holds is None else len(columns.holds.channels))
+        self.start = None if columns.start is None else StartBack(columns.start, columns.time)
+        self.switches = bool(columns.lines or columns.holds or columns.start)
 
-    def forward(self, learnt: Tensor) -> Tensor:
+    def forward(self, learnt: Tensor) -> tuple[Tensor, ...]:
+        values = learnt[:, :, : self.count]
         for part in self.parts:
-            learnt = part(learnt)
-        return learnt
+            values = part(values)
+        return (values,) if self.start is None else (values, self.start(learnt[:, :, self.count]))

@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.disclosure import shared_mean
+from ecgsynth.models.columns.level import averages, level_channel
 
 __all__ = ["Holds", "HoldsBack", "Lines", "LinesBack"]
 
 Bools = NDArray[np.bool_]
 
-LEAST_REPEATED = 0.2  # share of the steps at which a column stays the same, for that to be made
+LEAST_REPEATED = 0.1  # share of the steps at which a column stays the same, for that to be made
 FEWEST_STEPS = 2.5  # that a column changes by at most changes; else its rounding alone makes it stay the same
 FIXED_SHARE = 0.99  # of the windows whose bends are all at the same place of a period
 TOLERANCE = 2e-6  # of a channel's largest value: what float32 may bend a straight line by
@@ -135,7 +136,8 @@ class HoldsBack(OfChannels):
 class Lines:
     """Channels that go in straight lines, and bend at every ``period``-th step, all at the same ones.
 
-    Where these lie in a window is learnt as two channels, which stand behind all others: cosine and sine of the angle.
+    Where these lie in a window is learnt as the cosine and the sine of an angle, in a channel that stands behind all
+    others.
     """
 
     channels: tuple[int, ...]
@@ -172,18 +174,18 @@ class Lines:
         return cls(tuple(by_period[period]), period)
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows (n, time, channels) -> (n, time, channels + 2)."""
+        """Windows (n, time, channels) -> (n, time, channels + 1)."""
         bent = np.stack([bends(values[:, :, channel]) for channel in self.channels]).any(axis=0)
         first = by_place(bent, self.period).argmin(axis=1)  # the place outside which fewest bends lie
         angle = 2 * np.pi * first / self.period
-        phase = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, None]
-        return np.concatenate([values, np.repeat(phase, values.shape[1], axis=1)], axis=2).astype(np.float32)
+        phase = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        return np.concatenate([values, level_channel(phase, values.shape[1])], axis=2)
 
 
 class LinesBack(OfChannels):
     """Undoes ``Lines.apply``: values between two knots lie on the line through both; the ends of a window are knots.
 
-    forward: (n, time, channels + 2) -> (n, time, channels)
+    forward: (n, time, channels + 1) -> (n, time, channels)
     """
 
     angles: Tensor
@@ -194,14 +196,14 @@ class LinesBack(OfChannels):
     def __init__(self, lines: Lines, time: int, channels: int) -> None:
         super().__init__(lines.channels, channels)
         turn = 2 * torch.pi * torch.arange(lines.period) / lines.period
-        self.register_buffer("angles", torch.stack([turn.cos(), turn.sin()]))
+        self.register_buffer("angles", averages(2, time) @ torch.stack([turn.cos(), turn.sin()]))
         before, after, share = neighbours(np.arange(time) % lines.period == np.arange(lines.period)[:, None])
         self.register_buffer("before", torch.from_numpy(before))
         self.register_buffer("after", torch.from_numpy(after))
         self.register_buffer("share", torch.from_numpy(share.astype(np.float32)))
 
     def forward(self, learnt: Tensor) -> Tensor:
-        place = (learnt[:, :, self.count :].mean(dim=1) @ self.angles).argmax(dim=1)  # (n,)
+        place = (learnt[:, :, self.count] @ self.angles).argmax(dim=1)  # (n,)
         before, after, share = (table[place].unsqueeze(2) for table in (self.before, self.after, self.share))
 
         own = self.own(learnt)
