@@ -80,10 +80,11 @@ class SignalSampler(nn.Module):
             self.register_buffer("order", torch.from_numpy(order))
             self.register_buffer("quantiles", torch.from_numpy(marginals.quantiles[picked].astype(np.float32)))
             self.register_buffer("references", torch.from_numpy(marginals.references[picked].astype(np.float32)))
-        self.columns = None if columns is None else ColumnsBack(columns)
+        none = np.zeros(self.shape[1], dtype=np.float32)
+        kept = limits or Limits(steps=none, lows=none - np.inf, highs=none + np.inf)
+        self.columns = None if columns is None else ColumnsBack(columns, kept.lows, kept.highs)
         rules = None if columns is None else columns.rules
-        steps = np.zeros(self.shape[1], dtype=np.float32) if limits is None else limits.steps
-        self.rules = None if rules is None else RulesKept(rules, steps)
+        self.rules = None if rules is None else RulesKept(rules, kept.steps)
         self.bounded, self.rounds = limits is not None, limits is not None and bool(limits.steps.any())
         if limits is not None:
             for name in ("steps", "lows", "highs"):

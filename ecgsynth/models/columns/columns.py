@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -71,6 +72,8 @@ class Columns:
         clock, start = windows.series.time, None
         if clock is not None and windows.start_s is not None and time >= LEAST_STEPS:
             start = Start.find(windows.start_s, float(clock.step), week=clock.start == "week")
+            if lines is not None and start.steps % lines.period == 0:
+                lines = lines.tied(values, start.step_of(windows.start_s))
         found = cls(time=time, channels=channels, rules=rules, lines=lines, holds=holds, start=start)
         return found if rules or lines or holds or start else None
 
@@ -98,26 +101,44 @@ class ColumnsBack(nn.Module):
     """Undoes ``Columns.apply``.
 
     forward: (n, time, learnt channels) -> (n, time, channels), and (n,) when windows start where that is learnt
+
+    ``lows``, ``highs``: (channels,) bounds of what is made; values are brought within them before they become lines,
+    which would bend at a bound.
     """
 
-    def __init__(self, columns: Columns) -> None:
+    lows: Tensor
+    highs: Tensor
+
+    def __init__(self, columns: Columns, lows: NDArray[np.float32], highs: NDArray[np.float32]) -> None:
         super().__init__()
-        count = columns.channels if columns.rules is None else len(columns.rules.kept(columns.channels))
-        back: list[nn.Module] = []
-        if columns.rules is not None:
-            back.append(RulesBack(columns.rules, columns.channels))
-        if columns.lines is not None:
-            back.append(LinesBack(columns.lines, columns.time, count))
-            count += 1
-        if columns.holds is not None:
-            back.append(HoldsBack(columns.holds, columns.time, count))
-        self.parts = nn.ModuleList(reversed(back))
-        self.count = count + (0 if columns.holds is None else len(columns.holds.channels))
-        self.start = None if columns.start is None else StartBack(columns.start, columns.time)
-        self.switches = bool(columns.lines or columns.holds or columns.start)
+        rules, lines, holds, start = columns.rules, columns.lines, columns.holds, columns.start
+        own = list(range(columns.channels)) if rules is None else rules.kept(columns.channels)
+        count = len(own)
+        self.rules = None if rules is None else RulesBack(rules, columns.channels)
+        self.lines = None if lines is None else LinesBack(lines, columns.time, count)
+        self.tied = lines if lines is not None and lines.origin is not None else None
+        count += lines is not None and self.tied is None
+        self.holds = None if holds is None else HoldsBack(holds, columns.time, count)
+        self.count = count + (0 if holds is None else len(holds.channels))
+        differences = [] if rules is None else [excess.channel for excess in rules.excesses]
+        for name, bounds, free in (("lows", lows, -np.inf), ("highs", highs, np.inf)):
+            known = np.append(np.where(np.isin(own, differences), free, bounds[own]), [free] * (self.count - len(own)))
+            self.register_buffer(name, torch.from_numpy(known.astype(np.float32)))
+        self.start = None if start is None else StartBack(start, columns.time)
+        self.switches = bool(lines or holds or start)
 
     def forward(self, learnt: Tensor) -> tuple[Tensor, ...]:
-        values = learnt[:, :, : self.count]
-        for part in self.parts:
-            values = part(values)
-        return (values,) if self.start is None else (values, self.start(learnt[:, :, self.count]))
+        values, start, place = learnt[:, :, : self.count], None, None
+        if self.start is not None:
+            step = self.start.step(learnt[:, :, self.count])
+            start = self.start(learnt[:, :, self.count])
+            if self.tied is not None:
+                place = torch.remainder(self.tied.origin - step, self.tied.period).long()
+        values = torch.minimum(torch.maximum(values, self.lows), self.highs)
+        if self.holds is not None:
+            values = self.holds(values)
+        if self.lines is not None:
+            values = self.lines(values, place)
+        if self.rules is not None:
+            values = self.rules(values)
+        return (values,) if start is None else (values, start)

@@ -1,6 +1,6 @@
 """Columns that stay the same from step to step, and columns that go in straight lines from knot to knot."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.disclosure import shared_mean
+from ecgsynth.core.records import sparse
 from ecgsynth.models.columns.level import averages, level_channel
 
 __all__ = ["Holds", "HoldsBack", "Lines", "LinesBack"]
@@ -136,12 +137,22 @@ class HoldsBack(OfChannels):
 class Lines:
     """Channels that go in straight lines, and bend at every ``period``-th step, all at the same ones.
 
-    Where these lie in a window is learnt as the cosine and the sine of an angle, in a channel that stands behind all
-    others.
+    Parameters
+    ----------
+    channels
+        Positions.
+    period
+        Steps from one bend to the next.
+    origin
+        Where the first bend of a window lies that starts at the first step of a day, if that is the same in all: then
+        the others follow from when they start. Else it is learnt as the cosine and the sine of an angle, in a channel
+        that stands behind all others.
+
     """
 
     channels: tuple[int, ...]
     period: int
+    origin: int | None = sparse(default=None)
 
     @classmethod
     def find(
@@ -173,10 +184,23 @@ class Lines:
         period = max(by_period, key=lambda found: len(by_period[found]))
         return cls(tuple(by_period[period]), period)
 
+    def tied(self, values: NDArray[np.float32], steps: NDArray[np.int64]) -> Self:
+        """The same lines, with their origin if FIXED_SHARE of the windows have it; steps: (n,) at which they start."""
+        elsewhere = self.elsewhere(values)
+        origins = np.arange(self.period)
+        fits = np.take_along_axis(elsewhere, (origins - steps[:, None]) % self.period, axis=1) == 0
+        share = fits.mean(axis=0)
+        return replace(self, origin=int(share.argmax())) if share.max() >= FIXED_SHARE else self
+
+    def elsewhere(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
+        """(n, period) how many of the steps at which windows bend are not at a place and every period from there."""
+        return by_place(np.stack([bends(values[:, :, channel]) for channel in self.channels]).any(axis=0), self.period)
+
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Windows (n, time, channels) -> (n, time, channels + 1)."""
-        bent = np.stack([bends(values[:, :, channel]) for channel in self.channels]).any(axis=0)
-        first = by_place(bent, self.period).argmin(axis=1)  # the place outside which fewest bends lie
+        """Windows (n, time, channels) -> (n, time, channels + 1), or as they are where there is an origin."""
+        if self.origin is not None:
+            return values
+        first = self.elsewhere(values).argmin(axis=1)
         angle = 2 * np.pi * first / self.period
         phase = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return np.concatenate([values, level_channel(phase, values.shape[1])], axis=2)
@@ -185,7 +209,7 @@ class Lines:
 class LinesBack(OfChannels):
     """Undoes ``Lines.apply``: values between two knots lie on the line through both; the ends of a window are knots.
 
-    forward: (n, time, channels + 1) -> (n, time, channels)
+    forward: (n, time, channels + 1), or channels and (n,) int64 where in the period they bend -> (n, time, channels)
     """
 
     angles: Tensor
@@ -202,8 +226,9 @@ class LinesBack(OfChannels):
         self.register_buffer("after", torch.from_numpy(after))
         self.register_buffer("share", torch.from_numpy(share.astype(np.float32)))
 
-    def forward(self, learnt: Tensor) -> Tensor:
-        place = (learnt[:, :, self.count] @ self.angles).argmax(dim=1)  # (n,)
+    def forward(self, learnt: Tensor, place: Tensor | None = None) -> Tensor:
+        if place is None:
+            place = (learnt[:, :, self.count] @ self.angles).argmax(dim=1)  # (n,)
         before, after, share = (table[place].unsqueeze(2) for table in (self.before, self.after, self.share))
 
         own = self.own(learnt)

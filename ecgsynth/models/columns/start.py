@@ -35,6 +35,15 @@ class Start:
         common = counts.max() >= COMMON_SHARE * len(start_s)
         return cls(step_s, week, float(found[counts.argmax()]) if common else 0.0)
 
+    @property
+    def steps(self) -> int:
+        """Steps of a day."""
+        return round(DAY_S / self.step_s)
+
+    def step_of(self, start_s: NDArray[np.float64]) -> NDArray[np.int64]:
+        """(n,) at which step, of the day or any other, windows start."""
+        return np.asarray(np.rint((start_s - self.offset_s) / self.step_s), dtype=np.int64)
+
     def apply(self, values: NDArray[np.float32], start_s: NDArray[np.float64]) -> NDArray[np.float32]:
         """Windows (n, time, channels), and (n,) seconds since Monday 00:00 -> (n, time, channels + 1)."""
         angles = [
@@ -55,13 +64,17 @@ class StartBack(nn.Module):
     def __init__(self, start: Start, time: int) -> None:
         super().__init__()
         self.register_buffer("averages", averages(4 if start.week else 2, time))
-        self.steps = round(DAY_S / start.step_s)  # of a day
         self.start = start
+
+    def step(self, phases: Tensor) -> Tensor:
+        """(n, time) -> (n,) the step of the day, a whole number."""
+        level = phases @ self.averages
+        step: Tensor = torch.round(turns(level[:, 0], level[:, 1]) * self.start.steps)
+        return torch.remainder(step, self.start.steps)
 
     def forward(self, phases: Tensor) -> Tensor:
         level = phases @ self.averages
-        step = torch.remainder(torch.round(turns(level[:, 0], level[:, 1]) * self.steps), self.steps)
-        seconds = step * self.start.step_s
+        seconds = self.step(phases) * self.start.step_s
         if self.start.week:  # the day on which that time of day is nearest to the time of the week
             day = torch.round(7 * turns(level[:, 2], level[:, 3]) - seconds / DAY_S)
             seconds = seconds + DAY_S * torch.remainder(day, 7)

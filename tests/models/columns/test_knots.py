@@ -118,6 +118,19 @@ def test_lines_come_back_as_they_were_and_know_where_they_bend():
     assert back == pytest.approx(values, abs=1e-5)
 
 
+def test_where_lines_bend_follows_from_when_windows_start():
+    values, _ = straight()
+    steps = np.arange(400) + 32  # of the day; the first window starts at a bend
+    values = np.stack([smooth(), values], axis=2)
+    found = Lines((1,), 6).tied(values, steps)
+    assert found == Lines((1,), 6, origin=2)
+    assert found.apply(values) is values
+    place = torch.from_numpy((2 - steps) % 6)
+    back = LinesBack(found, TIME, 2)(torch.from_numpy(values), place).numpy()
+    assert back == pytest.approx(values, abs=1e-5)
+    assert Lines((1,), 6).tied(values, np.random.default_rng(0).permutation(steps)).origin is None
+
+
 def test_whatever_is_made_bends_at_every_sixth_step_only():
     made = np.random.default_rng(0).normal(size=(300, TIME, 3)).astype(np.float32)
     back = LinesBack(Lines((1,), 6), TIME, 2)(torch.from_numpy(made)).numpy()
