@@ -20,9 +20,10 @@ from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.cards import card_of
 from ecgsynth.export.joining import Joiner
 from ecgsynth.models import registry
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.decoder import SignalSampler, draw
 from ecgsynth.models.model import Space, WindowConfig, WindowGenerator
-from ecgsynth.training.about import About, TrainingInfo, describe, limits
+from ecgsynth.training.about import About, TrainingInfo, describe, limits, with_rules
 from ecgsynth.training.checks import check_classes, chosen_model, with_classes_of
 from ecgsynth.training.devices import pick_device
 from ecgsynth.training.job import Job, Progress, announce
@@ -141,12 +142,14 @@ class Synthesizer:
                 by_person=trained.populations is not None,
                 left_out=left_out,
             )
+            columns = Columns.find(learn)
+            data = with_rules(data, columns)
             about = About(data=data, training=TrainingInfo(model=model, config=training))
             if learn.is_series:  # its means, spreads and components are published, and weights learn it
                 values = drawn_in(learn.values, learn.owners, repeats=max(1, learn.overlap))
                 learn = dataclasses.replace(learn, values=values)
             chosen = pick_device(device)
-            plan = trained.plan(learn, config or {}, training.seed)
+            plan = trained.plan_columns(learn, columns, config or {}, training.seed)
             folder.begin(contents(plan.config, about), resume=resume, force=force)  # the last to refuse
             plan.space.save(folder.scaler)
             job = Job(
@@ -246,8 +249,9 @@ class Synthesizer:
             labels = pick_labels(row_noise(seed, range(n), self.config.noise_dim).label, shares)
         else:
             labels = np.full(n, code, dtype=np.int64)
-        values, rr_s = draw(self.sampler, labels, seed, persons=persons)
-        return Windows.made(data, values, labels, rr_s, None if people is None else persons, seed=seed)
+        values, beside = draw(self.sampler, labels, seed, persons=persons)
+        known: dict[str, Any] = {} if self.sampler.beside is None else {self.sampler.beside: beside}
+        return Windows.made(data, values, labels, persons=None if people is None else persons, seed=seed, **known)
 
     def sample(
         self,

@@ -20,6 +20,7 @@ from .onnx_file import OnnxFile, in_order
 __all__ = ["OnnxSampler"]
 
 BATCH_WINDOWS = 256
+BESIDE = ("rr_s", "start_s")  # what a graph makes beside the signal, by its name in Windows
 
 
 class OnnxSampler:
@@ -50,8 +51,9 @@ class OnnxSampler:
         self.path, self.manifest, self._session = opened.path, opened.manifest, opened.session
         self._threads = threads
         self._shares = np.asarray([entry.share for entry in self.manifest.classes])
-        self._intervals = any(output.name == "rr_s" for output in self._session.get_outputs())
-        self._outputs = ["signal", "rr_s"] if self._intervals else ["signal"]
+        known = {output.name for output in self._session.get_outputs()}
+        self._beside = next((name for name in BESIDE if name in known), None)
+        self._outputs = ["signal"] if self._beside is None else ["signal", self._beside]
         self.joiner = Joiner(self.manifest.data, self.manifest.noise_dim, self._of_classes, model=self.path.name)
 
     def __repr__(self) -> str:
@@ -149,14 +151,15 @@ class OnnxSampler:
             code = self.manifest.data.code(label=label)
             return self.joiner.windows(self.joiner.want(n, length, code, seed, history, people))
         pieces = list(self.stream(n, label, seed, people=people))
+        beside = [getattr(piece, self._beside) for piece in pieces] if self._beside else []
         return Windows.made(
             self.manifest.data,
             np.concatenate([piece.values for piece in pieces]),
             np.concatenate([piece.labels for piece in pieces]),
-            np.concatenate([piece.rr_s for piece in pieces if piece.rr_s is not None]) if self._intervals else None,
-            None if people is None else persons_of_rows(range(n), people),
+            persons=None if people is None else persons_of_rows(range(n), people),
             seed=seed,
             model=self.path.name,
+            **({} if self._beside is None else {self._beside: np.concatenate(beside)}),
         )
 
     def stream(
@@ -212,7 +215,7 @@ class OnnxSampler:
         asked: dict[str, Any] = {"uniform": noise.uniform, "label": labels}
         if self.manifest.person_dim:
             asked["person"] = person_noise(seed, persons, self.manifest.person_dim)
-        values, *intervals = self._session.run(self._outputs, asked)
-        rr_s = intervals[0] if intervals else None
+        values, *beside = self._session.run(self._outputs, asked)
+        known: dict[str, Any] = dict(zip(self._outputs[1:], beside, strict=True))
         of = None if people is None else persons
-        return Windows.made(self.manifest.data, values, labels, rr_s, of, seed=seed, model=self.path.name)
+        return Windows.made(self.manifest.data, values, labels, persons=of, seed=seed, model=self.path.name, **known)

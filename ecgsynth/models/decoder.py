@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.noise import person_noise, row_noise
+from ecgsynth.models.columns.columns import ColumnsBack
+from ecgsynth.models.columns.rules import RulesKept
 from ecgsynth.models.model import Space, WindowGenerator
 from ecgsynth.models.spectral import SpectralBasis, SpectralScaler
 from ecgsynth.windows.windows import RR_RANGE_S
@@ -30,7 +32,8 @@ class SignalSampler(nn.Module):
 
     forward: uniform (n, noise_dim) float32 in (0, 1); label (n,) int64;
         of a generator of people, person (n, person_dim) float32 in (0, 1)
-        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them
+        -> signal (n, time, channels), in physical units; and RR intervals (n, 2), in s, if the generator makes them,
+        or of a series when windows start, (n,), in s from Monday 00:00, if it makes that
 
     Attributes
     ----------
@@ -63,7 +66,9 @@ class SignalSampler(nn.Module):
     ) -> None:
         super().__init__()
         self.generator = generator
-        self.shape = (space.time, space.channels)
+        self.learnt = (space.time, space.channels)
+        columns = space.columns
+        self.shape = self.learnt if columns is None else (space.time, columns.channels)
         self.intervals = len(space.interval_means)
         self.back: SpectralBasis | None = None
         if isinstance(space, SpectralScaler):
@@ -82,10 +87,26 @@ class SignalSampler(nn.Module):
             self.register_buffer("order", torch.from_numpy(order))
             self.register_buffer("quantiles", torch.from_numpy(marginals.quantiles[picked].astype(np.float32)))
             self.register_buffer("references", torch.from_numpy(marginals.references[picked].astype(np.float32)))
+        none = np.zeros(self.shape[1], dtype=np.float32)
+        kept = limits or Limits(steps=none, lows=none - np.inf, highs=none + np.inf)
+        self.columns = None if columns is None else ColumnsBack(columns, kept.lows, kept.highs)
+        rules = None if columns is None else columns.rules
+        self.rules = None if rules is None else RulesKept(rules, kept.steps)
         self.bounded, self.rounds = limits is not None, limits is not None and bool(limits.steps.any())
         if limits is not None:
             for name in ("steps", "lows", "highs"):
                 self.register_buffer(name, torch.from_numpy(getattr(limits, name)))
+
+    @property
+    def beside(self) -> str | None:
+        """What is made beside the signal, by its name in Windows and in the graph."""
+        starts = self.columns is not None and self.columns.start is not None
+        return "rr_s" if self.intervals else "start_s" if starts else None
+
+    @property
+    def switches(self) -> bool:
+        """Whether a number that is made decides on one side or the other, as whether a value has changed."""
+        return self.columns is not None and self.columns.switches
 
     def forward(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> tuple[Tensor, ...]:
         features = self.generator.from_uniform(uniform, label, person)  # (n, features)
@@ -95,18 +116,24 @@ class SignalSampler(nn.Module):
             made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
         else:
             made = torch.addcmul(self.mean, features, self.basis)
-        size = math.prod(self.shape)
-        signal = made[:, :size].unflatten(1, self.shape)
+        size = math.prod(self.learnt)
+        signal = made[:, :size].unflatten(1, self.learnt)
         if self.transforms:
             values = self.from_references(signal.index_select(2, self.transformed))
             signal = torch.cat([signal, values], dim=2).index_select(2, self.order)
+        start: tuple[Tensor, ...] = ()
+        if self.columns is not None:
+            signal, *rest = self.columns(signal)
+            start = tuple(rest)
         if self.bounded:
             signal = torch.minimum(torch.maximum(signal, self.lows), self.highs)
         if self.rounds:
             step = torch.where(self.steps > 0, self.steps, 1.0)
             signal = torch.where(self.steps > 0, torch.round(signal / step) * step, signal)
+        if self.rules is not None:
+            signal = self.rules(signal)
         if not self.intervals:
-            return (signal,)
+            return (signal, *start)
         return signal, made[:, size:].clamp(*map(math.log, RR_RANGE_S)).exp()
 
     def from_references(self, reference: Tensor) -> Tensor:
@@ -146,8 +173,9 @@ def draw(
 
     Returns
     -------
-    signals, intervals
-        (n, time, channels) float32 in physical units; (n, 2) float32 in s, or None where they are not made.
+    signals, beside
+        (n, time, channels) float32 in physical units; and what is made beside them, float32: RR intervals (n, 2) in s,
+        or when windows start (n,) in s, or None (see SignalSampler.beside).
 
     """
     device = sampler.mean.device
@@ -155,7 +183,8 @@ def draw(
     if persons is None:
         persons = np.arange(start, start + len(labels))
     signals = np.empty((len(labels), *sampler.shape), dtype=np.float32)
-    intervals = np.empty((len(labels), sampler.intervals), dtype=np.float32)
+    shape = (len(labels), 2) if sampler.intervals else len(labels)
+    beside = None if sampler.beside is None else np.empty(shape, dtype=np.float32)
     sampler.eval()
     with torch.inference_mode():
         for first in range(0, len(labels), batch):
@@ -166,6 +195,6 @@ def draw(
                 asked.append(person_noise(seed, persons[first : first + batch], person_dim))
             made = sampler(*(torch.from_numpy(array).to(device) for array in asked))
             signals[first : first + len(wanted)] = made[0].cpu().numpy()
-            if sampler.intervals:
-                intervals[first : first + len(wanted)] = made[1].cpu().numpy()
-    return signals, intervals if sampler.intervals else None
+            if beside is not None:
+                beside[first : first + len(wanted)] = made[1].cpu().numpy()
+    return signals, beside

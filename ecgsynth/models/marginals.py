@@ -57,7 +57,8 @@ class MarginalTransform:
         owners: NDArray[np.int64] | None = None,
         repeats: int = 1,
     ) -> Self:
-        """The transform of the channels that are far from a mixture with a normal distribution at each step.
+        """The transform of the channels of two values, and of those far from a mixture with a normal distribution at
+        each step.
 
         An exported file holds the quantiles, so each is a value that PERSONS_OF_QUANTILE persons have, or else a mean
         over so many; a channel with too few for that is left as it is.
@@ -87,7 +88,8 @@ class MarginalTransform:
             points = np.unique(ranked[np.linspace(0, len(ranked) - 1, MIXTURE_POINTS).astype(np.int64)])
             made = mixture(points, means[:, :, channel], spreads[:, :, channel], shares)
             off = [np.searchsorted(ranked, points, side=side) / len(ranked) - made for side in ("left", "right")]
-            if np.abs(off).max() > MOST_DISTANCE:
+            of_two_values = np.isin(ranked, ranked[[0, -1]]).all()  # the rarer one may be rarer than the distance
+            if of_two_values or np.abs(off).max() > MOST_DISTANCE:
                 found.transformed[channel] = 1
                 found.quantiles[channel], found.references[channel] = quantiles_and_references(
                     ranked, whose, normal, below, repeats

@@ -1,7 +1,7 @@
 """What a model for windows is to the rest of the package: settings, a space, a generator, and how they come about."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.metrics.attacks.base import Density
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.windows.windows import Windows
@@ -56,8 +57,8 @@ class WindowGenerator(nn.Module):
 class ScoreSpace(Protocol):
     """What the classifiers of a validation see of a window."""
 
-    def components(self, values: NDArray[np.float32]) -> NDArray[Any]:
-        """(n, time, channels) in physical units -> (n, components)."""
+    def components(self, values: NDArray[np.float32], start_s: NDArray[Any] | None = None) -> NDArray[Any]:
+        """(n, time, channels) in physical units, and when windows start -> (n, components)."""
         ...
 
 
@@ -72,9 +73,16 @@ class Space(Protocol):
     def interval_means(self) -> NDArray[np.float64]: ...  # (2,), or (0,) where RR intervals are not made
     @property
     def marginals(self) -> MarginalTransform: ...  # what the basis leads back to where a channel is transformed
+    @property
+    def columns(self) -> Columns | None: ...  # of a series, how its columns become the channels of all else
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features)."""
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units, (n, 2) seconds, and when windows start -> (n, features)."""
         ...
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -167,6 +175,15 @@ class Model(Generic[P]):
         config: Any = self.config
         return tuple(field.name for field in fields(config) if field.name not in self.from_data)
 
+    def plan_columns(self, learn: Windows, columns: Columns | None, settings: Mapping[str, Any], seed: int) -> P:
+        """A plan of windows whose columns are learnt as other channels; its spaces take the columns as they came."""
+        if columns is None:
+            return self.plan(learn, settings, seed)
+        found = self.plan(columns.applied(learn), settings, seed)
+        spaces: dict[str, Any] = {"space": found.space, "score_space": found.score_space}
+        known = {name: replace(space, columns=columns) for name, space in spaces.items() if space is not None}
+        return replace(found, **known)
+
     def restore(self, content: dict[str, Any]) -> WindowGenerator:
         """A generator of the settings in a run's config.json, its weights still to be loaded."""
         with torch.random.fork_rng(devices=[]):  # initial weights draw from the global generator
@@ -176,6 +193,6 @@ class Model(Generic[P]):
         self, plan: P, training: TrainConfig, learn: Windows, device: torch.device
     ) -> Callable[[torch.Generator], Learner]:
         """What training.loop.fit builds: the networks of a plan, on its training windows."""
-        x = torch.from_numpy(plan.space.transform(learn.values, learn.rr_s)).to(device)
+        x = torch.from_numpy(plan.space.transform(learn.values, learn.rr_s, learn.start_s)).to(device)
         labels = torch.from_numpy(learn.labels).to(device)
         return lambda rng: self.build(plan, training, x, labels, rng)

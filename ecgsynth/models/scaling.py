@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.disclosure import coarse
 from ecgsynth.core.files import read_json, write_json
-from ecgsynth.core.records import from_json, key, to_json
+from ecgsynth.core.records import from_json, key, sparse, to_json
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.windows.windows import RR_RANGE_S
 
@@ -47,6 +48,8 @@ class PrincipalScaler:
         (channels, KNOTS), values of such a channel and what they become; 0 for the others.
     interval_means, interval_scales
         (intervals,), mean and standard deviation of ln(seconds); intervals is 2, or 0 where windows have none.
+    columns
+        Of a series, how its columns become the channels that all else here is about.
 
     """
 
@@ -62,6 +65,7 @@ class PrincipalScaler:
     quantiles: NDArray[np.float64] = key("knots")
     references: NDArray[np.float64] = key("scores")
     explained: float = key("kept")  # share of the training windows' variance in these components
+    columns: Columns | None = sparse(default=None)
 
     @classmethod
     def fit(
@@ -144,9 +148,17 @@ class PrincipalScaler:
         """The channels that are transformed."""
         return MarginalTransform(self.transformed, self.quantiles, self.references)
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features); a missing interval is the mean."""
-        scaled = self.components(values)
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units and (n, 2) seconds -> (n, features); a missing interval is the mean.
+
+        ``start_s``: (n,) when windows of a series start, where that is learnt.
+        """
+        scaled = self.components(values, start_s)
         if len(self.interval_means):
             if rr_s is None:
                 raise DataError("expected windows with RR intervals, as in training, got none; prepare them again")
@@ -154,9 +166,11 @@ class PrincipalScaler:
             scaled = np.hstack([scaled, np.nan_to_num(logs, nan=0.0)])
         return scaled.astype(np.float32)
 
-    def components(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n, time, channels) in physical units -> (n, components), scaled."""
-        values = self.marginals.apply(values)
+    def components(
+        self, values: NDArray[np.float32], start_s: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """(n, time, channels) in physical units, and when windows start -> (n, components), scaled."""
+        values = self.marginals.apply(values if self.columns is None else self.columns.apply(values, start_s))
         flat = (values.reshape(len(values), -1) - self.mean) / np.tile(self.weights, self.time)
         scaled: NDArray[np.float64] = flat @ self.axes.T / self.scales
         return scaled
@@ -216,6 +230,8 @@ class ChannelScaler:
         (channels,), 1 where a channel is made of normal scores (see MarginalTransform), else 0.
     quantiles, references
         (channels, KNOTS), values of such a channel and their normal scores; 0 for the others.
+    columns
+        Of a series, how its columns become these channels.
 
     """
 
@@ -226,6 +242,7 @@ class ChannelScaler:
     transformed: NDArray[np.float64]
     quantiles: NDArray[np.float64]
     references: NDArray[np.float64]
+    columns: Columns | None = sparse(default=None)
 
     @classmethod
     def fit(
@@ -277,9 +294,15 @@ class ChannelScaler:
         """The channels that are made of normal scores."""
         return MarginalTransform(self.transformed, self.quantiles, self.references)
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """(n, time, channels) in physical units -> (n, time * channels)."""
-        scaled: NDArray[np.float32] = ((self.marginals.apply(values) - self.offsets) / self.scales).astype(np.float32)
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
+        """(n, time, channels) in physical units, and when windows start -> (n, time * channels)."""
+        values = self.marginals.apply(values if self.columns is None else self.columns.apply(values, start_s))
+        scaled: NDArray[np.float32] = ((values - self.offsets) / self.scales).astype(np.float32)
         return scaled.reshape(len(values), -1)
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

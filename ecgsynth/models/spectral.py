@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.files import write_json
-from ecgsynth.core.records import key, to_json
+from ecgsynth.core.records import key, sparse, to_json
 from ecgsynth.errors import DataError, require
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.models.scaling import POWER, read_space
 
@@ -51,7 +52,7 @@ class SpectralScaler:
     scales
         (time * channels,), what each feature is divided by: first those of the slowest cosines, then frequency by
         frequency.
-    transformed, quantiles, references
+    transformed, quantiles, references, columns
         As of PrincipalScaler.
 
     References
@@ -70,6 +71,7 @@ class SpectralScaler:
     transformed: Floats = key("stepped")
     quantiles: Floats = key("knots")
     references: Floats = key("scores")
+    columns: Columns | None = sparse(default=None)
 
     @classmethod
     def fit(
@@ -164,12 +166,12 @@ class SpectralScaler:
         """The channels that are transformed."""
         return MarginalTransform(self.transformed, self.quantiles, self.references)
 
-    def transform(self, values: Singles, rr_s: Singles | None = None) -> Singles:
-        """(n, time, channels) in physical units -> (n, features)."""
-        return self.leading(values, self.features)
+    def transform(self, values: Singles, rr_s: Singles | None = None, start_s: Floats | None = None) -> Singles:
+        """(n, time, channels) in physical units, and when windows start -> (n, features)."""
+        return self.leading(values if self.columns is None else self.columns.apply(values, start_s), self.features)
 
     def leading(self, values: Singles, count: int) -> Singles:
-        """(n, time, channels) in physical units -> (n, count) the first of the features, all if there are no more."""
+        """The first of the features, (n, count), all if there are no more, of windows in the channels that are learnt."""
         count = min(count, self.features)
         made = np.empty((len(values), count), dtype=np.float32)
         centre = cosines_of((self.mean.reshape(1, self.time, self.channels) / self.weights).astype(np.float32))
@@ -184,11 +186,20 @@ class SpectralScaler:
         made /= scales[:count]
         return made
 
-    def components(self, values: Singles) -> Singles:
-        """(n, time, channels) in physical units -> what a classifier sees: the strongest features, and some others."""
+    def components(self, values: Singles, start_s: Floats | None = None) -> Singles:
+        """(n, time, channels) in physical units, and when windows start -> what a classifier sees of them.
+
+        The strongest features, and some others.
+        """
         others = np.linspace(0, self.features - 1, SCORED_STRONGEST + SCORED_OTHERS).astype(np.int64)
         seen = np.unique(np.append(np.arange(min(SCORED_STRONGEST, self.features)), others[::2]))
-        return np.concatenate([self.transform(values[part])[:, seen] for part in chunks(values)])
+        starts = [None if start_s is None else start_s[part] for part in chunks(values)]
+        return np.concatenate(
+            [
+                self.transform(values[part], None, start)[:, seen]
+                for part, start in zip(chunks(values), starts, strict=True)
+            ]
+        )
 
     def restored(self, features: Singles) -> Singles:
         """(n, features) -> (n, time, channels), in physical units, or as references where a channel is transformed."""

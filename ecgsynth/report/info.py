@@ -105,14 +105,30 @@ def made_of_series(manifest: Manifest) -> list[tuple[str, str]]:
     rows = [("makes", f"synthetic series, {manifest.time} steps of {len(columns)} {called} ({listed(columns)})")]
     if statics:
         rows.append(("statics", listed(statics)))
+    if about.get("rules"):
+        rows.append(("rules", listed(rules_said([(low, high) for low, high in about["rules"]]))))
     if about.get("time"):
-        rows.append(("time", f"{about['time']['name']}, a step is {step_of(about['time'])}"))
+        start = about["time"].get("start")
+        begins = f", windows start at a time of the {start}" if start else ""
+        rows.append(("time", f"{about['time']['name']}, a step is {step_of(about['time'])}{begins}"))
     split = data.get("split")
     groups = "not split" if split == "none" else f"of {count(data, 'training_patients')} groups, split by {split}"
     rows.append(
         ("learnt from", f"{count(data, 'training_windows')} windows" + (", " if split == "none" else " ") + groups)
     )
     return rows
+
+
+def rules_said(pairs: list[tuple[str, str]]) -> list[str]:
+    """Rules between columns in words, without those that follow from others."""
+    known = set(pairs)
+    same = {pair for pair in known if pair[::-1] in known}
+    lower = known - same
+    follows = {(low, high) for low, middle in lower for other, high in lower if middle == other}
+    return [
+        *(f"{low} <= {high}" for low, high in pairs if (low, high) in lower - follows),
+        *(f"{one} = {other}" for one, other in pairs if (one, other) in same and one < other),
+    ]
 
 
 def step_of(time: dict[str, Any]) -> str:

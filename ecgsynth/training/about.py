@@ -10,13 +10,14 @@ import ecgsynth
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import coarse, shared_codes
 from ecgsynth.core.records import from_json, to_json
+from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.decoder import Limits
 from ecgsynth.models.people.population import windows_by_person
 from ecgsynth.windows.beats import AAMI_MEANINGS
 from ecgsynth.windows.info import ClassInfo, DataInfo, PrivateInfo, Source
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["About", "TrainingInfo", "describe", "limits"]
+__all__ = ["About", "TrainingInfo", "describe", "limits", "with_rules"]
 
 
 def versions() -> dict[str, str]:
@@ -106,6 +107,16 @@ def describe(
             source=windows.source, split_seed=windows.meta.get("split_seed"), digest=digest, left_out=left_out
         ),
     )
+
+
+def with_rules(data: DataInfo, columns: Columns | None) -> DataInfo:
+    """What a run knows of a series, with the rules that were found between its columns."""
+    if data.series is None or columns is None or columns.rules is None:
+        return data
+    names, rules = [column.name for column in data.series.channels], columns.rules
+    same = [pair for copy, original in rules.copies for pair in ((copy, original), (original, copy))]
+    known = tuple((names[low], names[high]) for low, high in (*rules.pairs, *same))
+    return replace(data, series=replace(data.series, rules=known))
 
 
 def described_classes(learn: Windows, *, by_person: bool = False) -> tuple[ClassInfo, ...]:

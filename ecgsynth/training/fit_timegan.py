@@ -86,5 +86,5 @@ MODEL = Model(
     plan=plan_timegan,
     build=build_timegan,
     losses=("reconstruction", "generator", "discriminator"),
-    from_data=("time", "channels", "statics", "classes"),
+    from_data=("time", "channels", "static_channels", "classes"),
 )

@@ -60,7 +60,7 @@ def validation_score(
     """
     seen = score_space or components_of(learn)
     overlap = check.overlap
-    real = seen.components(check.values).astype(np.float32)
+    real = seen.components(check.values, check.start_s).astype(np.float32)
     several = len(learn.classes) > 1
     shares = np.bincount(learn.labels, minlength=len(learn.classes)) / len(learn)  # of windows, as the real ones have
     drawn = MOST_SYNTHETIC if several else min(MOST_SYNTHETIC, len(check))
@@ -70,8 +70,10 @@ def validation_score(
     @one_thread()
     def score(generator: WindowGenerator) -> float:
         labels = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, shares)
-        values, _ = draw(SignalSampler(generator, space, limits), labels, seed=0)
-        synthetic = seen.components(values).astype(np.float32)
+        sampler = SignalSampler(generator, space, limits)
+        values, beside = draw(sampler, labels, seed=0)
+        start_s = beside if sampler.beside == "start_s" else None
+        synthetic = seen.components(values, start_s).astype(np.float32)
         useful = usefulness(synthetic, labels, real, check.labels) if several else 1.0
         away = max(0.0, discrimination_accuracy(synthetic, real, overlap) - 0.5)
         return useful - away - (recurrent_discrimination(values, check.values) if check.is_series else 0.0)

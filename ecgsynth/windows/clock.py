@@ -12,8 +12,11 @@ from ecgsynth.windows.columns import as_numbers
 from ecgsynth.windows.info import ClockInfo, SeriesOptions
 from ecgsynth.windows.sequences import Sequences
 
-__all__ = ["Clock", "EVEN_SHARE", "read_clock"]
+__all__ = ["Clock", "DAY_S", "EVEN_SHARE", "WEEK_S", "read_clock"]
 
+DAY_S, WEEK_S = 86_400, 604_800
+MONDAY_US = 4 * DAY_S * 10**6  # of the first Monday after 1970 began, a Thursday
+LEAST_PERIODS = 2  # days or weeks that a time of the day or of the week is learnt from
 EVEN_SHARE = 0.01  # a step may differ by this share from the median, and this share of the steps by more
 
 
@@ -25,6 +28,13 @@ class Clock:
     fs_hz: float
     info: ClockInfo | None
     uneven: float  # share of the steps that are not the median
+
+    def starts(self, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+        """(n,) seconds since Monday 00:00 at these rows, where ``info`` says that windows start so."""
+        if self.info is None or not self.info.start:
+            return None
+        period = WEEK_S if self.info.start == "week" else DAY_S
+        return np.asarray((self.ticks[rows] - MONDAY_US) % (period * 10**6) // 10**6, dtype=np.float64)
 
 
 def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Clock:
@@ -49,8 +59,16 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
         step = coarse(step)
     step = step / 1e6 if kind == "datetime" else step
     whole = kind == "number" and ticks.dtype.kind == "i" and step == int(step)
-    info = ClockInfo(name=options.time, kind=kind, step=int(step) if whole else step)
+    start = "" if kind == "number" or uneven > EVEN_SHARE else start_of(step, int(np.ptp(ticks)) / 1e6)
+    info = ClockInfo(name=options.time, kind=kind, step=int(step) if whole else step, start=start)
     return Clock(ticks, 1.0 / step, info, uneven)
+
+
+def start_of(step_s: float, covered_s: float) -> str:
+    """Whether windows start at a time of the "day" or of the "week"; "" for neither, or a step that divides no day."""
+    whole = 1 <= step_s <= DAY_S / 2 and float(step_s).is_integer() and DAY_S % step_s == 0
+    days = covered_s / DAY_S if whole else 0
+    return "week" if days >= 7 * LEAST_PERIODS else "day" if days >= LEAST_PERIODS else ""
 
 
 def parse_time(column: Any) -> tuple[NDArray[Any], str]:

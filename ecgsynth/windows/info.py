@@ -86,6 +86,7 @@ class ClockInfo:
     name: str
     kind: str  # "number" or "datetime"
     step: int | float  # in the column's unit, or in seconds; a whole one where the column is of whole numbers
+    start: str = records.sparse(default="")  # windows start at a time of the "day", or of the "week", as real ones do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ class SeriesInfo:
     statics: tuple[ColumnInfo, ...] = ()
     time: ClockInfo | None = None
     pandas: dict[str, str] = records.sparse(default_factory=dict)  # dtypes of a data frame's columns (core.dtypes)
+    rules: tuple[tuple[str, str], ...] = records.sparse(default=())  # (lower, upper) columns, in every row
 
     @property
     def channels(self) -> tuple[ColumnInfo, ...]:

@@ -1,8 +1,8 @@
 """Windows as the user's own table: a row for each step of each window, columns under their names and in their types."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,16 +11,22 @@ from ecgsynth.core.dtypes import CATEGORY, ORDERED, as_type
 from ecgsynth.errors import DataError, MissingExtraError, require
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
-__all__ = ["Labelled", "Place", "column_names", "frame_of", "rows"]
+__all__ = ["Labelled", "Place", "bounds_in_order", "column_names", "frame_of", "rows"]
 
 EPOCH = "2000-01-01T00:00:00"
+MONDAY = "2000-01-03T00:00:00"  # from which on windows start that know their time of the week
 DIGITS = 7  # that a float32 has
 CLOCK_DIGITS = 13  # of times in a long series; float64 has more, with the rounding of many steps in them
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
+K = TypeVar("K")
+
+
 class Labelled(Protocol):
-    """What is needed of windows here: values (n, time, channels), labels (n,) and the names of the classes."""
+    """What is needed of windows here: values (n, time, channels), labels (n,), the names of the classes, and (n,) when
+    they start, in s from Monday 00:00, or None.
+    """
 
     @property
     def values(self) -> NDArray[np.float32]: ...
@@ -28,6 +34,8 @@ class Labelled(Protocol):
     def labels(self) -> NDArray[np.int64]: ...
     @property
     def classes(self) -> tuple[str, ...]: ...
+    @property
+    def start_s(self) -> NDArray[np.float64] | None: ...
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,7 +96,8 @@ def rows(windows: Labelled, info: SeriesInfo, first: int, place: Place | None = 
     """The table of a batch of windows.
 
     Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
-    its channel over the window. Times start at 0 in each window, or in the year 2000 where they were dates.
+    its channel over the window. Times start at 0 in each window, or in the year 2000 where they were dates: in the week
+    from Monday, 3 January on, at the time of the week that is made, or else all on 1 January.
 
     Parameters
     ----------
@@ -129,6 +138,8 @@ def rows(windows: Labelled, info: SeriesInfo, first: int, place: Place | None = 
         elif role == "time" and info.time is not None:
             if place is None:
                 found[name] = np.tile(clock(info.time, time), n)
+                if windows.start_s is not None and info.time.kind == "datetime":
+                    found[name] = found[name] + np.repeat(since_epoch(windows.start_s), time)
             else:
                 found[name] = long_clock(info.time, range(begin, begin + time), range(first, first + n), place.last)
         else:
@@ -138,7 +149,51 @@ def rows(windows: Labelled, info: SeriesInfo, first: int, place: Place | None = 
     for channel, column in enumerate(statics, start=len(columns)):
         level = windows.values[:, :, channel].mean(axis=1, dtype=np.float64)
         found[column.name] = np.repeat(restored(level, column), time)
+    keep_rules(found, info)
     return found
+
+
+def keep_rules(table: dict[str, NDArray[Any]], info: SeriesInfo) -> None:
+    """Move, in place, the values that the rounding of their columns has brought out of order."""
+    for name, lowers, uppers in bounds_in_order(info.rules, {column.name: step_of(column) for column in info.columns}):
+        for bounds, nearest in ((lowers, np.maximum), (uppers, np.minimum)):
+            for other in bounds:
+                table[name] = nearest(table[name], table[other]).astype(table[name].dtype)
+
+
+def step_of(column: ColumnInfo) -> float:
+    """What the values of a column are multiples of as they are written, or 0."""
+    return column.quantum or (0.0 if column.decimals is None else 10.0**-column.decimals)
+
+
+def bounds_in_order(pairs: Iterable[tuple[K, K]], steps: Mapping[K, float]) -> list[tuple[K, list[K], list[K]]]:
+    """In which order columns are put within their bounds, so that all rules between them hold again.
+
+    A column that comes in coarser steps stays, and one in finer steps goes where the other is: it can be there.
+
+    Parameters
+    ----------
+    pairs
+        (lower, upper), also those that follow from others.
+    steps
+        What the values of each column are multiples of, or 0; the columns in their order.
+
+    Returns
+    -------
+    Each column that is in a pair, the coarsest first; those of the ones before it that it is never below, and those
+    that it is never above.
+
+    """
+    known = set(pairs)
+    order = sorted({name for pair in known for name in pair}, key=lambda name: (-steps[name], list(steps).index(name)))
+    return [
+        (
+            name,
+            [other for other in order[:place] if (other, name) in known],
+            [other for other in order[:place] if (name, other) in known],
+        )
+        for place, name in enumerate(order)
+    ]
 
 
 def keys(info: SeriesInfo) -> dict[str, str]:
@@ -196,6 +251,11 @@ def unit_of(step: float, last: NDArray[Any] | None = None) -> str:
     """The coarsest unit that holds steps of so many seconds, and times in microseconds."""
     held = (unit for unit, parts in UNITS.items() if near_whole(step * parts))
     return next((unit for unit in held if last is None or not (last % max(1, 10**6 // UNITS[unit])).any()), "ns")
+
+
+def since_epoch(start_s: NDArray[np.float64]) -> NDArray[Any]:
+    """(n,) from EPOCH to where windows start that do so at these seconds from MONDAY on."""
+    return np.asarray(np.datetime64(MONDAY) - np.datetime64(EPOCH) + np.rint(start_s).astype("timedelta64[s]"))
 
 
 def near_whole(number: float) -> bool:

@@ -78,6 +78,7 @@ def read_series(table: "Path | str | pandas.DataFrame", options: SeriesOptions |
         classes=classes,
         labels=codes,
         groups=groups,
+        start_s=clock.starts(starts),
         series=describe_table(frame[names], given, used, sequences, clock, options, types_of(table, names, options)),
         meta={
             "kind": "series",

@@ -31,6 +31,8 @@ class Batch(Protocol):
     @property
     def rr_s(self) -> NDArray[np.float32] | None: ...
     @property
+    def start_s(self) -> NDArray[np.float64] | None: ...
+    @property
     def fs_hz(self) -> float: ...
     @property
     def units(self) -> str: ...
@@ -82,6 +84,7 @@ def save_batches(
     codes: list[NDArray[np.int64]] = []
     intervals: list[NDArray[np.float32]] = []
     groups: list[NDArray[np.str_]] = []
+    starts: list[NDArray[np.float64]] = []
     with atomic(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         with archive.open("values.npy", "w", force_zip64=True) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
@@ -93,18 +96,24 @@ def save_batches(
                     intervals.append(batch.rr_s)
                 if batch.groups is not None:
                     groups.append(batch.groups)
+                if batch.start_s is not None:
+                    starts.append(batch.start_s)
         written = sum(map(len, codes))
         if written != shape[0]:
             raise DataError(f"expected {shape[0]} windows to write, but the batches held {written}")
         if intervals and sum(map(len, intervals)) != written:
             raise DataError("expected RR intervals in every batch or in none, but only some batches have them")
-        for name, array in arrays_but_values(like, np.concatenate(codes), groups, intervals).items():
+        for name, array in arrays_but_values(like, np.concatenate(codes), groups, intervals, starts).items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                 np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def arrays_but_values(
-    like: Batch, labels: NDArray[np.int64], groups: list[NDArray[np.str_]], intervals: list[NDArray[np.float32]]
+    like: Batch,
+    labels: NDArray[np.int64],
+    groups: list[NDArray[np.str_]],
+    intervals: list[NDArray[np.float32]],
+    starts: list[NDArray[np.float64]],
 ) -> dict[str, NDArray[Any]]:
     """Every array of the file but the values, by its name."""
     classes = np.asarray(like.classes, dtype=np.str_)
@@ -112,6 +121,7 @@ def arrays_but_values(
     meta = like.meta if like.series is None else like.meta | {"series": like.series.to_json()}
     known["groups"] = np.concatenate(groups) if groups else None
     known["rr_s"] = np.concatenate(intervals) if intervals else None
+    known["start_s"] = np.concatenate(starts) if starts else None
     return {
         "format": np.asarray(FORMAT),
         "labels": classes[labels],
@@ -164,5 +174,6 @@ def fields_in(path: Path) -> dict[str, Any]:
         "parts": arrays.get("parts"),
         "rr_s": arrays.get("rr_s"),
         "records": arrays.get("records"),
+        "start_s": arrays.get("start_s"),
         **known,
     }

@@ -24,7 +24,7 @@ __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows"]
 PARTS = ("train", "validation", "test", "later")
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
 EVENT_LENGTHS = 2  # of a window, that a stretch of time is long which counts as one event
-PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s", "records")
+PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s", "records", "start_s")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -48,6 +48,9 @@ class Windows:
         (n, 2) float32, seconds to the beat before and to the beat after, NaN where there is none; or None.
     records
         (n,) str, the recording of each window, of which a person can have several; or None where none is known.
+    start_s
+        (n,) float64, seconds from Monday 00:00 to the first row of each, where a series has a clock that says so; or
+        None.
     event_index
         The sample of each window at which its event (a beat's R peak) lies, or None.
     series
@@ -67,6 +70,7 @@ class Windows:
     parts: NDArray[np.int8] | None = None
     rr_s: NDArray[np.float32] | None = None
     records: NDArray[np.str_] | None = None
+    start_s: NDArray[np.float64] | None = None
     event_index: int | None = None
     series: SeriesInfo | None = None
     meta: dict[str, Any] = field(default_factory=dict)
@@ -252,13 +256,15 @@ class Windows:
         data: DataInfo,
         values: NDArray[np.float32],
         labels: NDArray[np.int64],
-        rr_s: NDArray[np.float32] | None,
+        rr_s: NDArray[np.float32] | None = None,
         persons: NDArray[np.int64] | None = None,
+        start_s: NDArray[np.float64] | None = None,
         **meta: Any,
     ) -> Self:
         """Synthetic windows, with the names, rate and units of the data that their generator learnt from.
 
-        ``persons``: (n,) the number of the synthetic person of each, where they were asked for.
+        ``persons``: (n,) the number of the synthetic person of each, where they were asked for; ``start_s``: (n,) when
+        each window of a series starts, where that is made.
         """
         return cls(
             values=values,
@@ -269,6 +275,7 @@ class Windows:
             labels=labels,
             groups=None if persons is None else persons.astype(np.str_),
             rr_s=rr_s,
+            start_s=None if start_s is None else start_s.astype(np.float64),
             event_index=data.event_index,
             series=data.series,
             meta={"kind": data.kind, "synthetic": True, **meta},

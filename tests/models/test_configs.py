@@ -149,7 +149,7 @@ def test_settings_of_timegan_know_what_follows_from_them() -> None:
         ({"cell": "rnn"}, "cell is one of mingru, gru, lstm, got 'rnn'"),
         ({"codes": "tanh"}, "codes is one of normal, sigmoid, got 'tanh'"),
         ({"objective": "hinge"}, "objective is one of relativistic, cross-entropy, got 'hinge'"),
-        ({"statics": 2}, "of 2 channels, 2 cannot be static"),
+        ({"static_channels": (0, 1)}, "some of the 2 channels moves"),
         ({"penalty": -1.0}, "penalty must be at least 0"),
         ({"noise": -1}, "noise must be at least 1, got -1"),
         *[({name: 0}, f"{name} must be at least 1, got 0") for name in ("time", "channels", "classes", "frame")],

@@ -95,7 +95,16 @@ class CosineSpace:
         """No channel is transformed."""
         return MarginalTransform.none(self.channels)
 
-    def transform(self, values: NDArray[np.float32], rr_s: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    @property
+    def columns(self) -> None:
+        """Signals have none."""
+
+    def transform(
+        self,
+        values: NDArray[np.float32],
+        rr_s: NDArray[np.float32] | None = None,
+        start_s: NDArray[np.float64] | None = None,
+    ) -> NDArray[np.float32]:
         """(n, time, channels) in physical units and (n, 2) seconds -> (n, features); a missing interval is usual."""
         found = cosines_of(values)[:, : self.cosines].reshape(len(values), -1)
         if self.intervals:

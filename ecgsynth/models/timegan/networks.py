@@ -29,7 +29,7 @@ class TimeGANConfig(JsonConfig):
 
     time: int  # samples a window
     channels: int = 1
-    statics: int = 0  # of the channels, the last, that are constant in a window: every network reads them
+    static_channels: tuple[int, ...] = ()  # those that are constant in a window: every network reads them
     classes: int = 1  # 1: no condition; else every network reads the class
     frame: int = 1  # samples that one latent step stands for: long windows need several
     cell: str = "mingru"  # or "gru", "lstm"
@@ -42,13 +42,16 @@ class TimeGANConfig(JsonConfig):
     penalty: float = 4.0  # of the slopes of the discriminator, where it is relativistic
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "static_channels", tuple(self.static_channels))  # JSON has lists
         at_least(self, 1, "time", "channels", "classes", "frame", "hidden", "layers", "noise")
-        at_least(self, 0, "statics", "window_noise", "penalty")
+        at_least(self, 0, "window_noise", "penalty")
         for name, known in (("cell", tuple(CELLS)), ("codes", CODES), ("objective", OBJECTIVES)):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} is one of {', '.join(known)}, got {getattr(self, name)!r}")
-        if self.statics >= self.channels:
-            raise ConfigError(f"some channel moves: of {self.channels} channels, {self.statics} cannot be static")
+        if not set(self.static_channels) < set(range(self.channels)):
+            raise ConfigError(
+                f"some of the {self.channels} channels moves, and statics are among them; got {self.static_channels}"
+            )
         if self.time % self.frame:
             raise ConfigError(f"time must be a multiple of frame, got {self.time} samples in frames of {self.frame}")
         if self.latent_steps < 2:
@@ -69,9 +72,20 @@ class TimeGANConfig(JsonConfig):
         return self.time // self.frame
 
     @property
+    def statics(self) -> int:
+        """How many channels are static."""
+        return len(self.static_channels)
+
+    @property
     def moving(self) -> int:
-        """Channels that are not static."""
+        """How many channels are not."""
         return self.channels - self.statics
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The channels that move, then the static ones."""
+        moving = [channel for channel in range(self.channels) if channel not in self.static_channels]
+        return (*moving, *self.static_channels)
 
     @property
     def frame_numbers(self) -> int:
@@ -146,7 +160,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.of_steps = config.objective == "cross-entropy"
         inputs = config.hidden + config.statics + (0 if self.of_steps else config.frame_numbers)
-        self.net = Recurrent(replace(config, statics=0), inputs, 1, config.layers, codes=None)
+        self.net = Recurrent(replace(config, static_channels=()), inputs, 1, config.layers, codes=None)
         if not self.of_steps:
             self.net.head = nn.Identity()
             width = config.hidden
@@ -168,10 +182,15 @@ class TimeGANGenerator(WindowGenerator):
     """
 
     config: TimeGANConfig
+    order: Tensor
+    places: Tensor
 
     def __init__(self, config: TimeGANConfig) -> None:
         super().__init__()
         self.config = config
+        order = torch.tensor(config.order)
+        self.register_buffer("order", order, persistent=False)
+        self.register_buffer("places", torch.argsort(order), persistent=False)
         hidden, layers, codes = config.hidden, config.layers, config.codes
         if config.statics:
             self.static = StaticGenerator(config)
@@ -197,13 +216,16 @@ class TimeGANGenerator(WindowGenerator):
         config = self.config
         moving = frames.transpose(0, 1).reshape(-1, config.time, config.moving)
         if config.statics:
-            moving = torch.cat([moving, statics.unsqueeze(1).expand(-1, config.time, -1)], dim=2)
+            both = torch.cat([moving, statics.unsqueeze(1).expand(-1, config.time, -1)], dim=2)
+            moving = both.index_select(2, self.places)
         return moving.flatten(1)
 
     def frames(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Windows (n, features) as frames and statics, the way back from ``window``."""
         config = self.config
         rows = x.unflatten(1, (config.time, config.channels))
+        if config.statics:
+            rows = rows.index_select(2, self.order)
         moving = rows[:, :, : config.moving].reshape(-1, config.latent_steps, config.frame_numbers)
         return moving.transpose(0, 1).contiguous(), rows[:, :, config.moving :].mean(dim=1)
 

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ecgsynth.models.model import Plan
 from ecgsynth.models.scaling import ChannelScaler
 from ecgsynth.models.timegan.networks import TimeGANConfig
@@ -40,13 +42,19 @@ def plan_timegan(learn: Windows, settings: Mapping[str, Any], seed: int) -> Time
     found = {
         "time": time,
         "channels": channels,
-        "statics": len(learn.series.statics) if learn.series is not None else 0,
+        "static_channels": static_channels(learn) if learn.is_series else (),
         "classes": len(learn.classes),
         "frame": plan_frame(time),
     }
     config = TimeGANConfig(**{**found, "hidden": HIDDEN_UNITS, **settings})
     space = ChannelScaler.fit(learn.values, learn.owners, max(1, learn.overlap), normal_scores=learn.is_series)
     return TimeGANPlan(config=config, space=space)
+
+
+def static_channels(learn: Windows) -> tuple[int, ...]:
+    """The channels that are constant in every window; none where all are."""
+    still = (learn.values == learn.values[:, :1]).all(axis=(0, 1))
+    return () if still.all() else tuple(map(int, np.flatnonzero(still)))
 
 
 def plan_frame(time: int) -> int:

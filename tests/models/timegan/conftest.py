@@ -11,7 +11,9 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.models.timegan.networks import Nets, TimeGANConfig
 from ecgsynth.training.fit_timegan import networks
 
-CONFIG = TimeGANConfig(time=6, channels=3, statics=1, classes=3, frame=2, hidden=5, layers=2, noise=3, window_noise=2)
+CONFIG = TimeGANConfig(
+    time=6, channels=3, static_channels=(1,), classes=3, frame=2, hidden=5, layers=2, noise=3, window_noise=2
+)
 RATE = 0.1
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from ecgsynth.errors import ConfigError
 from ecgsynth.models.timegan.networks import TimeGANConfig
 from ecgsynth.models.timegan.plan import HIDDEN_UNITS, plan_frame, plan_timegan
-from ecgsynth.windows.info import ColumnInfo, SeriesInfo, SeriesOptions
+from ecgsynth.windows.info import SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import Windows
 
 
@@ -61,9 +61,12 @@ def test_of_a_signal_every_channel_has_a_standard_deviation_of_one() -> None:
     np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=0.05)
 
 
-def test_statics_are_told_to_the_networks() -> None:
-    info = SeriesInfo(options=SeriesOptions(length=2, stride=1), statics=(ColumnInfo(name="b", dtype="float64"),))
-    assert plan_timegan(replace(windows(walks(30)), series=info), {}, seed=0).config.statics == 1
+def test_channels_that_never_move_in_a_window_are_static() -> None:
+    values = walks(30, 8, 3)
+    values[:, :, 1] = values[:, :1, 1]
+    assert plan_timegan(windows(values), {}, seed=0).config.static_channels == (1,)
+    values[3, 2, 1] += 1
+    assert plan_timegan(windows(values), {}, seed=0).config.static_channels == ()
 
 
 def test_settings_by_hand_come_first() -> None:

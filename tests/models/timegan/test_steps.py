@@ -36,7 +36,7 @@ def batch(nets: Nets, n: int = 4) -> tuple[Tensor, Tensor, Tensor]:
     """Windows of which statics are constant, their classes, and noise."""
     config, rng = nets.generator.config, torch.Generator().manual_seed(1)
     x = torch.randn(n, config.time, config.channels, generator=rng)
-    x[:, :, config.moving :] = x[:, :1, config.moving :]
+    x[:, :, list(config.static_channels)] = x[:, :1, list(config.static_channels)]
     return x.flatten(1), LABELS.repeat(n // 4), torch.randn(n, config.normals, generator=rng)
 
 

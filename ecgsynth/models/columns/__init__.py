@@ -1,0 +1,1 @@
+"""What lies between the columns of a series and the channels that a generator learns."""
