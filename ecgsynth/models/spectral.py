@@ -262,7 +262,7 @@ def channel_weights(values: Singles, marginals: MarginalTransform) -> Floats:
     count = values[..., 0].size
     mean = sum(marginals.apply(values[part]).sum(axis=(0, 1), dtype=np.float64) for part in chunks(values)) / count
     squares = sum(np.square(marginals.apply(values[part]) - mean).sum(axis=(0, 1)) for part in chunks(values))
-    return np.maximum(np.sqrt(squares / count), LEAST_STD)
+    return np.asarray(np.maximum(np.sqrt(squares / count), LEAST_STD), dtype=np.float64)
 
 
 def slow_cosines(time: int, channels: int) -> int:
@@ -305,7 +305,7 @@ def cosines_in_chunks(
 ) -> Iterator[tuple[slice, Singles]]:
     """The cosines of windows (n, time, channels), a chunk at a time."""
     for part in chunks(values):
-        yield part, cosines_of(marginals.apply(values[part]) / weights.astype(np.float32))
+        yield part, cosines_of(np.asarray(marginals.apply(values[part]) / weights, dtype=np.float32))
 
 
 def cosines_of(values: Singles) -> Singles:

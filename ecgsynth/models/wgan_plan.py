@@ -77,8 +77,8 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Serie
     """
     classes = len(learn.classes)
     if not learn.is_series:
-        space = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
-        return space, find_clusters(space.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
+        whole = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
+        return whole, find_clusters(whole.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
     values, owners, repeats = learn.values, learn.owners, max(1, learn.overlap)
     per_cluster = OVERLAPPING_PER_CLUSTER if learn.overlap else WINDOWS_PER_CLUSTER
     rough = rough_features(values, components)
