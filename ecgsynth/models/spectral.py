@@ -268,7 +268,7 @@ def channel_weights(values: Singles, marginals: MarginalTransform) -> Floats:
     count = values[..., 0].size
     mean = sum(marginals.apply(values[part]).sum(axis=(0, 1), dtype=np.float64) for part in chunks(values)) / count
     squares = sum(np.square(marginals.apply(values[part]) - mean).sum(axis=(0, 1)) for part in chunks(values))
-    return np.asarray(np.maximum(np.sqrt(squares / count), LEAST_STD))
+    return np.asarray(np.maximum(np.sqrt(squares / count), LEAST_STD), dtype=np.float64)
 
 
 def slow_cosines(time: int, channels: int) -> int:

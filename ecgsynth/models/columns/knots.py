@@ -152,7 +152,7 @@ class Lines:
 
     channels: tuple[int, ...]
     period: int
-    origin: int | None = sparse(default=None)
+    origin: int | None = None
 
     @classmethod
     def find(
