@@ -116,8 +116,8 @@ class ColumnsBack(nn.Module):
         count = len(own)
         self.rules = None if rules is None else RulesBack(rules, columns.channels)
         self.lines = None if lines is None else LinesBack(lines, columns.time, count)
-        self.tied = lines if lines is not None and lines.origin is not None else None
-        count += lines is not None and self.tied is None
+        self.origin = None if lines is None else lines.origin
+        count += lines is not None and lines.origin is None
         self.holds = None if holds is None else HoldsBack(holds, columns.time, count)
         self.count = count + (0 if holds is None else len(holds.channels))
         differences = [] if rules is None else [excess.channel for excess in rules.excesses]
@@ -132,8 +132,8 @@ class ColumnsBack(nn.Module):
         if self.start is not None:
             step = self.start.step(learnt[:, :, self.count])
             start = self.start(learnt[:, :, self.count])
-            if self.tied is not None and self.tied.origin is not None:
-                place = torch.remainder(self.tied.origin - step, self.tied.period).long()
+            if self.lines is not None and self.origin is not None:
+                place = torch.remainder(self.origin - step, self.lines.period).long()
         values = torch.minimum(torch.maximum(values, self.lows), self.highs)
         if self.holds is not None:
             values = self.holds(values)

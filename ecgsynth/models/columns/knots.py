@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.disclosure import shared_mean
-from ecgsynth.core.records import sparse
 from ecgsynth.models.columns.level import averages, level_channel
 
 __all__ = ["Holds", "HoldsBack", "Lines", "LinesBack"]
@@ -194,8 +193,8 @@ class Lines:
 
     def elsewhere(self, values: NDArray[np.float32]) -> NDArray[np.int64]:
         """(n, period) how many of the steps at which windows bend are not at a place and every period from there."""
-        bent = np.stack([bends(values[:, :, channel]) for channel in self.channels])
-        return by_place(np.asarray(bent.any(axis=0)), self.period)
+        bent = np.asarray(np.any([bends(values[:, :, channel]) for channel in self.channels], axis=0))
+        return by_place(bent, self.period)
 
     def apply(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Windows (n, time, channels) -> (n, time, channels + 1), or as they are where there is an origin."""
@@ -220,6 +219,7 @@ class LinesBack(OfChannels):
 
     def __init__(self, lines: Lines, time: int, channels: int) -> None:
         super().__init__(lines.channels, channels)
+        self.period = lines.period
         turn = 2 * torch.pi * torch.arange(lines.period) / lines.period
         self.register_buffer("angles", averages(2, time) @ torch.stack([turn.cos(), turn.sin()]))
         before, after, share = neighbours(np.arange(time) % lines.period == np.arange(lines.period)[:, None])
