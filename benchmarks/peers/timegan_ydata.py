@@ -21,9 +21,10 @@ import numpy as np
 import torch
 
 from ecgsynth.core.config import TrainConfig
-from ecgsynth.models.timegan import TimeGANConfig, discriminator_step, embedding_step, generator_step, supervisor_step
-from ecgsynth.models.timegan_plan import plan_frame
-from ecgsynth.training.fit_timegan import GENERATOR_STEPS, networks
+from ecgsynth.models.timegan.networks import TimeGANConfig
+from ecgsynth.models.timegan.plan import plan_frame
+from ecgsynth.models.timegan.steps import embedding_step, joint_step, supervisor_step
+from ecgsynth.training.fit_timegan import networks
 
 HERE = Path(__file__).resolve().parents[2]
 HOME = HERE / "runs" / "peers" / "ydata"
@@ -85,19 +86,24 @@ def ours(hidden: int, batch: int, steps: int, frame: int) -> float:
     x = torch.from_numpy(np.random.default_rng(0).random((batch, LENGTH * CHANNELS)).astype(np.float32))
     label = torch.zeros(batch, dtype=torch.int64)
 
-    def joint() -> None:
-        for _ in range(GENERATOR_STEPS):
-            z = torch.rand(batch, config.latent_steps, config.noise)
-            _, codes = generator_step(nets, x, label, z)
-        discriminator_step(nets, codes, label)
+    every = TrainConfig(steps=1).gp_every
+
+    def joint() -> None:  # as many as have one penalty among them
+        for number in range(every):
+            joint_step(nets, x, label, torch.randn(batch, config.normals), penalise=float(number == 0))
 
     total = 0.0
-    for phase in (partial(embedding_step, nets, x, label), partial(supervisor_step, nets, x, label), joint):
+    phases = (
+        (partial(embedding_step, nets, x, label), 1),
+        (partial(supervisor_step, nets, x, label), 1),
+        (joint, every),
+    )
+    for phase, updates in phases:
         marks = []
         for _ in range(steps + 1):
             began = time.process_time()
             phase()
-            marks.append(time.process_time() - began)
+            marks.append((time.process_time() - began) / updates)
         total += statistics.median(marks[1:])
     return total
 
