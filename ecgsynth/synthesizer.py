@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgsynth.core.config import TrainConfig
 from ecgsynth.core.disclosure import drawn_in
@@ -17,6 +18,7 @@ from ecgsynth.core.noise import check_number, persons_of_rows, pick_labels, row_
 from ecgsynth.core.records import to_json
 from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.export.cards import card_of
+from ecgsynth.export.joining import Joiner
 from ecgsynth.models import registry
 from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.decoder import SignalSampler, draw
@@ -44,6 +46,7 @@ class Synthesizer:
         self.sampler = SignalSampler(generator, space, limits(about.data)).eval()
         self.space = space
         self.about = about
+        self.joiner = Joiner(about.data, generator.config.noise_dim, self._of_classes)
 
     def __repr__(self) -> str:
         return card_of(self).line()
@@ -180,11 +183,10 @@ class Synthesizer:
                 "see 'ecgsynth train --help'"
             )
         try:
-            settings, about = dict(content["config"]), About.from_json(content, {})
+            about, generator = About.from_json(content, {}), registry.entry(name).restore(dict(content["config"]))
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        model = registry.entry(name)
-        generator, space = model.restore(settings), model.space.load(folder.scaler)
+        space = registry.entry(name).read_space(folder.scaler)
         return cls(space, generator, about.with_metrics(folder.load_best(generator)))
 
     @property
@@ -192,8 +194,19 @@ class Synthesizer:
         """The class names, in the order of the labels' codes."""
         return self.about.data.class_names
 
+    def _of_classes(self, rows: range, labels: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+        """Windows (n, time, channels) of these classes."""
+        return draw(self.sampler, labels, seed, start=rows.start)[0]
+
     def windows(
-        self, n: int, label: str | None = None, seed: int = 0, people: int | Sequence[int] | None = None
+        self,
+        n: int,
+        label: str | None = None,
+        seed: int = 0,
+        people: int | Sequence[int] | None = None,
+        *,
+        length: int | None = None,
+        history: Any = None,
     ) -> Windows:
         """Synthetic windows, row for row those of the exported file.
 
@@ -208,14 +221,24 @@ class Synthesizer:
         people
             Of a generator of people: of so many people, in turn, or of those with these numbers, which are then the
             windows' ``groups``. Without it, every window is of another person.
+        length
+            Of a series, n long ones of so many rows instead of n windows.
+        history
+            Of a series, a data frame or a table's path with the columns that were learnt from: go on from its last rows
+            (of several sequences, in turn), for ``length`` rows or a window's.
 
         Raises
         ------
         ConfigError
-            For fewer than one window, an unknown class, or people of a generator that makes none.
+            For fewer than one window, an unknown class, people of a generator that makes none, or a length or history
+            of one that makes no series.
+        DataError
+            For a history of other columns, too few rows, or missing values in the last ones.
 
         """
         data = self.about.data
+        if length is not None or history is not None:
+            return self.joiner.windows(self.joiner.want(n, length, data.code(label=label), seed, history, people))
         check_number(n, "windows")
         if people is not None and not self.sampler.generator.person_dim:
             raise ConfigError("this generator makes windows that are nobody's, not people; leave out people")
@@ -238,6 +261,8 @@ class Synthesizer:
         *,
         label: str | None = None,
         people: int | Sequence[int] | None = None,
+        length: int | None = None,
+        history: Any = None,
     ) -> Any:
         """Synthetic windows in the form in which their like came; row for row those of the exported file.
 
@@ -252,7 +277,7 @@ class Synthesizer:
             The same seed gives the same windows.
         label
             A class, as in ``where``.
-        people
+        people, length, history
             As of ``windows``.
 
         Returns
@@ -264,12 +289,14 @@ class Synthesizer:
 
         Raises
         ------
-        ConfigError
+        ConfigError, DataError
             As ``windows`` does.
 
         """
         data = self.about.data
         code = data.code(where, label)
+        if length is not None or history is not None:
+            return self.joiner.frame(self.joiner.want(n, length, code, seed, history, people))
         made = self.windows(n, None if code is None else data.class_names[code], seed, people)
         return made if data.series is None else made.to_frame()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ecgsynth.core.noise import check_number, person_noise, persons_of_rows, pick_labels, row_noise
 from ecgsynth.errors import ArtifactError, ConfigError
@@ -12,6 +13,7 @@ from ecgsynth.windows.long_table import frame_of
 from ecgsynth.windows.windows import Windows
 
 from .cards import card_of
+from .joining import Joiner
 from .manifest import Manifest
 from .onnx_file import OnnxFile, in_order
 
@@ -52,6 +54,7 @@ class OnnxSampler:
         known = {output.name for output in self._session.get_outputs()}
         self._beside = next((name for name in BESIDE if name in known), None)
         self._outputs = ["signal"] if self._beside is None else ["signal", self._beside]
+        self.joiner = Joiner(self.manifest.data, self.manifest.noise_dim, self._of_classes, model=self.path.name)
 
     def __repr__(self) -> str:
         return card_of(self).line()
@@ -67,6 +70,8 @@ class OnnxSampler:
         *,
         label: str | None = None,
         people: int | Sequence[int] | None = None,
+        length: int | None = None,
+        history: Any = None,
     ) -> Any:
         """Draw synthetic beats, or the table of a synthetic series.
 
@@ -84,6 +89,11 @@ class OnnxSampler:
         people
             Of a generator of people: of so many people, in turn, or of those with these numbers. The same person of a
             seed is the same wherever he is asked for. Without it, every window is of another person.
+        length
+            Of a series, n long ones of so many rows instead of n windows.
+        history
+            Of a series, a data frame or a table's path with the columns that were learnt from: go on from its last rows
+            (of several sequences, in turn), for ``length`` rows or a window's.
 
         Returns
         -------
@@ -94,15 +104,27 @@ class OnnxSampler:
         Raises
         ------
         ConfigError
-            For n below 1, an unknown class or column, a seed out of range, or people of a generator that makes none.
+            For n below 1, an unknown class or column, a seed out of range, people of a generator that makes none, or
+            a length or history of one that makes no series.
+        DataError
+            For a history of other columns, too few rows, or missing values in the last ones.
 
         """
         code = self.manifest.data.code(where, label)
+        if length is not None or history is not None:
+            return self.joiner.frame(self.joiner.want(n, length, code, seed, history, people))
         drawn = self.windows(n, None if code is None else self.manifest.class_names[code], seed, people)
         return drawn if drawn.series is None else frame_of(drawn, drawn.series)
 
     def windows(
-        self, n: int, label: str | None = None, seed: int = 0, people: int | Sequence[int] | None = None
+        self,
+        n: int,
+        label: str | None = None,
+        seed: int = 0,
+        people: int | Sequence[int] | None = None,
+        *,
+        length: int | None = None,
+        history: Any = None,
     ) -> Windows:
         """Draw synthetic windows, also of a series.
 
@@ -116,13 +138,18 @@ class OnnxSampler:
             Window i of a seed is always the same.
         people
             As of ``sample``; their numbers are then the windows' ``groups``.
+        length, history
+            As of ``sample``: (n, length, channels) long series.
 
         Raises
         ------
-        ConfigError
+        ConfigError, DataError
             As ``sample`` does.
 
         """
+        if length is not None or history is not None:
+            code = self.manifest.data.code(label=label)
+            return self.joiner.windows(self.joiner.want(n, length, code, seed, history, people))
         pieces = list(self.stream(n, label, seed, people=people))
         beside = [getattr(piece, self._beside) for piece in pieces] if self._beside else []
         return Windows.made(
@@ -171,6 +198,12 @@ class OnnxSampler:
     ) -> Iterator[Windows]:
         pieces = (range(start, min(start + batch, n)) for start in range(0, n, batch))
         return in_order(lambda rows: self._draw(rows, code, seed, people), pieces, self._threads if n > batch else 1)
+
+    def _of_classes(self, rows: range, labels: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
+        """Windows (n, time, channels) of a generator of no people, of these classes."""
+        asked = {"uniform": row_noise(seed, rows, self.manifest.noise_dim).uniform, "label": labels}
+        values: NDArray[np.float32] = self._session.run(["signal"], asked)[0]
+        return values
 
     def _draw(self, rows: range, code: int | None, seed: int, people: int | Sequence[int] | None) -> Windows:
         noise = row_noise(seed, rows, self.manifest.noise_dim)

@@ -1,5 +1,6 @@
 """Drawing any number of windows into a file, one batch at a time: npz, CSV, TSV, JSON, Parquet, WFDB records."""
 
+import dataclasses
 import json
 import math
 import re
@@ -18,10 +19,12 @@ from ecgsynth.core.formats import DELIMITERS, TEXT_FORMATS, format_of, write_rec
 from ecgsynth.errors import ArtifactError, ConfigError, require
 from ecgsynth.windows import long_table
 from ecgsynth.windows.info import SeriesInfo
+from ecgsynth.windows.long_table import Place
 from ecgsynth.windows.wide_table import PERSON_COLUMN, RR_COLUMNS, numbers, sample_columns
 from ecgsynth.windows.window_file import save_batches
 from ecgsynth.windows.windows import Windows
 
+from .joining import Joiner, Wanted, whole
 from .onnx_sampler import OnnxSampler
 from .writing import Output, write_batches, write_tables
 
@@ -42,6 +45,8 @@ def sample_to_file(
     *,
     label: str | None = None,
     people: int | Sequence[int] | None = None,
+    length: int | None = None,
+    history: Any = None,
     columns: tuple[str, ...] | None = None,
     seed: int = 0,
     file_format: str | None = None,
@@ -68,6 +73,8 @@ def sample_to_file(
         Their class; every class in its share where none is named.
     people
         Of a generator of people: so many, in turn, or those of these numbers.
+    length, history
+        Of a series, as of ``OnnxSampler.sample``: n long ones of so many rows, and what they go on from.
     columns
         Of a series, the columns to write beside id and step; all of them where none are named.
     seed
@@ -77,14 +84,16 @@ def sample_to_file(
     force
         Replace what is there.
     on_progress
-        Is called with how many more windows are written.
+        Is called with how many more windows are written, or rows of long series.
     on_size
         Is called with the bytes that a large file will take, before it is begun.
 
     Raises
     ------
     ConfigError
-        For a format, n, label, people, column or seed that cannot be.
+        For a format, n, label, people, length, column or seed that cannot be.
+    DataError
+        For a history that cannot be gone on from.
     ArtifactError
         For a path that is taken, or a disk without room.
     MissingExtraError
@@ -93,6 +102,13 @@ def sample_to_file(
     """
     file_format = format_of(path, file_format)
     info = series_of(sampler, columns, file_format)
+    told: dict[str, Any] = {"force": force, "on_progress": on_progress, "on_size": on_size}
+    if length is not None or history is not None:
+        code = sampler.manifest.data.code(label=label)
+        wanted = sampler.joiner.want(n, length, code, seed, history, people)
+        names = None if info is None or file_format == "npz" else picked_columns(info, columns)
+        long_series_to_file(sampler.joiner, wanted, path, file_format, names, **told)
+        return
     like = sampler.windows(1, label, seed, people)
     if people is not None and file_format == "wfdb":
         raise ConfigError("WFDB records do not say of whom a beat is; write people as npz, csv or another file")
@@ -111,9 +127,39 @@ def sample_to_file(
         numbers=like.values.size,
         probe=PROBE_WINDOWS,
         unit="windows",
-        force=force,
-        on_progress=on_progress,
-        on_size=on_size,
+        **told,
+    )
+
+
+def long_series_to_file(
+    joiner: Joiner, wanted: Wanted, path: Path | str, file_format: str, names: list[str] | None, **told: Any
+) -> None:
+    """Draw long series into a file, a piece of one or several at a time; an npz has each whole."""
+    like = joiner.windows(dataclasses.replace(wanted, n=1, length=1))
+
+    def of_rows(rows: int) -> Wanted:
+        return dataclasses.replace(wanted, n=-(-rows // wanted.length), length=min(rows, wanted.length))
+
+    def write(out: Output[Windows]) -> None:
+        drawn = of_rows(out.n)
+        if names is None:
+            shape = dataclasses.replace(like, values=np.zeros((1, drawn.length, like.values.shape[2]), np.float32))
+            save_batches(out.path, shape, whole(out.batches, drawn.length), n=drawn.n, force=True)
+        else:
+            series = {"info": joiner.info, "names": names, "like": like, "place": joiner.place(wanted)}
+            SERIES_WRITERS[file_format](out, **series, length=drawn.length)
+
+    write_batches(
+        write,
+        lambda rows: joiner.stream(of_rows(rows)),
+        path,
+        file_format,
+        wanted.n * wanted.length,
+        count=lambda piece: piece.values.shape[0] * piece.values.shape[1],
+        numbers=like.values.size,
+        probe=min(PROBE_WINDOWS, wanted.length),
+        unit="rows",
+        **told,
     )
 
 
@@ -139,27 +185,36 @@ def picked_columns(info: SeriesInfo, columns: tuple[str, ...] | None) -> list[st
     return [name for name in names if columns is None or name in columns or name in names[:2]]
 
 
-def write_series_text(out: Output[Windows], info: SeriesInfo, names: list[str], like: Windows) -> None:
-    tables = tables_of(info, names, out.batches)
+def write_series_text(out: Output[Windows], names: list[str], like: Windows, **table: Any) -> None:
+    tables = tables_of(names, out.batches, **table)
     rows = (zip(*(column.tolist() for column in table.values()), strict=True) for table in tables)
     write_rows(out.path, out.file_format, names, chain.from_iterable(rows))
 
 
-def write_series_parquet(out: Output[Windows], info: SeriesInfo, names: list[str], like: Windows) -> None:
+def write_series_parquet(out: Output[Windows], names: list[str], like: Windows, **table: Any) -> None:
     arrow = require("pyarrow", "writing Parquet")
-    first = next(tables_of(info, names, iter([like])))
+    first = next(tables_of(names, iter([like]), **table))
     schema = arrow.table(dict(first)).schema.with_metadata({"synthetic": "true"})
-    tables = tables_of(info, names, out.batches)
+    tables = tables_of(names, out.batches, **table)
     write_tables(out.path, schema, (arrow.table(dict(table), schema=schema) for table in tables))
 
 
-def tables_of(info: SeriesInfo, names: list[str], batches: Iterator[Windows]) -> Iterator[dict[str, NDArray[Any]]]:
-    """The long table of each batch, its ids going on from the batch before."""
-    first = 0
+def tables_of(
+    names: list[str],
+    batches: Iterator[Windows],
+    *,
+    info: SeriesInfo,
+    place: Place | None = None,
+    length: int | None = None,
+) -> Iterator[dict[str, NDArray[Any]]]:
+    """The long table of each batch, its ids going on from the batch before, or its steps in pieces of long series."""
+    first = step = 0
     for batch in batches:
-        table = long_table.rows(batch, info, first)
+        table = long_table.rows(batch, info, first, None if place is None else dataclasses.replace(place, step=step))
         yield {name: as_text(table[name]) for name in names}
-        first += len(batch)
+        step += batch.values.shape[1]
+        if length is None or step == length:
+            first, step = first + len(batch), 0
 
 
 def as_text(column: NDArray[Any]) -> NDArray[Any]:

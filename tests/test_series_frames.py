@@ -36,8 +36,20 @@ def test_the_same_dtypes_come_back(ward: pd.DataFrame, tmp_path: Path, monkeypat
         assert made[name].dtype == ward[name].dtype, name
     model.save(tmp_path / "run")
     model.export(tmp_path / "ward.onnx")
+    long = model.sample(2, seed=1, length=60)
+    assert (long.dtypes == made.dtypes).all()
+    after = model.sample(30, seed=1, length=3, history=ward)
+    assert set(after["t"][::3]) == {pd.Timestamp("2024-01-01T16:00", tz="Europe/Berlin")}
     for again in (ecgsynth.load(tmp_path / "run"), ecgsynth.load(tmp_path / "ward.onnx")):
         assert (again.sample(9, seed=1).dtypes == made.dtypes).all()
+        for before, same in (
+            (long, again.sample(2, seed=1, length=60)),
+            (after, again.sample(30, None, 1, length=3, history=ward)),
+        ):
+            assert (same.dtypes == before.dtypes).all()
+            assert (same["unit"] == before["unit"]).all()
+            assert np.allclose(same["rate"], before["rate"], atol=1e-3)  # up to the rounding of float32
+            assert ((same["level"] - before["level"]).abs() <= 1).all()
 
 
 def test_a_file_has_the_dtypes_that_plain_pandas_reads(ward: pd.DataFrame, tmp_path: Path) -> None:

@@ -19,9 +19,15 @@ __all__ = ["evaluate"]
 )
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The report folder to make.")
 @click.option(
-    "--repeats", type=click.IntRange(min=1), help="Networks trained for each figure: 3 for beats, 10 for series."
+    "--repeats",
+    type=click.IntRange(min=1),
+    help="Networks trained for each figure: 3 for beats, 10 for series, but 3 of its CNN and Transformer.",
 )
-@click.option("--steps", type=click.IntRange(min=1), help="Updates of each: 2000, but 5000 for the predictive score.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    help="Updates of each: 2000, but 5000 for the predictive score, 200 for a series' CNN, Transformer and encoder.",
+)
 @click.option(
     "--part",
     default="test",

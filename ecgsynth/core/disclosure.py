@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "FAIR_SHARE",
     "LEAST_PEOPLE",
     "PERSONS",
     "coarse",
@@ -38,6 +39,7 @@ Codes = NDArray[np.int64]
 PERSONS = 10  # that must stand behind whatever is published
 LEAST_PEOPLE = 5  # whose windows of a class a generator of people needs, and a file for known receivers (levels.toml)
 LARGEST_SHARE = 0.5  # of what is published, that one person may have
+FAIR_SHARE = 0.2  # of a cluster of windows, that one event may have: a mean hangs on its largest part
 FENCE = 3.0  # times the way from one person to the PERSONS-th further in, that an outermost value may lie beyond
 TUKEY = 1.5  # interquartile ranges, where there are fewer persons
 DIGITS = 2  # of a published count, or of a moment that stands in for a bound
@@ -75,24 +77,30 @@ def shared_range(
     The lowest and the highest, or None where fewer than ``persons`` persons have a value.
 
     """
-    lows, highs = extremes(values, owners, repeats)
+    lows, highs = extremes(values, owners, repeats, 2 * persons)
     if len(lows) < persons:
         return None
-    common = common_values(values, owners, repeats=repeats, persons=persons)
+    edges = (values == lows[persons - 1]) | (values == highs[persons - 1])
+    whose = None if owners is None else owners[edges]
+    common = common_values(values[edges], whose, repeats=repeats, persons=persons)
     low, high = inner_end(lows, common, persons), -inner_end(-highs, -common, persons)
     if low > high:
         low = high = (low + high) / 2
     return low, high
 
 
-def extremes(values: Floats, owners: Codes | None, repeats: int) -> tuple[Floats, Floats]:
-    """(persons,) each person's lowest value, rising, and each person's highest, falling.
+def extremes(values: Floats, owners: Codes | None, repeats: int, most: int) -> tuple[Floats, Floats]:
+    """(persons,) each person's lowest value, rising, and each person's highest, falling; of many, ``most`` of each.
 
     Without owners every ``repeats``-th value: values that are so many places apart belong to different persons.
     """
     if owners is None:
-        ranked = np.sort(values)
-        return ranked[::repeats], ranked[::-1][::repeats]
+        outer = most * repeats
+        if len(values) <= 2 * outer:
+            ranked = np.sort(values)
+            return ranked[::repeats], ranked[::-1][::repeats]
+        parted = np.partition(values, (outer, len(values) - outer))
+        return np.sort(parted[:outer])[::repeats], np.sort(parted[-outer:])[::-1][::repeats]
     order = np.argsort(owners, kind="stable")
     starts = np.flatnonzero(np.diff(owners[order], prepend=owners.min(initial=0) - 1))
     grouped = values[order]
@@ -122,10 +130,10 @@ def fenced(ends: Floats, persons: int) -> Floats:
 
 def common_values(values: Floats, owners: Codes | None = None, *, repeats: int = 1, persons: int = PERSONS) -> Floats:
     """The different values, rising, that ``persons`` persons have, none of them in more than LARGEST_SHARE of rows."""
-    distinct, codes = np.unique(values, return_inverse=True)
     if owners is None:
-        counts = np.bincount(codes, minlength=len(distinct))
+        distinct, counts = np.unique(values, return_counts=True)
         return np.asarray(distinct[counts > (persons - 1) * repeats])
+    distinct, codes = np.unique(values, return_inverse=True)
     return np.asarray(distinct[shared_codes(codes, owners, len(distinct), persons=persons)])
 
 
@@ -269,10 +277,12 @@ def persons_behind(codes: Codes, owners: Codes | None, n: int) -> tuple[Codes, F
     return np.bincount(code, minlength=n), largest / np.maximum(rows, 1)
 
 
-def shared_codes(codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS) -> NDArray[np.bool_]:
-    """(n,) whether each code may be published: ``persons`` persons have it, none more than LARGEST_SHARE of it."""
-    people, largest = persons_behind(codes, owners, n)
-    return np.asarray((people >= persons) & (largest <= LARGEST_SHARE))
+def shared_codes(
+    codes: Codes, owners: Codes | None, n: int, *, persons: int = PERSONS, largest: float = LARGEST_SHARE
+) -> NDArray[np.bool_]:
+    """(n,) whether each code may be published: ``persons`` persons have it, none more than ``largest`` of it."""
+    people, shares = persons_behind(codes, owners, n)
+    return np.asarray((people >= persons) & (shares <= largest))
 
 
 def rounded_count(count: int) -> int | None:

@@ -3,10 +3,11 @@
 Row ``i`` of seed ``s`` is the same whatever the batch size, the number of workers or the language. The
 numbers come from the counter-based generator Philox4x64-10 (Salmon et al., "Parallel random numbers: as
 easy as 1, 2, 3", SC 2011) as numpy has it, so a row's numbers are found without drawing those before it.
-Persons have a stream of their own: person ``p`` reads the key ``s + 2**64`` as a row reads the key ``s``.
+Persons have a stream of their own: person ``p`` reads the key ``s + 2**64`` as a row reads the key ``s``. So has each
+long series: series ``i`` reads the key ``s + 2**65`` from the counter ``i * 2**64`` on, a draw for each window joined.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 
 from ecgsynth.errors import ConfigError
 
-__all__ = ["RowNoise", "check_number", "person_noise", "persons_of_rows", "pick_labels", "row_noise"]
+__all__ = ["RowNoise", "check_number", "person_noise", "persons_of_rows", "pick_labels", "row_noise", "series_noise"]
 
 BLOCK = 4  # one step of the counter yields four 64-bit draws
 MAX_SEED = 2**64 - 1
 OF_PERSONS = 1 << 64  # added to the key of a seed: persons have draws of their own
+OF_SERIES = 2 << 64  # as do long series
+DRAWN_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,14 @@ def person_noise(seed: int, persons: NDArray[np.int64], person_dim: int) -> NDAr
     ]
     found = np.concatenate(draws).reshape(len(numbers), blocks * BLOCK)[:, :person_dim]
     return to_uniform(found).astype(np.float32)[where]
+
+
+def series_noise(seed: int, series: int) -> Iterator[float]:
+    """Numbers in (0, 1) without end, by which one long series of a seed picks what it goes on with."""
+    check_seed(seed)
+    stream = np.random.Philox(key=seed + OF_SERIES, counter=series << 64)
+    while True:
+        yield from to_uniform(stream.random_raw(DRAWN_AT_ONCE)).tolist()
 
 
 def persons_of_rows(rows: range, people: int | Sequence[int] | None) -> NDArray[np.int64]:

@@ -125,7 +125,8 @@ def discriminated(comparison: Comparison) -> Found:
     0 to 1, 0.5 is best: it cannot; below 0.5 it was misled by chance. After the discriminative score of Yoon, Jarrett
     and van der Schaar, "Time-series Generative Adversarial Networks", 2019, which is its distance from 0.5.
     """
-    held, other, config = comparison.held, comparison.other, comparison.network.config
+    held, other = comparison.held, comparison.other
+    config = ClassifierConfig(steps=comparison.steps or ClassifierConfig().steps, batch=BATCH_WINDOWS)
     values = np.concatenate([held.values, other.values])
     of_class = np.concatenate([held.labels, other.labels])
     origin = np.repeat(np.arange(2), [len(held), len(other)])

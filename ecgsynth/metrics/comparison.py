@@ -1,8 +1,9 @@
 """Real windows beside others: all that a measure of likeness may need, made once and only where it is asked for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,6 +12,8 @@ from torch import nn
 
 from ecgsynth.errors import DataError
 from ecgsynth.metrics.classifier import BeatClassifier, ClassifierConfig, predict, train_classifier
+from ecgsynth.metrics.judges.blocks import FOLDS, Parted
+from ecgsynth.metrics.judges.judge import Judgement, judged
 from ecgsynth.metrics.likeness import median_distance
 from ecgsynth.metrics.physiology import delineate
 from ecgsynth.metrics.progress import Step, Trainings
@@ -23,6 +26,12 @@ STAGE = "likeness"
 
 Floats = NDArray[np.float32]
 Pair = tuple[Windows, Windows]
+
+
+class Network(Protocol):
+    """What gives features (n, d) of windows (n, time, channels)."""
+
+    def features(self, values: Floats, /) -> Floats: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +82,10 @@ class Comparison:
         Called with the updates of each network that a measure trains.
     scored
         The windows that the networks of a score distinguish and predict, where these are not ``held`` and ``other``.
+    parted
+        Windows for judges, in folds that share no row; None where there is no room for folds.
+    judgements
+        What has been judged already, by the name of the judge.
     picked
         (k,) the windows among which neighbours are sought; all, unless given.
     steps
@@ -87,9 +100,11 @@ class Comparison:
     held: Windows
     other: Windows
     learnt: Windows
-    network: FeatureNetwork
+    network: Network
     trainings: Trainings
     scored: Pair | None = None
+    parted: Parted | None = None
+    judgements: dict[str, Judgement] = field(default_factory=dict)
     picked: NDArray[np.int64] | None = None
     steps: int | None = None
     repeats: int = 1
@@ -103,6 +118,16 @@ class Comparison:
     def at_most(self, updates: int) -> int:
         """So many updates, or fewer where fewer were asked for."""
         return updates if self.steps is None else min(self.steps, updates)
+
+    def judgement(self, judge: str, updates: int) -> Judgement | None:
+        """What a judge reaches, in as many folds as there are repeats; None where there is no room for folds."""
+        if judge not in self.judgements and self.parted is not None:
+            folds, steps = min(self.repeats, FOLDS), self.at_most(updates)
+            on_step = self.training(folds * steps)
+            self.judgements[judge] = judged(
+                self.parted, judge, folds=folds, steps=steps, seed=self.seed, device=self.device, on_step=on_step
+            )
+        return self.judgements.get(judge)
 
     @cached_property
     def by_class(self) -> dict[str, tuple[Floats, Floats]]:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ecgsynth.errors import DataError
+from ecgsynth.metrics.judges.blocks import FOLDS, Parted
 
 __all__ = ["discriminative_score", "predictive_score", "scale_by"]
 
@@ -35,6 +36,7 @@ def discriminative_score(
     repeats: int = 10,
     steps: int = 2000,
     seed: int = 0,
+    parted: Parted | None = None,
     on_step: Tell | None = None,
 ) -> NDArray[np.float64]:
     """|accuracy - 0.5| of a two-layer GRU that learns to separate real and synthetic windows; 0 is best, 0.5 worst.
@@ -46,13 +48,17 @@ def discriminative_score(
     ----------
     real, synthetic
         (n, time, channels) and (m, time, channels); the same number of each is used, drawn anew for each repeat: four
-        fifths to learn from, the others to test on.
+        fifths to learn from, the others to test on. Of windows that overlap, most of the latter share rows with some of
+        the former.
     repeats
         Networks, each from its own weights and batches.
     steps
         Updates of each.
     seed
         Gives the same on a CPU.
+    parted
+        Folds of the same windows, none of which shares rows with another: a repeat is tested on one of them, each in
+        its turn, and learns from the others.
     on_step
         ``on_step(done, total)`` is called after each update.
 
@@ -68,10 +74,9 @@ def discriminative_score(
     """
     check(real, synthetic)
     rng = torch.Generator().manual_seed(seed)
-    n = min(len(real), len(synthetic))
-    seen = round(LEARNT_SHARE * n)
     sides = [torch.from_numpy(side) for side in scale_by(real, real, synthetic)]
-    orders = [torch.stack([torch.randperm(len(side), generator=rng)[:n] for _ in range(repeats)]) for side in sides]
+    orders, seen = at_random(sides, repeats, rng) if parted is None else by_fold(parted, repeats, seed)
+    n = orders[0].shape[1]
     net = Stack(repeats, real.shape[2], max(1, real.shape[2] // 2), layers=2, rng=rng)
     wanted = torch.cat([torch.ones(repeats, BATCH_WINDOWS), torch.zeros(repeats, BATCH_WINDOWS)], dim=1)
 
@@ -160,6 +165,22 @@ def predictive_score(
             total += len(rows) * errors(stacked([tested], [rows.expand(repeats, -1)]))
     error: NDArray[np.float64] = total.double().numpy() / len(tested)
     return error
+
+
+def at_random(sides: list[Tensor], repeats: int, rng: torch.Generator) -> tuple[list[Tensor], int]:
+    """(repeats, n) rows of both sides, in random order, and how many of them, the first, are learnt from."""
+    n = min(map(len, sides))
+    orders = [torch.stack([torch.randperm(len(side), generator=rng)[:n] for _ in range(repeats)]) for side in sides]
+    return orders, round(LEARNT_SHARE * n)
+
+
+def by_fold(parted: Parted, repeats: int, seed: int) -> tuple[list[Tensor], int]:
+    """The same where all that is tested on lies in a fold of its own, as many windows in each repeat."""
+    drawn = [parted.rows(repeat % FOLDS, seed + repeat) for repeat in range(repeats)]
+    seen, tested = (min(len(of_real[place]) for of_real, _ in drawn) for place in (0, 1))
+    sides = zip(*drawn, strict=True)
+    rows = [[np.concatenate([learnt[:seen], held[:tested]]) for learnt, held in side] for side in sides]
+    return [torch.from_numpy(np.stack(side)) for side in rows], seen
 
 
 def scale_by(real: NDArray[np.float32], *others: NDArray[np.float32]) -> list[NDArray[np.float32]]:

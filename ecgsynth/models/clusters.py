@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.disclosure import shared_codes
+from ecgsynth.core.disclosure import FAIR_SHARE, shared_codes
 from ecgsynth.errors import require
 
 __all__ = ["MIN_CLUSTER", "WINDOWS_PER_CLUSTER", "Clusters", "describe_clusters", "find_clusters"]
@@ -58,7 +58,7 @@ def find_clusters(
     classes: int,
     seed: int,
     windows_per_cluster: int = WINDOWS_PER_CLUSTER,
-    owners: NDArray[np.int64] | None = None,
+    events: NDArray[np.int64] | None = None,
 ) -> Clusters:
     """Cluster the features (n, features) of each class into clusters of MIN_CLUSTER windows or more.
 
@@ -76,8 +76,9 @@ def find_clusters(
         Of what the clustering draws.
     windows_per_cluster
         Windows of a class for each cluster that is looked for.
-    owners
-        (n,) the person of each window, where a cluster is to be of enough of them to be published (core.disclosure).
+    events
+        (n,) the event of each window, where a cluster is to be of enough of them to be published (core.disclosure):
+        windows of one event, however many, are one.
 
     """
     numbers = np.zeros(len(labels), dtype=np.int64)
@@ -89,7 +90,7 @@ def find_clusters(
         if not len(own):
             shares.append(np.ones(1))
         else:
-            found = cluster_rows(features[own], rng, windows_per_cluster, None if owners is None else owners[own])
+            found = cluster_rows(features[own], rng, windows_per_cluster, None if events is None else events[own])
             numbers[own] = before + found
             shares.append(np.bincount(found) / len(found))
         before += len(shares[-1])
@@ -135,14 +136,14 @@ def cluster_rows(
     x: NDArray[np.float32],
     rng: np.random.Generator,
     windows_per_cluster: int = WINDOWS_PER_CLUSTER,
-    owners: NDArray[np.int64] | None = None,
+    events: NDArray[np.int64] | None = None,
 ) -> NDArray[np.int64]:
     """(n,) cluster of each row, numbered from 0 by falling size, none below MIN_CLUSTER unless there is only one.
 
     Clusters are split in two, that of the largest sum of squares first (bisecting k-means; Steinbach, Karypis and
     Kumar, 2000), and then refined all together by k-means; those that lose too many rows are dissolved.
     """
-    found = refine(x, bisect(x, min(MOST_CLUSTERS, len(x) // windows_per_cluster), rng), owners)
+    found = refine(x, bisect(x, min(MOST_CLUSTERS, len(x) // windows_per_cluster), rng, events), events)
     sizes = np.bincount(found)
     rank = np.empty(len(sizes), dtype=np.int64)
     rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
@@ -150,14 +151,16 @@ def cluster_rows(
     return numbers
 
 
-def bisect(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(n,) cluster of each row: at most ``wanted`` clusters of MIN_CLUSTER or more."""
+def bisect(
+    x: NDArray[np.float32], wanted: int, rng: np.random.Generator, events: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    """(n,) cluster of each row: at most ``wanted`` clusters of MIN_CLUSTER or more, and of enough events."""
     numbers = np.zeros(len(x), dtype=np.int64)
     count = 1
     waiting = [(0.0, 0, np.arange(len(x)))]  # minus the sum of squares, number, rows
     while waiting and count < wanted:
         _, number, rows = heapq.heappop(waiting)
-        side = halves(x[rows], rng)
+        side = halves(x[rows], rng, None if events is None else events[rows])
         if side is None:
             continue
         numbers[rows[side]] = count
@@ -167,8 +170,12 @@ def bisect(x: NDArray[np.float32], wanted: int, rng: np.random.Generator) -> NDA
     return numbers
 
 
-def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_] | None:
-    """(n,) which of two halves each row is in, by 2-means from the main axis; None if one half would be too small."""
+def halves(
+    x: NDArray[np.float32], rng: np.random.Generator, events: NDArray[np.int64] | None = None
+) -> NDArray[np.bool_] | None:
+    """(n,) which of two halves each row is in, by 2-means from the main axis; None if one half would be too small, or
+    of too few events.
+    """
     if len(x) < 2 * MIN_CLUSTER:
         return None
     centred = x - x.mean(axis=0)
@@ -183,17 +190,26 @@ def halves(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.bool_
             break
         one, other = centred[side].mean(axis=0), centred[~side].mean(axis=0)
         side = centred @ (one - other) > (one + other) @ (one - other) / 2
-    if not MIN_CLUSTER <= side.sum() <= len(x) - MIN_CLUSTER:  # a few outliers: rather two halves of the same size
+    if not both_good(side, events):  # a few outliers: rather two halves of the same size
         side = along > np.median(along)
-    return side if MIN_CLUSTER <= side.sum() <= len(x) - MIN_CLUSTER else None
+    return side if both_good(side, events) else None
+
+
+def both_good(side: NDArray[np.bool_], events: NDArray[np.int64] | None) -> bool:
+    """Whether both halves may be clusters."""
+    return bool(good_clusters(side.astype(np.int64), 2, events).all())
+
+
+def good_clusters(numbers: NDArray[np.int64], count: int, events: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    """(count,) whether each cluster is of MIN_CLUSTER rows or more and, where events are known, may be published."""
+    good: NDArray[np.bool_] = np.bincount(numbers, minlength=count) >= MIN_CLUSTER
+    return good if events is None else good & shared_codes(numbers, events, count, largest=FAIR_SHARE)
 
 
 def refine(
-    x: NDArray[np.float32], numbers: NDArray[np.int64], owners: NDArray[np.int64] | None = None
+    x: NDArray[np.float32], numbers: NDArray[np.int64], events: NDArray[np.int64] | None = None
 ) -> NDArray[np.int64]:
-    """(n,) cluster of each row after k-means from the clusters given, without those that fall below MIN_CLUSTER or,
-    where the persons are known, may not be published.
-    """
+    """(n,) cluster of each row after k-means from the clusters given, without those that may not stay."""
     cluster_of = require("sklearn.cluster", "finding clusters")
     count = int(numbers.max()) + 1
     if count == 1:
@@ -202,9 +218,7 @@ def refine(
     found = cluster_of.KMeans(count, init=means, n_init=1, max_iter=ROUNDS).fit(x).labels_.astype(np.int64)
     while True:
         sizes = np.bincount(found, minlength=count)
-        good = sizes >= MIN_CLUSTER
-        if owners is not None:
-            good &= shared_codes(found, owners, count)
+        good = good_clusters(found, count, events)
         bad = np.flatnonzero((sizes > 0) & ~good)
         if not len(bad) or (sizes > 0).sum() == 1:
             break

@@ -12,6 +12,7 @@ from ecgsynth.core.noise import person_noise, row_noise
 from ecgsynth.models.columns.columns import ColumnsBack
 from ecgsynth.models.columns.rules import RulesKept
 from ecgsynth.models.model import Space, WindowGenerator
+from ecgsynth.models.spectral import SpectralBasis, SpectralScaler
 from ecgsynth.windows.windows import RR_RANGE_S
 
 __all__ = ["Limits", "SignalSampler", "draw"]
@@ -38,6 +39,8 @@ class SignalSampler(nn.Module):
     ----------
     basis
         (features, time * channels + intervals), or (features,) where every feature is a sample.
+    back
+        What stands in the place of ``basis`` for long windows of a series.
     mean
         (time * channels + intervals,), in physical units and ln(s).
     limits
@@ -67,8 +70,12 @@ class SignalSampler(nn.Module):
         columns = space.columns
         self.shape = self.learnt if columns is None else (space.time, columns.channels)
         self.intervals = len(space.interval_means)
-        basis, mean = space.basis()
-        self.register_buffer("basis", torch.from_numpy(basis))
+        self.back: SpectralBasis | None = None
+        if isinstance(space, SpectralScaler):
+            self.back, mean = SpectralBasis(space), space.mean.astype(np.float32)
+        else:
+            basis, mean = space.basis()
+            self.register_buffer("basis", torch.from_numpy(basis))
         self.register_buffer("mean", torch.from_numpy(mean))
         marginals = space.marginals
         picked = np.flatnonzero(marginals.transformed)
@@ -103,7 +110,9 @@ class SignalSampler(nn.Module):
 
     def forward(self, uniform: Tensor, label: Tensor, person: Tensor | None = None) -> tuple[Tensor, ...]:
         features = self.generator.from_uniform(uniform, label, person)  # (n, features)
-        if self.basis.dim() == 2:
+        if self.back is not None:
+            made = self.back(features) + self.mean
+        elif self.basis.dim() == 2:
             made = torch.addmm(self.mean, features, self.basis)  # (n, time * channels + intervals)
         else:
             made = torch.addcmul(self.mean, features, self.basis)

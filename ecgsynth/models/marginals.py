@@ -96,6 +96,23 @@ class MarginalTransform:
                 )
         return found
 
+    @classmethod
+    def normal_scores(
+        cls, values: NDArray[np.float32], owners: NDArray[np.int64] | None = None, repeats: int = 1
+    ) -> Self:
+        """The transform of every channel that may be published into one that is normal; arguments as of ``find``."""
+        normal = np.linspace(-FARTHEST_POINT_STD, FARTHEST_POINT_STD, MIXTURE_POINTS)
+        below = mixture(normal, np.zeros((1, 1)), np.ones((1, 1)), np.ones(1))
+        found = cls.none(values.shape[2])
+        for channel in range(values.shape[2]):
+            ranked, whose = ranked_values(values[:, :, channel], owners)
+            if enough_behind(ranked, whose, repeats):
+                found.transformed[channel] = 1
+                found.quantiles[channel], found.references[channel] = quantiles_and_references(
+                    ranked, whose, normal, below, repeats
+                )
+        return found
+
     def calibrated(
         self,
         values: NDArray[np.float32],

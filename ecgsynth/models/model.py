@@ -15,10 +15,9 @@ from ecgsynth.metrics.attacks.base import Density
 from ecgsynth.models.columns.columns import Columns
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.marginals import MarginalTransform
-from ecgsynth.models.scaling import PrincipalScaler
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["Model", "Plan", "Space", "WindowConfig", "WindowGenerator"]
+__all__ = ["Model", "Plan", "ScoreSpace", "Space", "WindowConfig", "WindowGenerator"]
 
 
 class WindowConfig(Protocol):
@@ -53,6 +52,14 @@ class WindowGenerator(nn.Module):
     def person_dim(self) -> int:
         """Uniform numbers that one person is made from; 0 where windows are nobody's."""
         return int(getattr(self.config, "person_dim", 0))
+
+
+class ScoreSpace(Protocol):
+    """What the classifiers of a validation see of a window."""
+
+    def components(self, values: NDArray[np.float32], start_s: NDArray[Any] | None = None) -> NDArray[Any]:
+        """(n, time, channels) in physical units, and when windows start -> (n, components)."""
+        ...
 
 
 class Space(Protocol):
@@ -93,11 +100,6 @@ class Space(Protocol):
         """Write scaler.json."""
         ...
 
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read scaler.json; ArtifactError if it is not one."""
-        ...
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -116,7 +118,7 @@ class Plan:
 
     config: WindowConfig
     space: Space
-    score_space: PrincipalScaler | None = None
+    score_space: ScoreSpace | None = None
 
 
 P = TypeVar("P", bound=Plan)
@@ -130,8 +132,8 @@ class Model(Generic[P]):
     ----------
     config
         The class of its settings.
-    space
-        The class of its space, which reads scaler.json.
+    read_space
+        Reads the scaler.json of its space; ArtifactError if it is not one.
     generator
         A generator of these settings, its weights drawn from torch's global generator.
     plan
@@ -157,7 +159,7 @@ class Model(Generic[P]):
     """
 
     config: type[WindowConfig]
-    space: type[Space]
+    read_space: Callable[[Path], Space]
     generator: Callable[[Any], WindowGenerator]
     plan: Callable[[Windows, Mapping[str, Any], int], P]
     build: Callable[[P, TrainConfig, Tensor, Tensor, torch.Generator], Learner]

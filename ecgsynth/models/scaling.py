@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ecgsynth.core.disclosure import coarse, shared_range
+from ecgsynth.core.disclosure import coarse
 from ecgsynth.core.files import read_json, write_json
 from ecgsynth.core.records import from_json, key, sparse, to_json
 from ecgsynth.errors import ArtifactError, ConfigError, DataError
@@ -25,9 +25,7 @@ __all__ = ["ChannelScaler", "PrincipalScaler"]
 POWER = 0.7  # components are divided by their standard deviation to this power; 1 would be whitening
 LOST_SHARE = 1e-5  # of the variance that may be left out: what is left out gives a synthetic window away
 MOST_COMPONENTS = 192  # where that would be more
-QUARTILES_STD = 1.349  # standard deviations of a normal distribution between its quartiles
-FEW_PERSONS_STD = 4.0  # standard deviations to either end of a channel's range, where persons are too few to publish it
-MARGIN_SHARE = 0.05  # of the range, left at either end
+LEAST_SCALE = 1e-12  # a channel that varies less is divided by nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,6 +175,24 @@ class PrincipalScaler:
         scaled: NDArray[np.float64] = flat @ self.axes.T / self.scales
         return scaled
 
+    @property
+    def features(self) -> int:
+        """How many components there are."""
+        return len(self.axes)
+
+    def restored(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, components) -> (n, time, channels), in physical units, or as references where a channel is transformed.
+
+        Windows without RR intervals.
+        """
+        basis, mean = self.basis()
+        return (features @ basis + mean).reshape(-1, self.time, self.channels)
+
+    def spreads(self, of_features: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, components) standard deviations of uncorrelated components -> (n, time, channels), those of samples."""
+        basis, _ = self.basis()
+        return np.asarray(np.sqrt(np.square(of_features) @ np.square(basis)).reshape(-1, self.time, self.channels))
+
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The way back from features, as a linear map.
 
@@ -204,12 +220,16 @@ class PrincipalScaler:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelScaler:
-    """Windows in physical units <-> features: every sample, scaled to about 0..1 by channel.
+    """Windows in physical units <-> features: every sample, in standard deviations of its channel or normal scores.
 
     Parameters
     ----------
-    lows, highs
-        (channels,), in physical units.
+    offsets, scales
+        (channels,), what is taken off and what is divided by then, in physical units; 0 and 1 for normal scores.
+    transformed
+        (channels,), 1 where a channel is made of normal scores (see MarginalTransform), else 0.
+    quantiles, references
+        (channels, KNOTS), values of such a channel and their normal scores; 0 for the others.
     columns
         Of a series, how its columns become these channels.
 
@@ -217,16 +237,25 @@ class ChannelScaler:
 
     time: int
     channels: int
-    lows: NDArray[np.float64]
-    highs: NDArray[np.float64]
+    offsets: NDArray[np.float64]
+    scales: NDArray[np.float64]
+    transformed: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+    references: NDArray[np.float64]
     columns: Columns | None = sparse(default=None)
 
     @classmethod
-    def fit(cls, values: NDArray[np.float32], owners: NDArray[np.int64] | None = None, repeats: int = 1) -> Self:
-        """The range of each channel, and a margin.
+    def fit(
+        cls,
+        values: NDArray[np.float32],
+        owners: NDArray[np.int64] | None = None,
+        repeats: int = 1,
+        *,
+        normal_scores: bool = False,
+    ) -> Self:
+        """The scale of each channel.
 
-        An exported file holds these numbers, so the range is a shared one; of fewer persons it is that of a normal
-        distribution, to two digits.
+        An exported file holds these numbers, so they are coarse, or those that MarginalTransform may publish.
 
         Parameters
         ----------
@@ -234,16 +263,26 @@ class ChannelScaler:
             (n, time, channels) in physical units.
         owners, repeats
             (n,) the person of each window, or in how many windows one row stands (see core.disclosure).
+        normal_scores
+            Make every channel normal that has enough values of enough persons.
 
         """
-        whose = None if owners is None else np.repeat(owners, values.shape[1])
-        ends = []
-        for channel in range(values.shape[2]):
-            column = values[:, :, channel].reshape(-1).astype(np.float64)
-            ends.append(shared_range(column, whose, repeats=repeats) or normal_range(column))
-        lows, highs = np.asarray(ends).T
-        margin = MARGIN_SHARE * (highs - lows) + 1e-9
-        return cls(time=values.shape[1], channels=values.shape[2], lows=lows - margin, highs=highs + margin)
+        channels = values.shape[2]
+        marginals = MarginalTransform.none(channels)
+        if normal_scores:
+            marginals = MarginalTransform.normal_scores(values, owners, repeats)
+        flat = values.reshape(-1, channels).astype(np.float64)
+        offsets, scales = (np.array([coarse(moment) for moment in found]) for found in (flat.mean(0), flat.std(0)))
+        alone = marginals.transformed == 0
+        return cls(
+            time=values.shape[1],
+            channels=channels,
+            offsets=np.where(alone, offsets, 0.0),
+            scales=np.where(alone & (scales > LEAST_SCALE), scales, 1.0),
+            transformed=marginals.transformed,
+            quantiles=marginals.quantiles,
+            references=marginals.references,
+        )
 
     @property
     def interval_means(self) -> NDArray[np.float64]:
@@ -252,8 +291,8 @@ class ChannelScaler:
 
     @property
     def marginals(self) -> MarginalTransform:
-        """Every channel is scaled as it is."""
-        return MarginalTransform.none(self.channels)
+        """The channels that are made of normal scores."""
+        return MarginalTransform(self.transformed, self.quantiles, self.references)
 
     def transform(
         self,
@@ -262,14 +301,14 @@ class ChannelScaler:
         start_s: NDArray[np.float64] | None = None,
     ) -> NDArray[np.float32]:
         """(n, time, channels) in physical units, and when windows start -> (n, time * channels)."""
-        values = values if self.columns is None else self.columns.apply(values, start_s)
-        scaled: NDArray[np.float32] = ((values - self.lows) / (self.highs - self.lows)).astype(np.float32)
+        values = self.marginals.apply(values if self.columns is None else self.columns.apply(values, start_s))
+        scaled: NDArray[np.float32] = ((values - self.offsets) / self.scales).astype(np.float32)
         return scaled.reshape(len(values), -1)
 
     def basis(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """The way back: the factor of each feature, and what is added then; both (time * channels,)."""
-        spans, lows = np.tile(self.highs - self.lows, self.time), np.tile(self.lows, self.time)
-        return spans.astype(np.float32), lows.astype(np.float32)
+        scales, offsets = np.tile(self.scales, self.time), np.tile(self.offsets, self.time)
+        return scales.astype(np.float32), offsets.astype(np.float32)
 
     def save(self, path: Path) -> None:
         """Write scaler.json."""
@@ -290,13 +329,6 @@ def read_space(kind: type[S], path: Path) -> S:
         return from_json(kind, read_json(path))
     except (ConfigError, TypeError, ValueError) as error:
         raise ArtifactError(f"{path} is not a scaler of this version ({type(error).__name__}); train again") from error
-
-
-def normal_range(values: NDArray[np.float64]) -> tuple[float, float]:
-    """The median, and FEW_PERSONS_STD standard deviations of the normal with these quartiles; all coarse."""
-    low, middle, high = (float(quartile) for quartile in np.quantile(values, [0.25, 0.5, 0.75]))
-    middle, spread = coarse(middle), coarse((high - low) / QUARTILES_STD)
-    return middle - FEW_PERSONS_STD * spread, middle + FEW_PERSONS_STD * spread
 
 
 def cluster_means(flat: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -2,22 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.files import read_json
 from ecgsynth.models.clusters import WINDOWS_PER_CLUSTER, Clusters, describe_clusters, find_clusters
 from ecgsynth.models.marginals import MarginalTransform
 from ecgsynth.models.model import Plan
-from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.scaling import MOST_COMPONENTS, PrincipalScaler
+from ecgsynth.models.spectral import SpectralScaler
 from ecgsynth.models.wgan import WGANConfig
 from ecgsynth.windows.windows import Windows
 
-__all__ = ["WGANPlan", "calibrate_marginals", "find_space", "plan_wgan"]
+__all__ = ["WGANPlan", "calibrate_marginals", "find_space", "plan_wgan", "read_space"]
+
+S = TypeVar("S", PrincipalScaler, SpectralScaler)
 
 OVERLAPPING_PER_CLUSTER = 100  # windows for each cluster where they overlap: fewer would be a single event
-SERIES_COMPONENTS = 1024  # at most, of a series
+SERIES_COMPONENTS = 1024  # at most, of a series; windows of more numbers are taken as frequencies
 SERIES_LEARNT_COMPONENTS = 128  # of them, the strongest, the networks learn
 
 
@@ -52,7 +57,7 @@ def plan_wgan(learn: Windows, settings: Mapping[str, Any], seed: int) -> WGANPla
     config = WGANConfig(
         time=space.time,
         channels=space.channels,
-        components=len(space.axes),
+        components=space.features,
         intervals=len(space.interval_means),
         clusters=clusters.counts,
         gaussian_tail=tail,
@@ -62,7 +67,9 @@ def plan_wgan(learn: Windows, settings: Mapping[str, Any], seed: int) -> WGANPla
     return WGANPlan(config=config, space=space, score_space=space, clusters=clusters)
 
 
-def find_space(learn: Windows, components: int | None, seed: int) -> tuple[PrincipalScaler, Clusters, int]:
+def find_space(
+    learn: Windows, components: int | None, seed: int
+) -> tuple[PrincipalScaler | SpectralScaler, Clusters, int]:
     """Principal components, clusters in them, and how many of the components are a Gaussian tail.
 
     Of a series, the clusters are found first, then the components of the windows' differences from the mean of their
@@ -74,39 +81,66 @@ def find_space(learn: Windows, components: int | None, seed: int) -> tuple[Princ
     if not learn.is_series:
         space = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
         return space, find_clusters(space.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
+    values, owners, repeats = learn.values, learn.owners, max(1, learn.overlap)
     per_cluster = OVERLAPPING_PER_CLUSTER if learn.overlap else WINDOWS_PER_CLUSTER
-    rough = PrincipalScaler.fit(learn.values, components=components, weigh=True)
-    owners, repeats = learn.owners, max(1, learn.overlap)
-    found = find_clusters(rough.transform(learn.values), learn.labels, classes, seed, per_cluster, owners)
-    marginals = MarginalTransform.find(learn.values, found.numbers, owners, repeats)
+    rough = rough_features(values, components)
+    found = find_clusters(rough, learn.labels, classes, seed, per_cluster, learn.events)
+    marginals = MarginalTransform.find(values, found.numbers, owners, repeats)
     if marginals.transformed.any():
-        rough = PrincipalScaler.fit(learn.values, components=components, weigh=True, marginals=marginals)
-        found = find_clusters(rough.transform(learn.values), learn.labels, classes, seed, per_cluster, owners)
-    space = PrincipalScaler.fit(
-        learn.values,
+        rough = rough_features(values, components, marginals)
+        found = find_clusters(rough, learn.labels, classes, seed, per_cluster, learn.events)
+    space = fine_space(values, components, found.numbers, marginals)
+    clusters = describe_clusters(space.transform(values), found.numbers, found.shares, robust=False)
+    space = calibrate_marginals(space, values, clusters, owners, repeats)
+    return space, clusters, max(0, space.features - SERIES_LEARNT_COMPONENTS)
+
+
+def is_long(values: NDArray[np.float32], components: int | None) -> bool:
+    """Whether windows (n, time, channels) are taken as frequencies."""
+    return components is None and values[0].size > SERIES_COMPONENTS
+
+
+def rough_features(
+    values: NDArray[np.float32], components: int | None, marginals: MarginalTransform | None = None
+) -> NDArray[np.float32]:
+    """The strongest components of windows (n, time, channels), by which they are divided into clusters."""
+    if is_long(values, components):
+        return SpectralScaler.fit(values, marginals=marginals).leading(values, MOST_COMPONENTS)
+    return PrincipalScaler.fit(values, components=components, weigh=True, marginals=marginals).transform(values)
+
+
+def fine_space(
+    values: NDArray[np.float32], components: int | None, numbers: NDArray[np.int64], marginals: MarginalTransform
+) -> PrincipalScaler | SpectralScaler:
+    """The components of what windows (n, time, channels) differ by from the mean of their cluster (n,)."""
+    if is_long(values, components):
+        return SpectralScaler.fit(values, clusters=numbers, marginals=marginals)
+    return PrincipalScaler.fit(
+        values,
         components=components,
         most=SERIES_COMPONENTS,
         weigh=True,
-        clusters=found.numbers,
+        clusters=numbers,
         marginals=marginals,
     )
-    clusters = describe_clusters(space.transform(learn.values), found.numbers, found.shares, robust=False)
-    space = calibrate_marginals(space, learn.values, clusters, owners, repeats)
-    return space, clusters, max(0, len(space.axes) - SERIES_LEARNT_COMPONENTS)
 
 
 def calibrate_marginals(
-    space: PrincipalScaler,
+    space: S,
     values: NDArray[np.float32],
     clusters: Clusters,
     owners: NDArray[np.int64] | None,
     repeats: int,
-) -> PrincipalScaler:
+) -> S:
     """The space with references such that a normal distribution for each cluster makes values as often as they are."""
-    basis, mean = space.basis()
-    shape = (len(clusters.centres), space.time, space.channels)
-    means = (clusters.centres @ basis + mean).astype(np.float64).reshape(shape)
-    spreads = np.sqrt(np.square(clusters.spreads) @ np.square(basis)).astype(np.float64).reshape(shape)
+    means = space.restored(clusters.centres).astype(np.float64)
+    spreads = space.spreads(clusters.spreads).astype(np.float64)
     shares = np.bincount(clusters.numbers, minlength=len(means)) / len(clusters.numbers)
     calibrated = space.marginals.calibrated(values, means, spreads, shares, owners, repeats)
     return replace(space, references=calibrated.references)
+
+
+def read_space(path: Path) -> PrincipalScaler | SpectralScaler:
+    """Read scaler.json, also of a run of an earlier version; ArtifactError if it is neither."""
+    kind = SpectralScaler if "mixing" in read_json(path) else PrincipalScaler
+    return kind.load(path)

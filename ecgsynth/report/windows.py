@@ -82,6 +82,12 @@ def read_text(series: Windows) -> str:
     lines += [f"dropped {count:,} windows: {reason}" for reason, count in about.get("dropped", {}).items()]
     if about.get("short"):
         lines.append(f"left out {about['short']:,} sequences: shorter than {steps} steps")
+    if lost := about.get("lost_labels"):
+        called = f" ({', '.join(lost['names'])})" if lost["names"] else ""
+        labels = "label has" if lost["count"] == 1 else "labels have"
+        lines.append(
+            f"left out: {lost['count']} {labels} no window of {steps} steps{called}; a smaller --length keeps more"
+        )
     if about.get("straddling") and about.get("split") != "none":
         lines.append(f"left out {about['straddling']:,} windows: across two blocks of time, which are kept apart")
     lines += [f"left out column {name}: it {reason}" for name, reason in about.get("left_out", {}).items()]

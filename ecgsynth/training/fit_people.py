@@ -68,7 +68,7 @@ def refit(learn: Windows, seed: int) -> Callable[[int, str | None, int], NDArray
 
 MODEL = Model(
     config=PeopleConfig,
-    space=CosineSpace,
+    read_space=CosineSpace.load,
     generator=PeopleGenerator,
     plan=plan_people,
     build=build_people,

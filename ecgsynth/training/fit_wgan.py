@@ -9,9 +9,8 @@ from ecgsynth.core.config import TrainConfig
 from ecgsynth.models.clusters import Clusters
 from ecgsynth.models.learner import Learner
 from ecgsynth.models.model import Model
-from ecgsynth.models.scaling import PrincipalScaler
 from ecgsynth.models.wgan import Critic, Generator, Nets, WGANConfig, critic_step, generator_step
-from ecgsynth.models.wgan_plan import WGANPlan, plan_wgan
+from ecgsynth.models.wgan_plan import WGANPlan, plan_wgan, read_space
 from ecgsynth.training.batches import balanced
 
 __all__ = ["MODEL", "build_wgan", "learner_of", "with_optimizers"]
@@ -108,7 +107,7 @@ def learner_of(
 
 MODEL = Model(
     config=WGANConfig,
-    space=PrincipalScaler,
+    read_space=read_space,
     generator=Generator,
     plan=plan_wgan,
     build=build_wgan,

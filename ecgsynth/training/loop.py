@@ -1,8 +1,9 @@
 """The training loop of every adversarial model: it orders steps, averages, validates, checkpoints and stops.
 
 It never prints; a callback is called after every step. Validations take no more than VALIDATING of a training, except
-the last one, which is always made: of a budget by the clock, of a number of steps by what a validation costs in
-updates, so that the same seed validates at the same steps on every machine.
+the last one: of a budget by the clock, of a number of steps by what a validation costs in updates, so that the same
+seed validates at the same steps on every machine. The last one is made unless a budget has no room for it and there is
+a score already.
 """
 
 import math
@@ -24,6 +25,7 @@ CHECKPOINT_S = 60.0
 VALIDATING = 0.2  # share of a training that may go into validation
 MOST_VALIDATIONS = 24
 LEAST_SHARE = 0.3  # of a budget that is left to the steps, however long a validation takes
+OVERRUN = 0.05  # of a budget, by which a validation may end too late
 LAST = 1 - 1e-9  # a step of a training that is over, as where the plan took all of its budget
 SLACK = 1.2  # times the longest validation so far are kept of a budget for the last one
 RUNAWAY = 1e6  # a loss or a score beyond it is no longer of anything
@@ -102,7 +104,7 @@ def train(state: TrainState, job: Job) -> Outcome:
             saved = time.monotonic()
         if job.on_progress is not None:
             job.on_progress(reported(counters, losses, min(fraction, 1.0), config))
-    if counters.scored_step != counters.step:
+    if counters.scored_step != counters.step and affordable(counters, config, 1.0):
         validate(state, job)
         counters.elapsed_s = time.monotonic() - began
     run.write_tensors(run.state, state.tensors(), state.counted())
@@ -154,8 +156,15 @@ def progress(counters: Counters, config: TrainConfig) -> float:
 
 
 def affordable(counters: Counters, config: TrainConfig, fraction: float) -> bool:
-    """Whether a validation leaves the budget to the training; the last one always is, and so is every one of steps."""
-    return config.steps is not None or fraction >= 1 or counters.validating_s <= VALIDATING * counters.elapsed_s
+    """Whether a validation leaves the budget to the training, and to the last one; every one of steps does, and so does
+    the first.
+    """
+    if config.budget_s is None or counters.best_score is None:
+        return True
+    still = 1 if fraction >= 1 else 2  # this one, and the last
+    if counters.elapsed_s + still * counters.longest_s > (1 + OVERRUN) * config.budget_s:
+        return False
+    return fraction >= 1 or counters.validating_s <= VALIDATING * counters.elapsed_s
 
 
 def set_rate(learner: Learner, rate: float) -> None:

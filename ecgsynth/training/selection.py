@@ -1,7 +1,6 @@
 """The score by which the best step of a training is chosen: usefulness and realism in small, on the validation part."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +8,13 @@ from numpy.typing import NDArray
 from ecgsynth.core.noise import pick_labels, row_noise
 from ecgsynth.metrics.classification import confusion_matrix, macro_f1
 from ecgsynth.metrics.classifier import ClassifierConfig, ComponentClassifier, predict, train_classifier
+from ecgsynth.metrics.judges.blocks import learnt_and_tested
 from ecgsynth.metrics.recurrent import discriminative_score
 from ecgsynth.models.decoder import Limits, SignalSampler, draw
-from ecgsynth.models.model import Space, WindowGenerator
+from ecgsynth.models.model import ScoreSpace, Space, WindowGenerator
 from ecgsynth.models.scaling import PrincipalScaler
+from ecgsynth.models.spectral import SpectralScaler
+from ecgsynth.models.wgan_plan import SERIES_COMPONENTS
 from ecgsynth.training.devices import one_thread
 from ecgsynth.windows.windows import Windows
 
@@ -20,9 +22,10 @@ __all__ = ["validation_score"]
 
 CLASSIFIER = ClassifierConfig(width=128, steps=600, batch=256, rate=3e-3)  # of components, both of classes and of real
 MOST_SYNTHETIC = 20_000  # windows from which a classifier learns
+MOST_NUMBERS = 20_000_000  # of the windows of a series that are drawn for it
 RECURRENT_REPEATS = 3  # of the discriminative score
+RECURRENT_STEPS = 64  # of a window, at most, that its network goes through
 LEAST_WINDOWS = 10  # that it needs
-LEARNT_SHARE = 0.7  # of the windows, real and synthetic, from which a classifier learns to distinguish them
 
 
 def validation_score(
@@ -31,7 +34,7 @@ def validation_score(
     space: Space,
     limits: Limits | None = None,
     *,
-    score_space: PrincipalScaler | None = None,
+    score_space: ScoreSpace | None = None,
 ) -> Callable[[WindowGenerator], float]:
     """A function that scores a generator by two small classifiers: its usefulness, less what gives it away.
 
@@ -55,18 +58,22 @@ def validation_score(
         What the classifiers see of a window; by default the principal components of the training windows.
 
     """
-    seen = score_space or PrincipalScaler.fit(learn.values, weigh=learn.is_series)
+    seen = score_space or components_of(learn)
     overlap = check.overlap
-    real = components_of(seen, check.values, check.start_s)
+    real = seen.components(check.values, check.start_s).astype(np.float32)
     several = len(learn.classes) > 1
+    shares = np.bincount(learn.labels, minlength=len(learn.classes)) / len(learn)  # of windows, as the real ones have
     drawn = MOST_SYNTHETIC if several else min(MOST_SYNTHETIC, len(check))
+    if check.is_series:
+        drawn = min(drawn, MOST_NUMBERS // check.values[0].size)
 
     @one_thread()
     def score(generator: WindowGenerator) -> float:
-        labels = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, learn.shares())
+        labels = pick_labels(row_noise(0, range(drawn), generator.config.noise_dim).label, shares)
         sampler = SignalSampler(generator, space, limits)
         values, beside = draw(sampler, labels, seed=0)
-        synthetic = components_of(seen, values, beside if sampler.beside == "start_s" else None)
+        start_s = beside if sampler.beside == "start_s" else None
+        synthetic = seen.components(values, start_s).astype(np.float32)
         useful = usefulness(synthetic, labels, real, check.labels) if several else 1.0
         away = max(0.0, discrimination_accuracy(synthetic, real, overlap) - 0.5)
         return useful - away - (recurrent_discrimination(values, check.values) if check.is_series else 0.0)
@@ -74,11 +81,11 @@ def validation_score(
     return score
 
 
-def components_of(
-    seen: PrincipalScaler, values: NDArray[np.float32], start_s: NDArray[Any] | None
-) -> NDArray[np.float32]:
-    """(n, components) of windows, which may know when they start."""
-    return seen.components(values, start_s).astype(np.float32)
+def components_of(learn: Windows) -> ScoreSpace:
+    """The principal components of windows, or frequencies where they are long."""
+    if learn.is_series and learn.values[0].size > SERIES_COMPONENTS:
+        return SpectralScaler.fit(learn.values)
+    return PrincipalScaler.fit(learn.values, weigh=learn.is_series)
 
 
 def usefulness(
@@ -111,7 +118,7 @@ def discrimination_accuracy(synthetic: NDArray[np.float32], real: NDArray[np.flo
         with those it learns from, or it would only have to remember.
 
     """
-    learn, check = split_positions(len(real), overlap)
+    learn, check = learnt_and_tested(len(real), overlap)
     n = min(len(learn) + len(check), len(synthetic))
     seen = round(n * len(learn) / (len(learn) + len(check)))
     learn, check = learn[:seen], check[: n - seen]
@@ -127,24 +134,19 @@ def recurrent_discrimination(synthetic: NDArray[np.float32], real: NDArray[np.fl
     """The discriminative score of windows (n, time, channels) in small; 0 where they are too few for it.
 
     A classifier of components does not see what a network that goes through a window step by step does, and the other
-    way round.
+    way round. Of long windows it sees a piece each: what is far apart in time, the classifier of components sees.
     """
     if min(len(synthetic), len(real)) < LEAST_WINDOWS:
         return 0.0
-    steps = max(1, CLASSIFIER.steps // 2)
-    return float(discriminative_score(real, synthetic, repeats=RECURRENT_REPEATS, steps=steps).mean())
+    steps, rng = max(1, CLASSIFIER.steps // 2), np.random.default_rng(0)
+    sides = [pieces(values, rng) for values in (real, synthetic)]
+    return float(discriminative_score(*sides, repeats=RECURRENT_REPEATS, steps=steps).mean())
 
 
-def split_positions(n: int, overlap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which of ``n`` windows a classifier learns from and which it is tested on, in random order.
-
-    Overlapping windows are in the order of time: of each three times ``overlap`` of them two thirds are taken, and
-    every third such stretch is tested on.
-    """
-    order = np.random.default_rng(0).permutation(n)
-    if n < 9 * overlap or not overlap:
-        learn, check = np.split(order, [round(LEARNT_SHARE * n)])
-        return learn, check
-    stretch, place = np.divmod(order, 3 * overlap)
-    taken, tested = place < 2 * overlap, stretch % 3 == 2
-    return order[taken & ~tested], order[taken & tested]
+def pieces(values: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Of each window (n, time, channels) RECURRENT_STEPS in a row, at random; all, where it has no more."""
+    time = values.shape[1]
+    if time <= RECURRENT_STEPS:
+        return values
+    starts = rng.integers(time - RECURRENT_STEPS + 1, size=len(values))
+    return np.asarray(values[np.arange(len(values))[:, None], starts[:, None] + np.arange(RECURRENT_STEPS)])

@@ -1,6 +1,7 @@
 """Windows as the user's own table: a row for each step of each window, columns under their names and in their types."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -10,11 +11,12 @@ from ecgsynth.core.dtypes import CATEGORY, ORDERED, as_type
 from ecgsynth.errors import DataError, MissingExtraError, require
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
-__all__ = ["Labelled", "bounds_in_order", "column_names", "frame_of", "rows"]
+__all__ = ["Labelled", "Place", "bounds_in_order", "column_names", "frame_of", "rows"]
 
 EPOCH = "2000-01-01T00:00:00"
 MONDAY = "2000-01-03T00:00:00"  # from which on windows start that know their time of the week
 DIGITS = 7  # that a float32 has
+CLOCK_DIGITS = 13  # of times in a long series; float64 has more, with the rounding of many steps in them
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -36,7 +38,19 @@ class Labelled(Protocol):
     def start_s(self) -> NDArray[np.float64] | None: ...
 
 
-def frame_of(windows: Labelled, info: SeriesInfo) -> Any:
+@dataclass(frozen=True, slots=True, repr=False)
+class Place:
+    """Where rows lie in long series: each is at ``step`` and following, and time runs on from a history.
+
+    ``last``: (histories,) the last time of each, in microseconds or the column's own unit; series go on from them in
+    turn. None: time starts as in windows.
+    """
+
+    step: int = 0
+    last: NDArray[Any] | None = None
+
+
+def frame_of(windows: Labelled, info: SeriesInfo, place: Place | None = None) -> Any:
     """The user's own table of windows, which is what a sample of a series is.
 
     Parameters
@@ -45,6 +59,8 @@ def frame_of(windows: Labelled, info: SeriesInfo) -> Any:
         Windows of the series; the first one is sequence 0 of the table.
     info
         What the columns of the table are.
+    place
+        Of long series, where the rows lie in them.
 
     Returns
     -------
@@ -57,7 +73,7 @@ def frame_of(windows: Labelled, info: SeriesInfo) -> Any:
         For windows of another table.
 
     """
-    table = rows(windows, info, 0)
+    table = rows(windows, info, 0, place)
     try:
         pandas = require("pandas", "a data frame")
     except MissingExtraError:
@@ -76,7 +92,7 @@ def column_names(info: SeriesInfo) -> list[str]:
     return [*keys(info), *(column.name for column in info.channels)]
 
 
-def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[Any]]:
+def rows(windows: Labelled, info: SeriesInfo, first: int, place: Place | None = None) -> dict[str, NDArray[Any]]:
     """The table of a batch of windows.
 
     Numbers are rounded to the steps in which the column came, or to the decimals that it had; a static is the mean of
@@ -91,6 +107,8 @@ def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[A
         What the columns of the table are.
     first
         The number of the sequence that the first window is; those of the others follow it.
+    place
+        Of long series, where the rows lie in them.
 
     Returns
     -------
@@ -105,6 +123,7 @@ def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[A
     """
     n, time, channels = windows.values.shape
     columns, statics = info.columns, info.statics
+    begin = 0 if place is None else place.step
     if channels != len(columns) + len(statics):
         raise DataError(
             f"expected windows of {len(columns)} columns and {len(statics)} statics, got {channels} channels; "
@@ -115,17 +134,20 @@ def rows(windows: Labelled, info: SeriesInfo, first: int) -> dict[str, NDArray[A
         if role == "id":
             found[name] = np.repeat(np.arange(first, first + n, dtype=np.int64), time)
         elif role == "step":
-            found[name] = np.tile(np.arange(time, dtype=np.int64), n)
+            found[name] = np.tile(np.arange(begin, begin + time, dtype=np.int64), n)
         elif role == "time" and info.time is not None:
-            found[name] = np.tile(clock(info.time, time), n)
-            if windows.start_s is not None and info.time.kind == "datetime":
-                found[name] = found[name] + np.repeat(since_epoch(windows.start_s), time)
+            if place is None:
+                found[name] = np.tile(clock(info.time, time), n)
+                if windows.start_s is not None and info.time.kind == "datetime":
+                    found[name] = found[name] + np.repeat(since_epoch(windows.start_s), time)
+            else:
+                found[name] = long_clock(info.time, range(begin, begin + time), range(first, first + n), place.last)
         else:
             found[name] = np.repeat(np.asarray(windows.classes, dtype=np.str_)[windows.labels], time)
-    for place, column in enumerate(columns):
-        found[column.name] = restored(windows.values[:, :, place].astype(np.float64).reshape(-1), column)
-    for place, column in enumerate(statics, start=len(columns)):
-        level = windows.values[:, :, place].mean(axis=1, dtype=np.float64)
+    for channel, column in enumerate(columns):
+        found[column.name] = restored(windows.values[:, :, channel].astype(np.float64).reshape(-1), column)
+    for channel, column in enumerate(statics, start=len(columns)):
+        level = windows.values[:, :, channel].mean(axis=1, dtype=np.float64)
         found[column.name] = np.repeat(restored(level, column), time)
     keep_rules(found, info)
     return found
@@ -201,9 +223,34 @@ def clock(info: ClockInfo, time: int) -> NDArray[Any]:
         if isinstance(step, int):  # the column was of whole numbers
             return np.arange(time, dtype=np.int64) * step
         return shortened(np.arange(time, dtype=np.float64) * step)
-    unit = next((unit for unit, parts in UNITS.items() if near_whole(step * parts)), "ns")
+    unit = unit_of(step)
     ticks = np.rint(np.arange(time) * (step * UNITS[unit])).astype(f"timedelta64[{unit}]")
     return np.asarray(np.asarray(EPOCH, dtype=f"datetime64[{unit}]") + ticks)
+
+
+def long_clock(info: ClockInfo, steps: range, series: range, last: NDArray[Any] | None) -> NDArray[Any]:
+    """(series * steps,) the times of long series at some of their steps."""
+    number = info.kind == "number"
+    counts = np.arange(steps.start, steps.stop, dtype=np.int64) + (last is not None)  # the first row is a step later
+    whole = number and isinstance(info.step, int) and (last is None or last.dtype.kind == "i")
+    if number:
+        base = np.zeros(len(series), dtype=np.int64 if whole else np.float64)
+        gone = counts * info.step
+    else:
+        unit = unit_of(info.step, last)
+        base = np.full(len(series), EPOCH, dtype=f"datetime64[{unit}]")
+        gone = np.rint(counts * (info.step * UNITS[unit])).astype(f"timedelta64[{unit}]")
+    if last is not None:
+        before = last[np.arange(series.start, series.stop) % len(last)]
+        base = before.astype(base.dtype) if number else before.astype("datetime64[us]").astype(base.dtype)
+    times: NDArray[Any] = (base[:, None] + gone).reshape(-1)
+    return times if whole or not number else shortened(times, CLOCK_DIGITS)
+
+
+def unit_of(step: float, last: NDArray[Any] | None = None) -> str:
+    """The coarsest unit that holds steps of so many seconds, and times in microseconds."""
+    held = (unit for unit, parts in UNITS.items() if near_whole(step * parts))
+    return next((unit for unit in held if last is None or not (last % max(1, 10**6 // UNITS[unit])).any()), "ns")
 
 
 def since_epoch(start_s: NDArray[np.float64]) -> NDArray[Any]:
@@ -230,11 +277,11 @@ def restored(values: NDArray[np.float64], column: ColumnInfo) -> NDArray[Any]:
     return values + 0.0  # -0.0 becomes 0.0
 
 
-def shortened(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values without the digits that float32 does not have: 0.1, not 0.10000000149."""
+def shortened(values: NDArray[np.float64], digits: int = DIGITS) -> NDArray[np.float64]:
+    """Values without the digits that float32 does not have, or others: 0.1, not 0.10000000149."""
     size = np.abs(values)
     exponents = np.floor(np.log10(size, out=np.zeros_like(size), where=size > 0)).astype(np.int64)
-    places = DIGITS - 1 - exponents
+    places = digits - 1 - exponents
     # A power of ten is exact up to 1e22, its inverse never: divide by the one or the other.
     scale = 10.0 ** np.abs(places)
     large = places < 0

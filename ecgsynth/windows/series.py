@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ecgsynth.core.disclosure import PERSONS
 from ecgsynth.core.dtypes import type_of
 from ecgsynth.core.storage import name_of
 from ecgsynth.core.tables import read_table, stem, tidy_frame
@@ -86,11 +87,23 @@ def read_series(table: "Path | str | pandas.DataFrame", options: SeriesOptions |
             "dropped": {"missing values": int(gappy.sum())} if gappy.any() else {},
             "filled": int((np.isnan(given) & ~np.isnan(values)).sum()),
             "short": int((sequences.lengths < options.length).sum()),
+            **lost_labels(labels, owners),
             "straddling": int((groups == "").sum()),
             "left_out": left_out,
             **({"uneven": clock.uneven} if clock.uneven > EVEN_SHARE else {}),
         },
     )
+
+
+def lost_labels(labels: NDArray[np.str_] | None, owners: NDArray[np.int64]) -> dict[str, Any]:
+    """How many labels have no sequence (labels: (sequences,)) with a window (owners: (n,)), and the names of those that
+    may be said, of PERSONS sequences or more; {} where there is none.
+    """
+    if labels is None:
+        return {}
+    lost, counts = np.unique(labels[~np.isin(labels, labels[owners])], return_counts=True)
+    said = [str(name) for name, count in zip(lost, counts, strict=True) if count >= PERSONS]
+    return {"lost_labels": {"count": len(lost), "names": said}} if len(lost) else {}
 
 
 def open_table(table: Any, options: SeriesOptions) -> tuple[Any, NDArray[np.str_] | None, str, str]:

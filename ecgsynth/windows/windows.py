@@ -23,6 +23,7 @@ __all__ = ["PARTS", "Windows", "RR_RANGE_S", "check_windows"]
 
 PARTS = ("train", "validation", "test", "later")
 RR_RANGE_S = (0.2, 3.0)  # 300 to 20 beats a minute; what lies beyond is a gap, and is taken as the nearer end
+EVENT_LENGTHS = 2  # of a window, that a stretch of time is long which counts as one event
 PER_WINDOW = ("values", "labels", "groups", "parts", "rr_s", "records", "start_s")
 
 
@@ -119,6 +120,18 @@ class Windows:
             return None
         return np.asarray(np.unique(self.groups, return_inverse=True)[1], dtype=np.int64)
 
+    @property
+    def events(self) -> NDArray[np.int64] | None:
+        """(n,) the event of a series that each window is of, as a code: its sequence, or of a single series the stretch
+        of EVENT_LENGTHS windows' lengths in which it stands. None of a signal, and of synthetic windows.
+        """
+        if not self.is_series or self.series is None or self.meta.get("synthetic"):
+            return None
+        if self.owners is not None:
+            return self.owners
+        options = self.series.options
+        return np.arange(len(self), dtype=np.int64) // math.ceil(EVENT_LENGTHS * options.length / options.stride)
+
     def __len__(self) -> int:
         return len(self.values)
 
@@ -173,9 +186,15 @@ class Windows:
         return {name: int(count) for name, count in zip(self.classes, found, strict=True)}
 
     def shares(self) -> NDArray[np.float64]:
-        """(classes,) the share of each class, summing to one."""
-        shares: NDArray[np.float64] = np.bincount(self.labels, minlength=len(self.classes)) / max(len(self), 1)
-        return shares
+        """(classes,) the share of each class, summing to one: of windows, or of a series' sequences where it has these.
+
+        Longer sequences have more windows, but a class of them is not more frequent.
+        """
+        weights = np.ones(len(self))
+        if self.is_series and self.owners is not None:
+            weights = 1 / np.bincount(self.owners)[self.owners]
+        counts = np.bincount(self.labels, weights, minlength=len(self.classes))
+        return np.asarray(counts / max(weights.sum(), 1))
 
     def code(self, label: str) -> int:
         """The position of a class name; DataError if there is no such class."""

@@ -120,6 +120,46 @@ def test_sample_draws_what_python_draws(works: Say, way: Path, tmp_path: Path) -
     works("sample", way / "series.onnx", "-n", 9, "--format", "parquet", "-o", tmp_path / "out.parquet")
 
 
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet", "npz"])
+def test_long_series_are_the_same_in_every_file(
+    works: Say, way: Path, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.setattr("ecgsynth.export.joining.PIECE_ROWS", 30)  # parts of a series, at an odd place
+    out = tmp_path / f"out.{ending}"
+    said = works("sample", way / "series.onnx", "-n", 3, "--length", 70, "--seed", 7, "-o", out)
+    assert f"wrote 3 synthetic series of 70 rows to {out}" in said
+    sampler = ecgsynth.load(way / "series.onnx")
+    if ending == "npz":
+        assert np.array_equal(Windows.load(out).values, sampler.windows(3, seed=7, length=70).values)
+        return
+    read = {"csv": pandas.read_csv, "json": pandas.read_json, "parquet": pandas.read_parquet}[ending](out)
+    wanted = sampler.sample(3, seed=7, length=70)
+    assert read["who"].tolist() == np.repeat([0, 1, 2], 70).tolist()
+    assert pandas.to_datetime(read["when"]).tolist() == wanted["when"].tolist()
+    for name in ("step", "ward", "flow", "pulse", "age"):
+        assert (
+            read[name].tolist() == pytest.approx(wanted[name].tolist(), rel=1e-9)
+            if name == "flow"
+            else (read[name].tolist() == wanted[name].tolist())
+        ), name
+
+
+def test_a_history_is_gone_on_from(works: Say, way: Path, tmp_path: Path) -> None:
+    works(
+        *("sample", way / "series.onnx", "-n", 33, "--history", way / "table.csv", "--columns", "when,flow,age,ward"),
+        *("-o", tmp_path / "out.csv"),
+    )
+    with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
+        made = list(csv.DictReader(file))
+    with (way / "table.csv").open(encoding="utf-8", newline="") as file:
+        last = [row for row in csv.DictReader(file) if row["when"].endswith("03:50:00")]
+    assert len(made) == 33 * LENGTH
+    assert {row["when"] for row in made[::LENGTH]} == {"2024-03-01T04:00:00"}
+    for name in ("age", "ward"):
+        assert [row[name] for row in made[::LENGTH]] == [row[name] for row in [*last, last[0]]]
+
+
 def test_resume_of_a_finished_run_and_of_another(works: Say, refuses: Say, way: Path, tmp_path: Path) -> None:
     start = ["train", "series", way / "table.csv", "-o", tmp_path / "run", *OPTIONS, "--device", "cpu"]
     start += ["--model", "timegan", "--steps", 2]
@@ -220,6 +260,11 @@ def test_a_bad_table_is_one_clear_line_and_leaves_nothing(
         ),
         ("sample {way}/series.onnx -n 1 -o {tmp}/o --format wfdb", "write a series as csv, npz or another file"),
         ("sample mitbih-beats -n 1 -o {tmp}/o --format csv --columns MLII", "columns can be picked of a series"),
+        ("sample {way}/series.onnx -n 1 -o {tmp}/o.csv --length 0", "rows of a series must be at least 1, got 0"),
+        ("sample {way}/series.onnx -n 1 -o {tmp}/o.csv --history {way}/said.json", "expected an array of records"),
+        ("sample {way}/series.onnx -n 1 -o {tmp}/o.csv --length 9 --people 2", "people are of beats"),
+        ("sample mitbih-beats -n 1 -o {tmp}/o.csv --length 9", "a length and a history are of series"),
+        ("sample mitbih-beats -n 1 -o {tmp}/o.csv --history {way}/table.csv", "a length and a history are of series"),
         ("evaluate {way}/series.onnx --real {tmp}/none.csv -o {tmp}/o", "expected a table"),
         ("evaluate {way}/series.onnx --real {way}/series.onnx -o {tmp}/o", "expected a table named"),
     ],

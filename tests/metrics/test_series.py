@@ -15,7 +15,7 @@ from ecgsynth.metrics.comparison import Comparison
 from ecgsynth.metrics.measure import Found, Measure
 from ecgsynth.metrics.series import SERIES_MEASURES, STEPS, halves, pairs
 from ecgsynth.metrics.waveforms import in_spreads
-from ecgsynth.windows.info import ColumnInfo, SeriesInfo
+from ecgsynth.windows.info import ColumnInfo, SeriesInfo, SeriesOptions
 from ecgsynth.windows.windows import PARTS, Windows
 
 pytestmark = pytest.mark.trains
@@ -23,13 +23,18 @@ pytestmark = pytest.mark.trains
 TIME = 12
 LEARNING = 100  # steps
 UNITS = np.array([1e6, 0.01, 1.0])  # as different as a volume, a share and a price
+SCORES = ("discriminative_score", "predictive_score")
+OTHERS = tuple(name for name in STEPS if name not in SCORES)
+REPEATED = {*SCORES, "discriminative_score_blocks", "cnn_auc", "cnn_accuracy", "transformer_auc"}
+REPEATED |= {"transformer_accuracy", "correlational_score"}
 measure = series_fidelity.series_fidelity
 
 
 def described(columns: tuple[str, ...], statics: tuple[str, ...] = ()) -> SeriesInfo:
     """What is known of a table of numbers."""
     kinds = (tuple(ColumnInfo(name=name, dtype="float64") for name in names) for names in (columns, statics))
-    return SeriesInfo(columns=next(kinds), statics=next(kinds))
+    apart = SeriesOptions(length=TIME, stride=TIME)  # windows that share no row
+    return SeriesInfo(columns=next(kinds), statics=next(kinds), options=apart)
 
 
 def series(seed: int, n: int, classes: tuple[str, ...] = ("all",), **changes: Any) -> Windows:
@@ -58,16 +63,22 @@ GOOD = series(1, 100)
 ALL = dataclasses.replace(REAL, parts=None, meta=REAL.meta | {"split": "none"})
 
 
+def patch_updates(patch: pytest.MonkeyPatch) -> None:
+    """The paper's networks learn in a few steps what takes them thousands; tests of their own train the others."""
+    patch.setattr("ecgsynth.metrics.recurrent.RATE", 0.03)
+    for name in OTHERS:
+        patch.setitem(STEPS, name, 3)
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks that learn in a few steps what the paper's learn in thousands."""
-    monkeypatch.setattr("ecgsynth.metrics.recurrent.RATE", 0.03)
+    patch_updates(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def good() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ecgsynth.metrics.recurrent.RATE", 0.03)
+        patch_updates(patch)
         return measure(REAL, GOOD, repeats=3, steps=LEARNING)
 
 
@@ -81,7 +92,7 @@ def test_every_measure_is_there_with_its_range(good: dict[str, Any]) -> None:
     assert list(good["measures"]) == [measure.name for measure in SERIES_MEASURES]
     assert good["windows"] == {"all": 80}
     assert (good["test_part"], good["units"], good["repeats"]) == ("test", "as given", 3)
-    assert good["steps"] == dict.fromkeys(STEPS, LEARNING)
+    assert good["steps"] == dict.fromkeys(SCORES, LEARNING) | dict.fromkeys(OTHERS, 3)
     assert good["steps_of_paper"] is False
     for of_table in SERIES_MEASURES:
         name, low, high = of_table.name, of_table.low, of_table.high
@@ -89,7 +100,7 @@ def test_every_measure_is_there_with_its_range(good: dict[str, Any]) -> None:
         assert (entry["title"], entry["best"], entry["range"]) == (of_table.title, of_table.best, [low, high])
         for key in ("value", "baseline"):
             assert low <= entry[key] <= (np.inf if high is None else high)
-        assert ("spread" in entry) == ("baseline_spread" in entry) == (name in STEPS)
+        assert ("spread" in entry) == ("baseline_spread" in entry) == (name in REPEATED)
     json.dumps(good, allow_nan=False)
 
 
@@ -97,8 +108,9 @@ def test_new_draws_of_the_same_source_reach_the_baseline(good: dict[str, Any]) -
     found = good["measures"]
     within = {"discriminative_score": 0.2, "predictive_score": 0.03, "autocorrelation_distance": 0.05}
     within |= {"cross_correlation_distance": 0.05, "marginal_distance": 0.1, "spectrum_distance_db": 0.6}
-    within |= {"mmd": 0.03, "coverage": 0.1, "density": 0.25}
-    assert set(within) == {measure.name for measure in SERIES_MEASURES}
+    within |= {"mmd": 0.03, "coverage": 0.1, "density": 0.25, "correlational_score": 0.05}
+    judged = {measure.name for measure in SERIES_MEASURES} - set(within)  # after three updates
+    assert judged == REPEATED - set(within) | {"context_fid"}
     for name, tolerance in within.items():
         assert found[name]["value"] == pytest.approx(found[name]["baseline"], abs=tolerance), name
     assert found["discriminative_score"]["baseline"] < 0.2
@@ -224,6 +236,18 @@ def test_one_column_has_no_correlations() -> None:
     assert found["cross_correlation_distance"]["value"] is None
     assert found["cross_correlation_distance"]["baseline"] is None
     assert None not in [entry["value"] for name, entry in found.items() if name != "cross_correlation_distance"]
+    assert found["correlational_score"]["value"] == 0
+
+
+def test_judges_have_no_number_where_there_is_no_room_for_stretches() -> None:
+    """Forty windows of 24 rows, one row apart, are a single event and a half."""
+    close = dataclasses.replace(described(("volume", "share", "price")), options=SeriesOptions(length=24))
+    real = dataclasses.replace(ALL.take(np.arange(40)), series=close)
+    found = measure(real, GOOD, repeats=1, steps=1)["measures"]
+    blind = {name for name, entry in found.items() if entry["value"] is None}
+    assert blind == {name for name in found if name.startswith(("cnn", "transformer"))} | {
+        "discriminative_score_blocks"
+    }
 
 
 # ---- settings
@@ -235,7 +259,8 @@ def test_the_same_seed_gives_the_same_and_another_another() -> None:
     first = measure(REAL, GOOD, repeats=2, steps=3)
     again = measure(REAL, GOOD, repeats=2, steps=3, on_progress=lambda stage, done: seen.append(done))
     assert again == first
-    assert seen == pytest.approx([done / 12 for done in range(1, 13)])
+    # Two comparisons by three scores and by two judges of two folds each, and one encoder: 15 times three updates.
+    assert seen == pytest.approx([done / 45 for done in range(1, 46)])
     assert measure(REAL, GOOD, repeats=2, steps=3, seed=1) != first
     assert torch.equal(torch.get_rng_state(), before)
 
@@ -247,14 +272,17 @@ def test_the_paper_has_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append((repeats, steps))
         return np.array([0.1, 0.2, 0.3])
 
-    for name in STEPS:
+    for name in SCORES:
         monkeypatch.setattr(series_fidelity, name, score)
+    monkeypatch.setitem(STEPS, "discriminative_score_blocks", 1999)
     found = measure(REAL, GOOD)
-    assert asked == [(10, 2000), (10, 2000), (10, 5000), (10, 5000)]
+    assert asked == [(10, 2000), (10, 2000), (10, 1999), (10, 1999), (10, 5000), (10, 5000)]
     assert found["steps_of_paper"] is True
     assert found["measures"]["discriminative_score"]["value"] == pytest.approx(0.2)
     assert found["measures"]["predictive_score"]["baseline_spread"] == pytest.approx(0.1)
-    assert measure(REAL, GOOD, steps=3000)["steps"] == {"discriminative_score": 2000, "predictive_score": 3000}
+    fewer = measure(REAL, GOOD, steps=3000)
+    assert [fewer["steps"][name] for name in SCORES] == [2000, 3000]
+    assert fewer["steps_of_paper"] is False
     assert measure(REAL, GOOD, steps=9000)["steps_of_paper"] is True
 
 

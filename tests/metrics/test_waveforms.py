@@ -8,6 +8,7 @@ from ecgsynth.metrics import waveforms
 from ecgsynth.metrics.waveforms import (
     autocorrelation_distance,
     channel_spreads,
+    correlational_score,
     cross_correlation_distance,
     dtw_distance,
     marginal_distance,
@@ -99,6 +100,22 @@ def test_cross_correlation_distance_by_hand():
     between = [np.corrcoef(x.reshape(-1, 3).T)[np.triu_indices(3, 1)] for x in (real, made)]
     assert cross_correlation_distance(real, made) == pytest.approx(np.abs(between[0] - between[1]).mean(), rel=1e-4)
     assert np.isnan(cross_correlation_distance(base, other))
+
+
+def test_correlational_score_by_hand():
+    base, other = draw(0, 50, channels=1), draw(1, 50, channels=1)
+    same, against = (np.concatenate([base, sign * base, other], axis=2) for sign in (1, -1))
+    # Correlations of 1 and -1 between the first two columns, and c and -c of the second with the third, over ten.
+    c = np.corrcoef(base.ravel(), other.ravel())[0, 1]
+    (whole,) = correlational_score(same, against, repeats=1)
+    assert whole == pytest.approx((2 + 2 * abs(c)) / 10, rel=1e-4)
+    assert whole == pytest.approx(cross_correlation_distance(same, against) * 3 / 10)
+    found = correlational_score(same, against)
+    assert found.shape == (5,)
+    assert len(set(found)) == 5  # of other windows each
+    assert found.mean() > whole  # the correlations of fewer windows scatter
+    assert np.array_equal(found, correlational_score(same, against))
+    assert correlational_score(base, other).tolist() == [0] * 5
 
 
 def test_marginal_distance_by_hand():

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from ecgsynth.core.disclosure import PERSONS, drawn_in, published_metrics, shared_codes
+from ecgsynth.core.disclosure import FAIR_SHARE, PERSONS, drawn_in, published_metrics, shared_codes
 from ecgsynth.core.tables import read_table
 from ecgsynth.errors import DataError
 from ecgsynth.models.clusters import find_clusters
@@ -34,8 +34,28 @@ def test_a_cluster_of_a_series_is_of_ten_persons() -> None:
     alone = find_clusters(features, labels, 1, 0, 100)
     assert not shared_codes(alone.numbers, owners, len(alone.shares[0])).all()
     found = find_clusters(features, labels, 1, 0, 100, owners)
-    assert shared_codes(found.numbers, owners, len(found.shares[0])).all()
+    assert shared_codes(found.numbers, owners, len(found.shares[0]), largest=FAIR_SHARE).all()
     assert len(found.shares[0]) > 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_cluster_of_one_long_series_is_of_ten_stretches_of_time(seed: int) -> None:
+    """A slow walk never comes back: a hundred overlapping windows that are alike are one stretch of it."""
+    walk = np.random.default_rng(seed).normal(size=(6000, 2)).cumsum(axis=0)
+    learn = read_series(pd.DataFrame(walk, columns=["x", "y"]), SeriesOptions(length=8))
+    assert learn.owners is None
+    assert learn.events is not None
+    alone = find_clusters(learn.values.reshape(len(learn), -1), learn.labels, 1, 0, 100)
+    assert shared_codes(alone.numbers, learn.events, len(alone.shares[0]), largest=FAIR_SHARE).mean() < 0.5
+    found = plan_wgan(learn, {}, 0).clusters
+    assert shared_codes(found.numbers, learn.events, len(found.shares[0]), largest=FAIR_SHARE).all()
+    assert 5 < len(found.shares[0]) <= len(alone.shares[0])
+
+
+def test_without_ten_stretches_there_is_one_cluster() -> None:
+    walk = rng().normal(size=(9 * 2 * 30 + 29, 1)).cumsum(axis=0)
+    learn = read_series(pd.DataFrame(walk, columns=["x"]), SeriesOptions(length=30))
+    assert plan_wgan(learn, {}, 0).config.clusters == (1,)
 
 
 def test_a_series_plan_holds_no_value_of_one_person(tmp_path: Path) -> None:

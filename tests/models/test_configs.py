@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ecgsynth.errors import ConfigError
-from ecgsynth.models.timegan import TimeGANConfig
+from ecgsynth.models.timegan.networks import TimeGANConfig
 from ecgsynth.models.wgan import WGANConfig
 
 POSITIVE = st.integers(1, 10**6)
@@ -133,10 +133,11 @@ def test_some_components_are_left_to_be_learnt(tail, intervals):
 
 
 def test_settings_of_timegan_know_what_follows_from_them() -> None:
-    assert (TIMEGAN.latent_steps, TIMEGAN.features, TIMEGAN.noise_dim) == (3, 12, 9)
+    assert (TIMEGAN.latent_steps, TIMEGAN.features, TIMEGAN.normals, TIMEGAN.noise_dim) == (3, 12, 25, 26)
     plain = TimeGANConfig(time=24, channels=5)
-    assert (plain.latent_steps, plain.features, plain.noise, plain.noise_dim) == (24, 120, 5, 120)
-    assert TimeGANConfig(time=24, channels=5, frame=4).noise == 20  # as many as a step has numbers
+    assert (plain.latent_steps, plain.features, plain.normals) == (24, 120, 16 + 24 * 16)
+    with pytest.raises(ConfigError, match=r"networks are those of version 0\.1"):
+        TimeGANConfig.from_json({"time": 24, "channels": 5, "cell": "gru"})
     assert TimeGANConfig.from_json(json.loads(json.dumps(TIMEGAN.to_json()))) == TIMEGAN
 
 
@@ -145,7 +146,11 @@ def test_settings_of_timegan_know_what_follows_from_them() -> None:
     [
         ({"frame": 4}, "time must be a multiple of frame, got 6 samples in frames of 4"),
         ({"frame": 6}, "at least two latent steps"),
-        ({"cell": "rnn"}, "cell is gru or lstm, got 'rnn'"),
+        ({"cell": "rnn"}, "cell is one of mingru, gru, lstm, got 'rnn'"),
+        ({"codes": "tanh"}, "codes is one of normal, sigmoid, got 'tanh'"),
+        ({"objective": "hinge"}, "objective is one of relativistic, cross-entropy, got 'hinge'"),
+        ({"static_channels": (0, 1)}, "some of the 2 channels moves"),
+        ({"penalty": -1.0}, "penalty must be at least 0"),
         ({"noise": -1}, "noise must be at least 1, got -1"),
         *[({name: 0}, f"{name} must be at least 1, got 0") for name in ("time", "channels", "classes", "frame")],
         *[({name: 0}, f"{name} must be at least 1, got 0") for name in ("hidden", "layers")],

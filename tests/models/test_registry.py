@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,11 +57,12 @@ assert not {"torch", "numpy"} & set(sys.modules)
 
 
 @MODELS
-def test_a_plan_fits_its_generator_and_its_space(name: str) -> None:
+def test_a_plan_fits_its_generator_and_its_space(name: str, tmp_path: Path) -> None:
     model, learn = registry.entry(name), some_windows()
     plan = model.plan(learn, {}, 0)
     assert isinstance(plan.config, model.config)
-    assert isinstance(plan.space, model.space)
+    plan.space.save(tmp_path / "scaler.json")
+    assert type(model.read_space(tmp_path / "scaler.json")) is type(plan.space)
     assert (plan.config.time, plan.config.channels, plan.config.classes) == (6, 2, 2)
     generator = model.restore(plan.config.to_json())
     values, rr_s = draw(SignalSampler(generator, plan.space), learn.labels, seed=0)

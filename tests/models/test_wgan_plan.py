@@ -176,10 +176,9 @@ def test_a_series_of_few_ways_keeps_its_relations() -> None:
 
 
 def test_the_weakest_components_of_a_series_are_a_gaussian_tail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ecgsynth.models.wgan_plan.SERIES_COMPONENTS", 10)
     monkeypatch.setattr("ecgsynth.models.wgan_plan.SERIES_LEARNT_COMPONENTS", 7)
     found = plan_wgan(windows(walks(400)), SMALL, seed=0)
-    assert (found.config.components, found.config.learnt, found.config.gaussian_tail) == (10, 7, 3)
+    assert (found.config.components, found.config.learnt, found.config.gaussian_tail) == (12, 7, 5)
     assert (np.diff(found.space.scales) < 0).all()  # the strongest come first
     asked = plan_wgan(windows(walks(400)), {**SMALL, "components": 5}, seed=0).config
     assert isinstance(asked, WGANConfig)

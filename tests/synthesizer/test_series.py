@@ -17,7 +17,7 @@ from ecgsynth.errors import ConfigError, DataError
 from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.decoder import draw
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANConfig
+from ecgsynth.models.timegan.networks import TimeGANConfig
 from ecgsynth.models.wgan import WGANConfig
 from ecgsynth.synthesizer import Synthesizer
 from ecgsynth.training.run_folder import RunFolder
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.trains
 MODELS = ("rwgan", "timegan")
 CONFIG: dict[str, dict[str, Any]] = {
     "rwgan": {"hidden": 4, "latent_steps": 2, "step_noise": 2, "cluster_dim": 2, "read_out": 4, "critic_hidden": 8},
-    "timegan": {"hidden": 6, "layers": 1},
+    "timegan": {"hidden": 6, "layers": 1, "noise": 2, "window_noise": 2},
 }
 TRAINING = TrainConfig(steps=6, batch=12, validations=2)
 LENGTH = 8

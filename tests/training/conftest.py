@@ -120,7 +120,7 @@ class SmallWGAN:
         run.mkdir(exist_ok=True)
         real, labels = data or self.problem()
         clusters = clusters or self.clusters_of(real, labels)
-        nowhere = ChannelScaler(time=4, channels=1, lows=np.zeros(1), highs=np.ones(1))  # features are given
+        nowhere = ChannelScaler.fit(np.zeros((1, 4, 1), dtype=np.float32))  # features are given
         plan = WGANPlan(config=config or self.config, space=nowhere, clusters=clusters)
         training = training or self.training
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -257,3 +258,27 @@ def test_slow_validations_leave_a_budget_to_the_training(tmp_path: Path) -> None
     toy = Toy(tmp_path / "steps")
     toy.train(TrainConfig(steps=10, validations=5), score=score)
     assert len(toy.scored) == 5  # whatever they cost: a number of steps gives the same bytes everywhere
+
+
+@pytest.mark.parametrize("took", [0.3, 0.8])
+def test_a_last_validation_that_a_budget_has_no_room_for_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, took: float
+) -> None:
+    """By a clock of its own: the start was scored, after a plan of half a budget of two."""
+    clock = [1.0]
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    toy = Toy(tmp_path)
+
+    def score(net: nn.Module) -> float:
+        clock[0] += took
+        return 0.0
+
+    def noted(now: Progress) -> None:
+        clock[0] += 0.01
+
+    job = Job(config=TrainConfig(budget_s=2.0), run=toy.run, score=score, on_progress=noted, began=0.0)
+    loop.validate(toy.state, job)
+    reached = train(toy.state, job)
+    assert reached.steps > 1
+    assert toy.state.counters.scored_step == (0 if took == 0.8 else reached.steps)
+    assert 1.8 <= reached.seconds <= 2.1

@@ -1,7 +1,6 @@
 """The score by which the best step is chosen, on problems whose answer is known."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -14,12 +13,12 @@ from ecgsynth.metrics.classifier import ClassifierConfig
 from ecgsynth.models.decoder import Limits
 from ecgsynth.models.model import WindowGenerator
 from ecgsynth.models.scaling import ChannelScaler, PrincipalScaler
-from ecgsynth.models.timegan import TimeGANConfig, TimeGANGenerator
+from ecgsynth.models.timegan.networks import TimeGANConfig, TimeGANGenerator
 from ecgsynth.models.wgan import Generator, WGANConfig, box_muller
+from ecgsynth.training import selection
 from ecgsynth.training.selection import (
     discrimination_accuracy,
     recurrent_discrimination,
-    split_positions,
     usefulness,
     validation_score,
 )
@@ -283,26 +282,6 @@ def test_a_handful_of_windows_is_not_followed() -> None:
 # ---- windows of a series overlap
 
 
-@pytest.mark.parametrize(("length", "stride"), [(24, 1), (24, 5), (8, 8), (4, 9)])
-@pytest.mark.parametrize("n", [230, 1000])
-def test_a_classifier_is_tested_on_no_sample_that_it_learnt_from(length: int, stride: int, n: int) -> None:
-    learn, check = split_positions(n, math.ceil(length / stride))
-    rows = [{int(i) * stride + j for i in some for j in range(length)} for some in (learn, check)]
-    assert not rows[0] & rows[1]
-    assert len(set(learn.tolist()) | set(check.tolist())) == len(learn) + len(check) > n / 2
-    assert 0.2 < len(check) / (len(learn) + len(check)) < 0.5
-    assert (np.diff(learn) < 0).any()  # in random order, so that some of them are some of all
-    for some, again in zip((learn, check), split_positions(n, math.ceil(length / stride)), strict=True):
-        assert np.array_equal(some, again)
-
-
-@pytest.mark.parametrize(("n", "overlap"), [(100, 0), (100, 12)])
-def test_windows_that_do_not_overlap_or_are_too_few_are_parted_at_random(n: int, overlap: int) -> None:
-    learn, check = split_positions(n, overlap)
-    assert (len(learn), len(check)) == (70, 30)
-    assert sorted([*learn, *check]) == list(range(n))
-
-
 def test_a_classifier_has_nothing_to_remember(monkeypatch: pytest.MonkeyPatch) -> None:
     # Sixty real windows, each ten times over but for a little noise; synthetic ones are drawn alike and all differ.
     monkeypatch.setattr(
@@ -360,3 +339,14 @@ def test_usefulness_is_macro_f1_on_the_real_windows() -> None:
     some = np.concatenate([np.flatnonzero(truth == 0), np.flatnonzero(truth != 0)[:6]])
     blind = np.where(labels == 2, 1, labels)
     assert usefulness(points[:, :4], blind, other[some, :4], truth[some]) < 0.75
+
+
+def test_of_long_windows_a_recurrent_network_sees_a_piece_of_each() -> None:
+    values = np.arange(50 * 100, dtype=np.float32).reshape(50, 100, 1)
+    short = selection.pieces(values[:, : selection.RECURRENT_STEPS], np.random.default_rng(0))
+    assert short.tobytes() == values[:, : selection.RECURRENT_STEPS].tobytes()
+    found = selection.pieces(values, np.random.default_rng(0))
+    assert found.shape == (50, selection.RECURRENT_STEPS, 1)
+    assert (np.diff(found[..., 0], axis=1) == 1).all()
+    assert (found[:, 0, 0] // 100 == np.arange(50)).all()
+    assert len(set((found[:, 0, 0] % 100).tolist())) > 10

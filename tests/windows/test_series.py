@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from ecgsynth.errors import ConfigError, DataError
+from ecgsynth.report.windows import read_text
+from ecgsynth.training.about import described_classes
 from ecgsynth.windows.info import ClockInfo, SeriesInfo
 from ecgsynth.windows.long_table import column_names, rows
 from ecgsynth.windows.series import SeriesOptions, read_series
@@ -205,3 +207,42 @@ def test_transformers(timeseries):
     assert "uneven" not in found.meta
     assert found.meta["left_out"] == {}
     assert 60 <= len(set(found.groups) - {""}) <= 80
+
+
+def test_an_event_is_a_sequence_or_a_stretch_of_two_lengths():
+    frame = pd.DataFrame({"who": np.repeat(list("abc"), 10), "x": np.arange(30.0)})
+    whole = read_series(frame[["x"]], SeriesOptions(length=4))
+    assert np.bincount(whole.events).tolist() == [8, 8, 8, 3]
+    assert np.bincount(read_series(frame[["x"]], SeriesOptions(length=4, stride=3)).events).tolist() == [3, 3, 3]
+    several = read_series(frame, SeriesOptions(length=4, id="who"))
+    assert several.events.tolist() == several.owners.tolist() == np.repeat([0, 1, 2], 7).tolist()
+    made = dataclasses.replace(whole, groups=None, meta=whole.meta | {"synthetic": True})
+    assert made.events is None
+    assert dataclasses.replace(whole, meta={"kind": "beats"}).events is None
+
+
+def labelled(lengths):
+    """A frame of a sequence for each of ``lengths``, the class after the length."""
+    who = np.repeat([f"s{number}" for number in range(len(lengths))], lengths)
+    what = np.repeat([f"long{length}" for length in lengths], lengths)
+    return pd.DataFrame({"who": who, "what": what, "x": np.random.default_rng(0).normal(size=len(who))})
+
+
+def test_classes_are_as_frequent_as_their_sequences_however_long_these_are():
+    frame = labelled([10] * 20 + [50] * 20 + [200] * 10)
+    found = read_series(frame, SeriesOptions(length=8, id="who", label="what"))
+    assert found.classes == ("long10", "long200", "long50")
+    assert found.shares() == pytest.approx([0.4, 0.2, 0.4])
+    assert max(found.counts().values()) > 20 * min(found.counts().values())
+    assert [entry.share for entry in described_classes(found)] == pytest.approx([0.4, 0.2, 0.4])
+    assert dataclasses.replace(found, meta={"kind": "beats"}).shares() == pytest.approx(
+        np.array(list(found.counts().values())) / len(found)
+    )
+
+
+def test_a_class_that_the_length_loses_is_told():
+    options = SeriesOptions(length=24, id="who", label="what")
+    found = read_series(labelled([9] * 10 + [11] * 9 + [30] * 10 + [40] * 10), options)
+    assert found.meta["lost_labels"] == {"count": 2, "names": ["long9"]}  # the other is of fewer than ten
+    assert "left out: 2 labels have no window of 24 steps (long9); a smaller --length keeps more" in read_text(found)
+    assert "lost_labels" not in read_series(labelled([9] * 3 + [30] * 3), SeriesOptions(length=9, id="who")).meta

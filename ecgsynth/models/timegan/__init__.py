@@ -1,0 +1,1 @@
+"""TimeGAN: its networks, losses and steps, and what it finds in the training windows."""
