@@ -171,7 +171,7 @@ class SpectralScaler:
         return self.leading(values if self.columns is None else self.columns.apply(values, start_s), self.features)
 
     def leading(self, values: Singles, count: int) -> Singles:
-        """The first of the features, (n, count), all if there are no more, of windows as they came."""
+        """The first of the features, (n, count), all if there are no more, of windows in learnt channels."""
         count = min(count, self.features)
         made = np.empty((len(values), count), dtype=np.float32)
         centre = cosines_of((self.mean.reshape(1, self.time, self.channels) / self.weights).astype(np.float32))

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.core.disclosure import shared_mean
-from ecgsynth.core.records import sparse
 from ecgsynth.models.columns.level import averages, level_channel
 
 __all__ = ["Holds", "HoldsBack", "Lines", "LinesBack"]
@@ -152,7 +151,7 @@ class Lines:
 
     channels: tuple[int, ...]
     period: int
-    origin: int | None = sparse(default=None)
+    origin: int | None = None
 
     @classmethod
     def find(
