@@ -171,7 +171,7 @@ class SpectralScaler:
         return self.leading(values if self.columns is None else self.columns.apply(values, start_s), self.features)
 
     def leading(self, values: Singles, count: int) -> Singles:
-        """The first of the features, (n, count), all if there are no more, of windows in learnt channels."""
+        """The first of the features (n, count), or all, of windows in the channels that are learnt."""
         count = min(count, self.features)
         made = np.empty((len(values), count), dtype=np.float32)
         centre = cosines_of((self.mean.reshape(1, self.time, self.channels) / self.weights).astype(np.float32))
@@ -193,13 +193,8 @@ class SpectralScaler:
         """
         others = np.linspace(0, self.features - 1, SCORED_STRONGEST + SCORED_OTHERS).astype(np.int64)
         seen = np.unique(np.append(np.arange(min(SCORED_STRONGEST, self.features)), others[::2]))
-        starts = [None if start_s is None else start_s[part] for part in chunks(values)]
-        return np.concatenate(
-            [
-                self.transform(values[part], None, start)[:, seen]
-                for part, start in zip(chunks(values), starts, strict=True)
-            ]
-        )
+        pieces = ((values[part], None if start_s is None else start_s[part]) for part in chunks(values))
+        return np.concatenate([self.transform(piece, None, start)[:, seen] for piece, start in pieces])
 
     def restored(self, features: Singles) -> Singles:
         """(n, features) -> (n, time, channels), in physical units, or as references where a channel is transformed."""
@@ -273,7 +268,7 @@ def channel_weights(values: Singles, marginals: MarginalTransform) -> Floats:
     count = values[..., 0].size
     mean = sum(marginals.apply(values[part]).sum(axis=(0, 1), dtype=np.float64) for part in chunks(values)) / count
     squares = sum(np.square(marginals.apply(values[part]) - mean).sum(axis=(0, 1)) for part in chunks(values))
-    return np.maximum(np.sqrt(squares / count), LEAST_STD)
+    return np.asarray(np.maximum(np.sqrt(squares / count), LEAST_STD), dtype=np.float64)
 
 
 def slow_cosines(time: int, channels: int) -> int:
@@ -316,7 +311,7 @@ def cosines_in_chunks(
 ) -> Iterator[tuple[slice, Singles]]:
     """The cosines of windows (n, time, channels), a chunk at a time."""
     for part in chunks(values):
-        yield part, cosines_of(marginals.apply(values[part]) / weights.astype(np.float32))
+        yield part, cosines_of(np.asarray(marginals.apply(values[part]) / weights, dtype=np.float32))
 
 
 def cosines_of(values: Singles) -> Singles:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from ecgsynth.windows.windows import Windows
 
 __all__ = ["WGANPlan", "calibrate_marginals", "find_space", "plan_wgan", "read_space"]
 
-S = TypeVar("S", PrincipalScaler, SpectralScaler)
+SeriesSpace: TypeAlias = PrincipalScaler | SpectralScaler
 
 OVERLAPPING_PER_CLUSTER = 100  # windows for each cluster where they overlap: fewer would be a single event
 SERIES_COMPONENTS = 1024  # at most, of a series; windows of more numbers are taken as frequencies
@@ -67,9 +67,7 @@ def plan_wgan(learn: Windows, settings: Mapping[str, Any], seed: int) -> WGANPla
     return WGANPlan(config=config, space=space, score_space=space, clusters=clusters)
 
 
-def find_space(
-    learn: Windows, components: int | None, seed: int
-) -> tuple[PrincipalScaler | SpectralScaler, Clusters, int]:
+def find_space(learn: Windows, components: int | None, seed: int) -> tuple[SeriesSpace, Clusters, int]:
     """Principal components, clusters in them, and how many of the components are a Gaussian tail.
 
     Of a series, the clusters are found first, then the components of the windows' differences from the mean of their
@@ -79,8 +77,8 @@ def find_space(
     """
     classes = len(learn.classes)
     if not learn.is_series:
-        space = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
-        return space, find_clusters(space.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
+        whole = PrincipalScaler.fit(learn.values, learn.rr_s, components=components)
+        return whole, find_clusters(whole.transform(learn.values, learn.rr_s), learn.labels, classes, seed), 0
     values, owners, repeats = learn.values, learn.owners, max(1, learn.overlap)
     per_cluster = OVERLAPPING_PER_CLUSTER if learn.overlap else WINDOWS_PER_CLUSTER
     rough = rough_features(values, components)
@@ -111,7 +109,7 @@ def rough_features(
 
 def fine_space(
     values: NDArray[np.float32], components: int | None, numbers: NDArray[np.int64], marginals: MarginalTransform
-) -> PrincipalScaler | SpectralScaler:
+) -> SeriesSpace:
     """The components of what windows (n, time, channels) differ by from the mean of their cluster (n,)."""
     if is_long(values, components):
         return SpectralScaler.fit(values, clusters=numbers, marginals=marginals)
@@ -126,12 +124,12 @@ def fine_space(
 
 
 def calibrate_marginals(
-    space: S,
+    space: SeriesSpace,
     values: NDArray[np.float32],
     clusters: Clusters,
     owners: NDArray[np.int64] | None,
     repeats: int,
-) -> S:
+) -> SeriesSpace:
     """The space with references such that a normal distribution for each cluster makes values as often as they are."""
     means = space.restored(clusters.centres).astype(np.float64)
     spreads = space.spreads(clusters.spreads).astype(np.float64)
@@ -140,7 +138,6 @@ def calibrate_marginals(
     return replace(space, references=calibrated.references)
 
 
-def read_space(path: Path) -> PrincipalScaler | SpectralScaler:
+def read_space(path: Path) -> SeriesSpace:
     """Read scaler.json, also of a run of an earlier version; ArtifactError if it is neither."""
-    kind = SpectralScaler if "mixing" in read_json(path) else PrincipalScaler
-    return kind.load(path)
+    return SpectralScaler.load(path) if "mixing" in read_json(path) else PrincipalScaler.load(path)
