@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from ecgsynth.core.records import from_json, to_json
 from ecgsynth.models.columns.knots import Holds, HoldsBack, Lines, LinesBack, neighbours, running_maximum
 
 TIME = 24
@@ -128,6 +129,9 @@ def test_where_lines_bend_follows_from_when_windows_start():
     place = torch.from_numpy((2 - steps) % 6)
     back = LinesBack(found, TIME, 2)(torch.from_numpy(values), place).numpy()
     assert back == pytest.approx(values, abs=1e-5)
+    first = Lines((1,), 6).tied(values, steps - 2)
+    assert first.origin == 0
+    assert from_json(Lines, to_json(first)) == first  # an origin of 0 is one
     assert Lines((1,), 6).tied(values, np.random.default_rng(0).permutation(steps)).origin is None
 
 
