@@ -183,10 +183,11 @@ class Synthesizer:
                 "see 'ecgsynth train --help'"
             )
         try:
-            about, generator = About.from_json(content, {}), registry.entry(name).restore(dict(content["config"]))
+            settings, about = dict(content["config"]), About.from_json(content, {})
         except (ConfigError, KeyError, TypeError, ValueError) as error:
             raise ArtifactError(f"{folder.config} is incomplete ({error}); train again") from error
-        space = registry.entry(name).read_space(folder.scaler)
+        model = registry.entry(name)
+        generator, space = model.restore(settings), model.read_space(folder.scaler)
         return cls(space, generator, about.with_metrics(folder.load_best(generator)))
 
     @property

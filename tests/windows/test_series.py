@@ -192,7 +192,7 @@ def test_energy_is_read_in_about_a_second(timeseries):
     taken = time.process_time() - start
     assert found.values.shape == (19_608, 128, 28)
     assert found.fs_hz == pytest.approx(1 / 600)
-    assert found.series.time == ClockInfo(name="date", kind="datetime", step=600.0)
+    assert found.series.time == ClockInfo(name="date", kind="datetime", step=600.0, start="week")
     first = found.series.columns[0]
     assert (first.name, first.dtype, first.quantum, first.lowest) == ("Appliances", "int64", 10.0, 20.0)
     appliances = np.sort(found.values[::128, :, 0].reshape(-1))

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from ecgsynth.core.config import JsonConfig, at_least
 from ecgsynth.core.records import from_json
-from ecgsynth.errors import ConfigError
+from ecgsynth.errors import ArtifactError, ConfigError
 from ecgsynth.models.model import WindowGenerator
 from ecgsynth.models.timegan.recurrence import CELLS, Block
 from ecgsynth.models.wgan import box_muller
@@ -61,9 +61,11 @@ class TimeGANConfig(JsonConfig):
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """Settings from what ``to_json`` gave; ConfigError for those of the networks that version 0.1 had."""
-        if "objective" not in content:
-            raise ConfigError("its networks are those of version 0.1")
+        """Settings from what ``to_json`` gave; ArtifactError for those of the networks that there were before."""
+        if "cell" in content and "objective" not in content:
+            raise ArtifactError(
+                "the run folder has a TimeGAN whose networks are those of an earlier version; train again"
+            )
         return from_json(cls, content)
 
     @property

@@ -33,10 +33,17 @@ def linear_recurrence(keep: Tensor, new: Tensor) -> Tensor:
     if torch.is_grad_enabled() and (keep.requires_grad or new.requires_grad):
         states: Tensor = Forwards.apply(keep, new)  # type: ignore[no-untyped-call]
         return states
-    found = [new[0]]
-    for kept, added in zip(keep[1:], new[1:], strict=True):
-        found.append(torch.addcmul(added, kept, found[-1]))
-    return torch.stack(found)
+    return doubled(keep, new)
+
+
+def doubled(keep: Tensor, new: Tensor) -> Tensor:
+    """The same without slopes and without a loop over steps, for a graph: reaches that double (Hillis, Steele 1986)."""
+    reach = 1
+    while reach < len(new):
+        later = torch.addcmul(new[reach:], keep[reach:], new[:-reach])
+        new, keep = torch.cat([new[:reach], later]), torch.cat([keep[:reach], keep[reach:] * keep[:-reach]])
+        reach *= 2
+    return new
 
 
 class Forwards(torch.autograd.Function):
