@@ -366,9 +366,8 @@ class Joiner:
             rows = (range(POOL_FROM + at, POOL_FROM + min(at + DRAWN_AT_ONCE, n)) for at in range(0, n, DRAWN_AT_ONCE))
             made = [self.draw(some, np.full(len(some), code, dtype=np.int64), seed) for some in rows]
             windows, columns = np.concatenate([values for values, _ in made]), len(self.info.columns)
-            low, high, steps = (limit[:columns] for limit in self.limits)
-            own = {"steps": steps, "low": low, "high": high, "order": self.order}
-            habits = Habits(windows[:, :, :columns], self.overlap, **own)
+            low, high, step = (limit[:columns] for limit in self.limits)
+            habits = Habits(windows[:, :, :columns], self.overlap, low, high, step, self.order)
             starts = joined([start_s for _, start_s in made])
             pool = Pool(windows, self.overlap, len(self.info.statics), habits, starts, self.info.time)
             self.pools[code, seed] = pool

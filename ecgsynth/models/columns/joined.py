@@ -27,8 +27,8 @@ class Habits:
         (n, time, columns).
     overlap
         How many rows of each are there already, when the others are joined to them.
-    steps, low, high
-        (columns,) what the values are multiples of, or 0, and their bounds.
+    low, high, steps
+        (columns,) the bounds of the values, and what they are multiples of, or 0.
     order
         Of rules between columns, as of ``long_table.bounds_in_order``.
 
@@ -38,10 +38,9 @@ class Habits:
         self,
         windows: NDArray[np.float32],
         overlap: int,
-        *,
-        steps: Floats,
         low: Floats,
         high: Floats,
+        steps: Floats,
         order: Order = (),
     ) -> None:
         count = windows.shape[2]
@@ -65,7 +64,7 @@ class Habits:
             return np.zeros(len(windows), dtype=np.int64)
         bent = np.any([bends(windows[:, :, channel]) for channel in self.straight], axis=0)
         found = by_place(bent, self.period).argmin(axis=1)
-        return np.where(bent.any(axis=1), found, (windows.shape[1] - 1) % self.period).astype(np.int64)
+        return np.asarray(np.where(bent.any(axis=1), found, (windows.shape[1] - 1) % self.period), dtype=np.int64)
 
     def rows_since_knot(self, rows: Floats) -> int:
         """From the last row (rows, columns) at which lines bend to the last one."""
