@@ -195,9 +195,9 @@ class Synthesizer:
         """The class names, in the order of the labels' codes."""
         return self.about.data.class_names
 
-    def _of_classes(self, rows: range, labels: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
-        """Windows (n, time, channels) of these classes."""
-        return draw(self.sampler, labels, seed, start=rows.start)[0]
+    def _of_classes(self, rows: range, labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.float32], Any]:
+        """Windows (n, time, channels) of these classes, and what is made beside them."""
+        return draw(self.sampler, labels, seed, start=rows.start)
 
     def windows(
         self,

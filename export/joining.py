@@ -2,7 +2,8 @@
 
 A series begins with a window, or goes on from a history. Its next rows are found by pathwise conditioning: of a pool of
 windows drawn for this, one is picked whose first rows call for nearly the same continuation as the last rows of the
-series, and its own continuation is corrected by the regression of the one on the other.
+series, and its own continuation is corrected by the regression of the one on the other. Where windows know when they
+start, it is one that starts at about that time; where columns hold or go in lines, they go on doing so.
 """
 
 import dataclasses
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from ecgsynth.core.noise import check_number, pick_labels, row_noise, series_noise
 from ecgsynth.errors import ConfigError
-from ecgsynth.windows.info import DataInfo, SeriesInfo
-from ecgsynth.windows.long_table import Place, frame_of
+from ecgsynth.models.columns.joined import Habits, phases, put_in_order
+from ecgsynth.windows.clock import since_monday
+from ecgsynth.windows.info import ClockInfo, DataInfo, SeriesInfo
+from ecgsynth.windows.long_table import Place, bounds_in_order, frame_of
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["Joiner", "Pool", "Wanted", "whole"]
@@ -31,6 +34,11 @@ MOST_GIVEN = 1024  # numbers of the rows on which the next ones depend
 MOST_RANK = 256  # of the regression
 NEIGHBOURS = 64  # of which one is picked
 RIDGE = 3e-4  # of the mean variance
+NEAR_IN_TIME = 16  # one of so many windows of a pool is near enough in the time of day and of the week
+LEAST_ALIGNED = 8  # windows of a pool whose lines bend where those of the series do, without which all are taken
+
+Floats = NDArray[np.float64]
+Draw = Callable[[range, NDArray[np.int64], int], tuple[NDArray[np.float32], NDArray[Any] | None]]
 
 
 class Pool:
@@ -44,8 +52,10 @@ class Pool:
         How many rows the continuation depends on.
     statics
         How many channels are constant within a series.
-    low, high
-        (channels,) the bounds of the values.
+    habits
+        What the columns do.
+    start_s, clock
+        (n,) when each window starts, in s from Monday 00:00, or None; and of which clock that is.
 
     References
     ----------
@@ -59,70 +69,85 @@ class Pool:
         windows: NDArray[np.float32],
         overlap: int,
         statics: int,
-        low: NDArray[np.float64],
-        high: NDArray[np.float64],
+        habits: Habits,
+        start_s: Floats | None,
+        clock: ClockInfo | None,
     ) -> None:
         n, _, channels = windows.shape
-        self.columns = channels - statics
+        self.columns, self.overlap, self.habits = channels - statics, overlap, habits
+        self.clock = None if start_s is None else clock
+        self.phases = phases(np.zeros(n) if start_s is None else start_s, self.clock)
         self.scale = np.asarray(windows.std(axis=(0, 1), dtype=np.float64))
         self.scale[self.scale == 0] = 1.0
-        self.low, self.high = ((bound / self.scale)[: self.columns] for bound in (low, high))
         flat = windows / self.scale
         levels = flat[:, :, self.columns :].mean(axis=1)
-        given = np.concatenate([flat[:, :overlap, : self.columns].reshape(n, -1), levels], axis=1)
+        given = np.concatenate([flat[:, :overlap, : self.columns].reshape(n, -1), levels, self.phases], axis=1)
         self.rest = flat[:, overlap:, : self.columns].reshape(n, -1)
         self.mean = given.mean(axis=0)
         self.into, self.out = regression(given - self.mean, self.rest - self.rest.mean(axis=0))
         self.known = (given - self.mean) @ self.into
         self.squares = np.square(self.known).sum(axis=1)
 
-    def series(
-        self, rows: NDArray[np.float64], statics: NDArray[np.float64], noise: Iterator[float]
-    ) -> Iterator[NDArray[np.float64]]:
+    def series(self, rows: Floats, statics: Floats, noise: Iterator[float], start_s: float | None) -> Iterator[Floats]:
         """Go on from some rows, without end.
 
         Parameters
         ----------
         rows
-            (overlap, columns) the last ones.
+            (overlap or more, columns) the last ones.
         statics
             (statics,) of the series.
         noise
             Numbers in (0, 1), one for each yield.
+        start_s
+            When the next row is, in s from Monday 00:00, where that is known.
 
         Yields
         ------
-        (time - overlap, columns) the next rows
+        (time - overlap or fewer, columns) the next rows
 
         """
-        scale = self.scale[: self.columns]
-        last, levels = rows / scale, statics / self.scale[self.columns :]
+        scale, levels = self.scale[: self.columns], statics / self.scale[self.columns :]
+        last, since, step = rows[-self.overlap :], self.habits.rows_since_knot(rows), -self.overlap
+        step_s, start_s = 0 if self.clock is None else self.clock.step, start_s or 0
         for uniform in noise:
-            made = self.continuation(np.concatenate([last.reshape(-1), levels]), uniform).reshape(-1, self.columns)
-            made = np.clip(made, self.low, self.high)
-            yield made * scale
-            last = np.concatenate([last, made])[-len(last) :]
+            own = phases(start_s + step * step_s, self.clock)
+            given = np.concatenate([(last / scale).reshape(-1), levels, own])
+            picked, rest = self.continuation(given, uniform, self.near(own, since))
+            made = self.habits.kept(rest.reshape(-1, self.columns) * scale, picked, last, since)
+            yield made
+            last, since, step = np.concatenate([last, made])[-self.overlap :], 0, step + len(made)
 
-    def continuation(self, given: NDArray[np.float64], uniform: float) -> NDArray[np.float64]:
-        """The rest of a picked window, as it would be had it begun with the rows given; all in units of the scale.
+    def near(self, own: Floats, since: int) -> Any:
+        """Which windows start at about that time, and bend so many rows before their rest, as an index."""
+        aligned = self.habits.since == since
+        if aligned.all() or aligned.sum() < LEAST_ALIGNED:
+            aligned = np.ones(len(aligned), dtype=np.bool_)
+        count = max(2 * NEIGHBOURS, len(aligned) // NEAR_IN_TIME)
+        if len(own) and aligned.sum() > count:
+            apart = np.where(aligned, -(self.phases @ own), np.inf)
+            aligned &= apart <= np.partition(apart, count)[count]
+        return slice(None) if aligned.all() else np.flatnonzero(aligned)
+
+    def continuation(self, given: Floats, uniform: float, near: Any) -> tuple[int, Floats]:
+        """The window that is picked of those ``near``, and its rest as it would be had it begun with what is given; all
+        in units of the scale.
 
         The nearer of the neighbours are likelier, and the farthest has no share: whatever changes the rows a little,
         such as the rounding of float32, hardly changes the pick.
         """
         known = (given - self.mean) @ self.into
-        apart = np.maximum(self.squares - 2 * self.known @ known + known @ known, 0)
+        apart = np.maximum(self.squares[near] - 2 * self.known[near] @ known + known @ known, 0)
         count = min(NEIGHBOURS, len(apart) - 1)
         nearest = np.sort(np.argpartition(apart, count)[: count + 1])
         farthest = apart[nearest].max()
         shares = np.square(1 - apart[nearest] / farthest) if farthest else np.ones(len(nearest))
-        (picked,) = nearest[pick_labels(np.array([uniform]), shares)]
-        made: NDArray[np.float64] = self.rest[picked] + (known - self.known[picked]) @ self.out
-        return made
+        (found,) = nearest[pick_labels(np.array([uniform]), shares)]
+        picked = int(np.arange(len(self.known))[near][found])
+        return picked, self.rest[picked] + (known - self.known[picked]) @ self.out
 
 
-def regression(
-    given: NDArray[np.float64], rest: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def regression(given: Floats, rest: Floats) -> tuple[Floats, Floats]:
     """The ridge regression of centred ``rest`` (n, q) on ``given`` (n, p), as two factors (p, rank) and (rank, q).
 
     The second has orthonormal rows: how far two products with the first are apart is how far the predictions are.
@@ -137,10 +162,10 @@ def regression(
 class Rows:
     """Rows that come in blocks, taken as many at a time as are wanted."""
 
-    def __init__(self, blocks: Iterator[NDArray[np.float64]]) -> None:
+    def __init__(self, blocks: Iterator[Floats]) -> None:
         self.blocks, self.left = blocks, next(blocks)
 
-    def take(self, count: int) -> NDArray[np.float64]:
+    def take(self, count: int) -> Floats:
         """(count, columns) the next ones."""
         pieces, have = [self.left], len(self.left)
         while have < count:
@@ -174,7 +199,8 @@ class Joiner:
     noise_dim
         As of its manifest.
     draw
-        ``draw(rows, labels, seed)`` gives windows (n, time, channels) of these rows of a seed, of these classes.
+        ``draw(rows, labels, seed)`` gives windows (n, time, channels) of these rows of a seed, of these classes;
+        and (n,) when they start, in s from Monday 00:00, or None.
     about
         What ``meta`` of the windows says besides the seed.
 
@@ -184,7 +210,7 @@ class Joiner:
         self,
         data: DataInfo,
         noise_dim: int,
-        draw: Callable[[range, NDArray[np.int64], int], NDArray[np.float32]],
+        draw: Draw,
         **about: Any,
     ) -> None:
         self.data, self.noise_dim, self.draw, self.about = data, noise_dim, draw, about
@@ -246,7 +272,14 @@ class Joiner:
         return max(1, min(self.data.time // 2, MOST_GIVEN // len(self.data.channel_names)))
 
     @cached_property
-    def limits(self) -> tuple[NDArray[np.float64], ...]:
+    def order(self) -> list[tuple[int, list[int], list[int]]]:
+        """The rules between the columns, as positions (long_table.bounds_in_order)."""
+        places = {column.name: place for place, column in enumerate(self.info.columns)}
+        pairs = [(places[low], places[high]) for low, high in self.info.rules]
+        return bounds_in_order(pairs, dict(enumerate(self.limits[2][: len(places)].tolist())))
+
+    @cached_property
+    def limits(self) -> tuple[Floats, ...]:
         """Each (channels,): the least and the greatest value that is made, and the step (0: none), of each channel."""
         columns = self.info.channels
         low = [-np.inf if column.lowest is None else column.lowest for column in columns]
@@ -264,8 +297,8 @@ class Joiner:
     def windows(self, wanted: Wanted) -> Windows:
         """The series as windows (n, length, channels)."""
         found = list(whole(self.stream(wanted), wanted.length))
-        values, labels = (np.concatenate([getattr(some, name) for some in found]) for name in ("values", "labels"))
-        return dataclasses.replace(found[0], values=values, labels=labels)
+        known = {name: joined([getattr(some, name) for some in found]) for name in ("values", "labels", "start_s")}
+        return dataclasses.replace(found[0], **known)
 
     def stream(self, wanted: Wanted) -> Iterator[Windows]:
         """The series in pieces: of several whole ones, or of one after the other in parts, at constant memory."""
@@ -273,14 +306,15 @@ class Joiner:
         for first in range(0, wanted.n, many):
             numbers = range(first, min(first + many, wanted.n))
             codes = self.codes(numbers, wanted)
-            series, statics = self.begin(numbers, codes, wanted)
+            series, statics, start_s = self.begin(numbers, codes, wanted)
             for step in range(0, wanted.length, PIECE_ROWS):
                 count = min(PIECE_ROWS, wanted.length - step)
                 rows = np.stack([one.take(count) for one in series])
                 values = self.restored(np.concatenate([rows, np.repeat(statics[:, None], count, axis=1)], axis=2))
                 if wanted.history is not None:  # the user's own, whatever the bounds of what is made
                     values[:, :, rows.shape[2] :] = statics[:, None]
-                yield Windows.made(self.data, values, codes, None, seed=wanted.seed, **self.about)
+                known = {"start_s": start_s, "seed": wanted.seed, **self.about}
+                yield Windows.made(self.data, values, codes, None, **known)
 
     def codes(self, numbers: range, wanted: Wanted) -> NDArray[np.int64]:
         """(n,) the class of each series."""
@@ -292,26 +326,36 @@ class Joiner:
         shares = np.asarray([entry.share for entry in self.data.classes])
         return pick_labels(row_noise(wanted.seed, numbers, self.noise_dim).label, shares)
 
-    def begin(self, numbers: range, codes: NDArray[np.int64], wanted: Wanted) -> tuple[list[Rows], NDArray[np.float64]]:
-        """The rows of some series to come, without their statics, and these: (n, statics)."""
-        columns = len(self.info.columns)
+    def begin(
+        self, numbers: range, codes: NDArray[np.int64], wanted: Wanted
+    ) -> tuple[list[Rows], Floats, Floats | None]:
+        """The rows of some series to come, without their statics; these: (n, statics); and (n,) when they start, in s
+        from Monday 00:00, or None.
+        """
+        columns, clock, start_s = len(self.info.columns), self.info.time, None
         if wanted.history is None:
-            starts = self.draw(numbers, codes, wanted.seed).astype(np.float64)
+            starts, start_s = self.draw(numbers, codes, wanted.seed)
+            starts = starts.astype(np.float64)
             statics = starts[:, :, columns:].mean(axis=1)
         else:
-            starts = wanted.history.values[np.asarray(numbers) % len(wanted.history.values)]
+            which = np.asarray(numbers) % len(wanted.history.values)
+            starts = wanted.history.values[which]
             statics = starts[:, -1, columns:]
-        running = zip(numbers, codes.tolist(), starts[:, :, :columns], statics, strict=True)
-        return [Rows(self.blocks(*one, wanted)) for one in running], statics
+            if clock is not None and clock.start:
+                start_s = since_monday(wanted.history.last[which] + round(clock.step * 10**6), clock.start)
+        moments = [None] * len(numbers) if start_s is None else start_s.tolist()
+        running = zip(numbers, codes.tolist(), starts[:, :, :columns], statics, moments, strict=True)
+        return [Rows(self.blocks(*one, wanted)) for one in running], statics, start_s
 
     def blocks(
-        self, number: int, code: int, start: NDArray[np.float64], statics: NDArray[np.float64], wanted: Wanted
-    ) -> Iterator[NDArray[np.float64]]:
+        self, number: int, code: int, start: Floats, statics: Floats, start_s: float | None, wanted: Wanted
+    ) -> Iterator[Floats]:
         """One series, without end: its first window, unless it goes on from a history, and what is joined to it."""
         if wanted.history is None:
             yield start
-        noise = series_noise(wanted.seed, number)
-        yield from self.pool(code, wanted.seed).series(start[-self.overlap :], statics, noise)
+            if start_s is not None and self.info.time is not None:
+                start_s += len(start) * self.info.time.step
+        yield from self.pool(code, wanted.seed).series(start, statics, series_noise(wanted.seed, number), start_s)
 
     def pool(self, code: int, seed: int) -> Pool:
         """The windows from which series of a class and a seed go on; those of the last seed are kept."""
@@ -321,16 +365,22 @@ class Joiner:
             n = min(MOST_POOL, max(LEAST_POOL, POOL_NUMBERS // size))
             rows = (range(POOL_FROM + at, POOL_FROM + min(at + DRAWN_AT_ONCE, n)) for at in range(0, n, DRAWN_AT_ONCE))
             made = [self.draw(some, np.full(len(some), code, dtype=np.int64), seed) for some in rows]
-            low, high, _ = self.limits
-            self.pools[code, seed] = Pool(np.concatenate(made), self.overlap, len(self.info.statics), low, high)
+            windows, columns = np.concatenate([values for values, _ in made]), len(self.info.columns)
+            low, high, step = (limit[:columns] for limit in self.limits)
+            habits = Habits(windows[:, :, :columns], self.overlap, low, high, step, self.order)
+            starts = joined([start_s for _, start_s in made])
+            pool = Pool(windows, self.overlap, len(self.info.statics), habits, starts, self.info.time)
+            self.pools[code, seed] = pool
         return self.pools[code, seed]
 
-    def restored(self, values: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Values (n, time, channels) within their bounds and in their steps, as the generator's own windows are."""
+    def restored(self, values: Floats) -> NDArray[np.float32]:
+        """Values (n, time, channels) within their bounds, in their steps and by their rules, as windows are."""
         low, high, steps = (limit.astype(np.float32) for limit in self.limits)
         kept = np.clip(values.astype(np.float32), low, high)
         step = np.where(steps > 0, steps, np.float32(1))
-        return np.where(steps > 0, np.rint(kept / step) * step, kept)
+        kept = np.where(steps > 0, np.rint(kept / step) * step, kept)
+        put_in_order(kept, self.order)
+        return kept
 
 
 def whole(pieces: Iterator[Windows], length: int) -> Iterator[Windows]:
@@ -341,3 +391,8 @@ def whole(pieces: Iterator[Windows], length: int) -> Iterator[Windows]:
         if sum(part.shape[1] for part in parts) == length:
             yield dataclasses.replace(piece, values=np.concatenate(parts, axis=1))
             parts = []
+
+
+def joined(parts: list[Any]) -> Any:
+    """Arrays end to end; None where there are none."""
+    return None if parts[0] is None else np.concatenate(parts)

@@ -199,11 +199,11 @@ class OnnxSampler:
         pieces = (range(start, min(start + batch, n)) for start in range(0, n, batch))
         return in_order(lambda rows: self._draw(rows, code, seed, people), pieces, self._threads if n > batch else 1)
 
-    def _of_classes(self, rows: range, labels: NDArray[np.int64], seed: int) -> NDArray[np.float32]:
-        """Windows (n, time, channels) of a generator of no people, of these classes."""
+    def _of_classes(self, rows: range, labels: NDArray[np.int64], seed: int) -> tuple[NDArray[np.float32], Any]:
+        """Windows (n, time, channels) of a generator of no people, of these classes, and what is made beside them."""
         asked = {"uniform": row_noise(seed, rows, self.manifest.noise_dim).uniform, "label": labels}
-        values: NDArray[np.float32] = self._session.run(["signal"], asked)[0]
-        return values
+        values, *beside = self._session.run(self._outputs, asked)
+        return values, beside[0] if beside else None
 
     def _draw(self, rows: range, code: int | None, seed: int, people: int | Sequence[int] | None) -> Windows:
         noise = row_noise(seed, rows, self.manifest.noise_dim)

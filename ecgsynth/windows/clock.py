@@ -12,7 +12,7 @@ from ecgsynth.windows.columns import as_numbers
 from ecgsynth.windows.info import ClockInfo, SeriesOptions
 from ecgsynth.windows.sequences import Sequences
 
-__all__ = ["Clock", "DAY_S", "EVEN_SHARE", "WEEK_S", "read_clock"]
+__all__ = ["Clock", "DAY_S", "EVEN_SHARE", "WEEK_S", "read_clock", "since_monday"]
 
 DAY_S, WEEK_S = 86_400, 604_800
 MONDAY_US = 4 * DAY_S * 10**6  # of the first Monday after 1970 began, a Thursday
@@ -33,8 +33,7 @@ class Clock:
         """(n,) seconds since Monday 00:00 at these rows, where ``info`` says that windows start so."""
         if self.info is None or not self.info.start:
             return None
-        period = WEEK_S if self.info.start == "week" else DAY_S
-        return np.asarray((self.ticks[rows] - MONDAY_US) % (period * 10**6) // 10**6, dtype=np.float64)
+        return since_monday(self.ticks[rows], self.info.start)
 
 
 def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Clock:
@@ -62,6 +61,12 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
     start = "" if kind == "number" or uneven > EVEN_SHARE else start_of(step, int(np.ptp(ticks)) / 1e6)
     info = ClockInfo(name=options.time, kind=kind, step=int(step) if whole else step, start=start)
     return Clock(ticks, 1.0 / step, info, uneven)
+
+
+def since_monday(ticks: NDArray[Any], start: str) -> NDArray[np.float64]:
+    """(n,) microseconds -> whole seconds since 00:00, of Monday if ``start`` is "week", else of the "day"."""
+    period = WEEK_S if start == "week" else DAY_S
+    return np.asarray((ticks - MONDAY_US) % (period * 10**6) // 10**6, dtype=np.float64)
 
 
 def start_of(step_s: float, covered_s: float) -> str:

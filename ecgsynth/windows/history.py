@@ -69,6 +69,12 @@ def read_history(
     names, _ = pick_columns(frame, options, where)
     sequences = find_sequences(frame, ids, options)
     clock = read_clock(frame, sequences, options)
+    if clock.info is not None and info.time is not None and clock.info.kind != info.time.kind:
+        kinds = {"number": "numbers", "datetime": "dates"}
+        raise DataError(
+            f"expected {kinds[info.time.kind]} in the time column {clock.info.name!r} of {where}, as was learnt from, "
+            f"got {kinds[clock.info.kind]}; bring the same"
+        )
     labels = read_labels(frame, sequences, options)
     shortest = int(sequences.lengths.min())
     if shortest < rows:

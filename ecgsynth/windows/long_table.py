@@ -43,7 +43,7 @@ class Place:
     """Where rows lie in long series: each is at ``step`` and following, and time runs on from a history.
 
     ``last``: (histories,) the last time of each, in microseconds or the column's own unit; series go on from them in
-    turn. None: time starts as in windows.
+    turn. None: time starts as in windows, where the first row of a series lies.
     """
 
     step: int = 0
@@ -138,10 +138,12 @@ def rows(windows: Labelled, info: SeriesInfo, first: int, place: Place | None = 
         elif role == "time" and info.time is not None:
             if place is None:
                 found[name] = np.tile(clock(info.time, time), n)
-                if windows.start_s is not None and info.time.kind == "datetime":
-                    found[name] = found[name] + np.repeat(since_epoch(windows.start_s), time)
             else:
                 found[name] = long_clock(info.time, range(begin, begin + time), range(first, first + n), place.last)
+                if place.last is not None:
+                    continue
+            if windows.start_s is not None and info.time.kind == "datetime":
+                found[name] = found[name] + np.repeat(since_epoch(windows.start_s), time)
         else:
             found[name] = np.repeat(np.asarray(windows.classes, dtype=np.str_)[windows.labels], time)
     for channel, column in enumerate(columns):
