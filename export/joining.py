@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 from ecgsynth.core.noise import check_number, pick_labels, row_noise, series_noise
 from ecgsynth.errors import ConfigError
 from ecgsynth.models.columns.joined import Habits, phases, put_in_order
-from ecgsynth.windows.clock import since_monday
 from ecgsynth.windows.info import ClockInfo, DataInfo, SeriesInfo
-from ecgsynth.windows.long_table import Place, bounds_in_order, frame_of
+from ecgsynth.windows.long_table import Place, bounds_in_order, frame_of, since_monday
 from ecgsynth.windows.windows import Windows
 
 __all__ = ["Joiner", "Pool", "Wanted", "whole"]

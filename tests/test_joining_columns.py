@@ -11,6 +11,7 @@ from ecgsynth.core.noise import row_noise
 from ecgsynth.errors import DataError
 from ecgsynth.export import joining
 from ecgsynth.export.joining import Joiner
+from ecgsynth.models.columns.joined import phases
 from ecgsynth.windows.info import ClassInfo, ClockInfo, ColumnInfo, DataInfo, SeriesInfo, SeriesOptions
 
 TIME, PERIOD, HOUR, DAY = 16, 4, 3600, 86_400
@@ -100,6 +101,17 @@ def test_lines_bend_at_the_hours_of_the_windows_only(series: Any) -> None:
     at_knot = hour[:, 1:-1] % PERIOD == 0
     assert bend[at_knot].mean() > 0.9
     assert not bend[~at_knot].any()
+
+
+def test_only_windows_of_about_that_time_that_bend_at_the_same_rows_are_picked(joiner: Joiner) -> None:
+    pool = joiner.pool(0, 3)
+    starts = np.round(np.arctan2(pool.phases[:, 1], pool.phases[:, 0]) / (2 * np.pi) * 24)
+    for hour in (0, 5, 18, 23):
+        since = (joiner.overlap - 1 + hour) % PERIOD  # hours that are multiples of the period are knots
+        near = np.arange(len(starts))[pool.near(phases(hour * HOUR, joiner.info.time), since)]
+        assert len(near) >= 128
+        apart = (starts[near] - hour + 12) % 24 - 12
+        assert set(apart.tolist()) <= {-4, 0, 4}
 
 
 def test_rules_hold_in_every_row(series: Any) -> None:

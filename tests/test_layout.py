@@ -32,7 +32,8 @@ ROOMS = (
 ORDER = " ".join(ROOMS).split()
 SAMPLING = (
     "errors core windows.windows windows.info windows.long_table windows.wide_table windows.view windows.window_file "
-    "models.registry report.info tabular.models.registry tasks loading api cli"
+    "models.registry models.columns.joined models.columns.shapes report.info tabular.models.registry tasks loading "
+    "api cli"
 ).split()
 WITH_TORCH = "export.windows_to_onnx export.table_to_onnx".split()  # all else of export is for sampling
 # What modules may take from ecgsynth itself, and where it stands.

@@ -10,12 +10,11 @@ from ecgsynth.core.disclosure import coarse
 from ecgsynth.errors import DataError, require
 from ecgsynth.windows.columns import as_numbers
 from ecgsynth.windows.info import ClockInfo, SeriesOptions
+from ecgsynth.windows.long_table import DAY_S, since_monday
 from ecgsynth.windows.sequences import Sequences
 
-__all__ = ["Clock", "DAY_S", "EVEN_SHARE", "WEEK_S", "read_clock", "since_monday"]
+__all__ = ["Clock", "EVEN_SHARE", "read_clock"]
 
-DAY_S, WEEK_S = 86_400, 604_800
-MONDAY_US = 4 * DAY_S * 10**6  # of the first Monday after 1970 began, a Thursday
 LEAST_PERIODS = 2  # days or weeks that a time of the day or of the week is learnt from
 EVEN_SHARE = 0.01  # a step may differ by this share from the median, and this share of the steps by more
 
@@ -61,12 +60,6 @@ def read_clock(frame: Any, sequences: Sequences, options: SeriesOptions) -> Cloc
     start = "" if kind == "number" or uneven > EVEN_SHARE else start_of(step, int(np.ptp(ticks)) / 1e6)
     info = ClockInfo(name=options.time, kind=kind, step=int(step) if whole else step, start=start)
     return Clock(ticks, 1.0 / step, info, uneven)
-
-
-def since_monday(ticks: NDArray[Any], start: str) -> NDArray[np.float64]:
-    """(n,) microseconds -> whole seconds since 00:00, of Monday if ``start`` is "week", else of the "day"."""
-    period = WEEK_S if start == "week" else DAY_S
-    return np.asarray((ticks - MONDAY_US) % (period * 10**6) // 10**6, dtype=np.float64)
 
 
 def start_of(step_s: float, covered_s: float) -> str:

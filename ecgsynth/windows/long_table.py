@@ -11,12 +11,24 @@ from ecgsynth.core.dtypes import CATEGORY, ORDERED, as_type
 from ecgsynth.errors import DataError, MissingExtraError, require
 from ecgsynth.windows.info import ClockInfo, ColumnInfo, SeriesInfo
 
-__all__ = ["Labelled", "Place", "bounds_in_order", "column_names", "frame_of", "rows"]
+__all__ = [
+    "DAY_S",
+    "WEEK_S",
+    "Labelled",
+    "Place",
+    "bounds_in_order",
+    "column_names",
+    "frame_of",
+    "rows",
+    "since_monday",
+]
 
 EPOCH = "2000-01-01T00:00:00"
 MONDAY = "2000-01-03T00:00:00"  # from which on windows start that know their time of the week
 DIGITS = 7  # that a float32 has
 CLOCK_DIGITS = 13  # of times in a long series; float64 has more, with the rounding of many steps in them
+DAY_S, WEEK_S = 86_400, 604_800
+MONDAY_US = 4 * DAY_S * 10**6  # of the first Monday after 1970 began, a Thursday
 UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -258,6 +270,12 @@ def unit_of(step: float, last: NDArray[Any] | None = None) -> str:
 def since_epoch(start_s: NDArray[np.float64]) -> NDArray[Any]:
     """(n,) from EPOCH to where windows start that do so at these seconds from MONDAY on."""
     return np.asarray(np.datetime64(MONDAY) - np.datetime64(EPOCH) + np.rint(start_s).astype("timedelta64[s]"))
+
+
+def since_monday(ticks: NDArray[Any], start: str) -> NDArray[np.float64]:
+    """(n,) microseconds -> whole seconds since 00:00, of Monday if ``start`` is "week", else of the "day"."""
+    period = WEEK_S if start == "week" else DAY_S
+    return np.asarray((ticks - MONDAY_US) % (period * 10**6) // 10**6, dtype=np.float64)
 
 
 def near_whole(number: float) -> bool:

@@ -1,5 +1,6 @@
 """What is read out of the file itself: tables in its graph that look like windows."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from ecgsynth.metrics.attacks.targets import Scores, Targets
 
 __all__ = ["centres_in", "white_box"]
 
-BASIS, MEAN = "basis", "mean"  # what the export calls the way back from components
-TRANSFORMS = ("transformed", "quantiles", "references")  # and that of channels which were transformed first
+WAYS = ("basis", "back.scales")  # what the features are multiplied by first, on their way to a window
+PARTS = ("mean", "back.axes", "back.mixing", "back.cosines")  # of that way
 HALVED = ".half"  # follows the name of a tensor in half precision
 
 Values = NDArray[np.float32]
@@ -70,47 +71,65 @@ def medians_of(points: Points, *, commonest: bool = False) -> tuple[Points, NDAr
 def centres_in(path: Path | str) -> Values | None:
     """Every row of every table of an exported graph that can be read as a window: centres of modes, styles, medians.
 
-    A table is one if it has as many columns as there are components, which the graph itself maps to windows, or as
-    there are samples. Names do not count: the exporter loses them. The mean is among them.
+    A table is one if it has as many columns as the generator has features, or as there are samples. Names do not count:
+    the exporter loses them. The way from features to a window is the graph's own, whatever it is made of: components or
+    frequencies, transformed channels, rules, holds and lines. The mean is among what is found.
 
     Parameters
     ----------
     path
-        An .onnx file of this package; another graph has no such basis.
+        An .onnx file of this package; another graph has no such way.
 
     Returns
     -------
-    (k, time, channels) in the units of the signal, or None where there is no such table.
+    (k, time, channels) in the units of the signal, or None where there is no such way.
 
     """
     onnx = require("onnx", "reading what stands in a file")
-    graph = onnx.load(str(path)).graph
+    model = onnx.load(str(path))
     tables: dict[str, NDArray[Any]] = {}
-    for tensor in graph.initializer:
+    for tensor in model.graph.initializer:
         tables[tensor.name.split(HALVED)[0]] = onnx.numpy_helper.to_array(tensor)
-    shapes = [[size.dim_value for size in out.type.tensor_type.shape.dim] for out in graph.output]
+    shapes = [[size.dim_value for size in out.type.tensor_type.shape.dim] for out in model.graph.output]
     whole = next((shape[1:] for shape in shapes if len(shape) == 3), None)
-    if whole is None or BASIS not in tables or MEAN not in tables or min(whole) < 1:
+    way = next((name for name in WAYS if name in tables), None)
+    if whole is None or way is None or min(whole) < 1:
         return None
-    basis, mean, (time, channels) = tables[BASIS], tables[MEAN], whole
-    size = time * channels
-    rows = [mean[None, :size]]
+    count = len(tables[way])
+    features, samples = [np.zeros((1, count), dtype=np.float32)], []
     for name, table in tables.items():
-        if name in (BASIS, MEAN, *TRANSFORMS) or table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
+        if name in (*WAYS, *PARTS) or table.ndim != 2 or not np.issubdtype(table.dtype, np.floating):
             continue
-        if table.shape[1] == len(basis) and not (table > 0).all():  # spreads are all positive
-            made = table @ basis if basis.ndim == 2 else table * basis
-            rows.append((made + mean)[:, :size])
-        elif table.shape[1] in (size, len(mean)):
-            rows.append(table[:, :size])
-    found = np.concatenate(rows).astype(np.float32).reshape(-1, time, channels)
-    return straightened(found, *(tables[name] for name in TRANSFORMS)) if TRANSFORMS[1] in tables else found
+        if table.shape[1] == count and not (table > 0).all():  # spreads are all positive
+            features.append(table)
+        elif table.shape[1] == math.prod(whole):
+            samples.append(table.reshape(-1, *whole))
+    made = windows_of(model, way, np.concatenate(features).astype(np.float32))
+    return None if made is None else np.concatenate([made, *samples]).astype(np.float32)
 
 
-def straightened(
-    values: Values, transformed: NDArray[Any], quantiles: NDArray[Any], references: NDArray[Any]
-) -> Values:
-    """Windows whose transformed channels are led back to values."""
-    for place, channel in enumerate(np.asarray(transformed).astype(np.int64).ravel().tolist()):
-        values[..., channel] = np.interp(values[..., channel], references[place], quantiles[place])
-    return values
+def windows_of(model: Any, way: str, features: Values) -> Values | None:
+    """Features (k, count) -> (k, time, channels), by the part of the graph behind them, or None where there is none."""
+    onnx, runtime = require("onnx", "reading a file"), require("onnxruntime", "reading a file")
+    graph, known = model.graph, {tensor.name for tensor in model.graph.initializer}
+    users = [node for node in graph.node if way in node.input and node.op_type != "Cast"]
+    entry = next((name for node in users for name in node.input if name != way and name not in known), None)
+    if entry is None:
+        return None
+    behind = onnx.ModelProto()
+    behind.CopyFrom(model)
+    del behind.graph.node[:], behind.graph.value_info[:], behind.graph.output[1:]
+    behind.graph.node.extend(node for node in graph.node if entry not in node.output)
+    behind.graph.input.append(
+        onnx.helper.make_tensor_value_info(entry, onnx.TensorProto.FLOAT, ["n", len(features[0])])
+    )
+    options = runtime.SessionOptions()
+    options.log_severity_level = 3
+    session = runtime.InferenceSession(behind.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    asked = {entry: features}
+    for value in session.get_inputs():  # what is asked of a generator says how many windows there are, nothing more
+        shape = [len(features), *value.shape[1:]]
+        kind = np.int64 if "int64" in value.type else np.float32
+        asked.setdefault(value.name, np.full(shape, 0 if kind is np.int64 else 0.5, dtype=kind))
+    made: Values = session.run([graph.output[0].name], asked)[0]
+    return made

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ecgsynth.models.columns.shapes import MOST_BENDS, Bools, bends, by_place, held_in, lines_in
-from ecgsynth.windows.clock import DAY_S, WEEK_S
 from ecgsynth.windows.info import ClockInfo
+from ecgsynth.windows.long_table import DAY_S, WEEK_S
 
 __all__ = ["Habits", "phases", "put_in_order"]
 

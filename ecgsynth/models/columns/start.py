@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ecgsynth.models.columns.level import averages, level_channel
-from ecgsynth.windows.clock import DAY_S, WEEK_S
+from ecgsynth.windows.long_table import DAY_S, WEEK_S
 
 __all__ = ["Start", "StartBack"]
 
