@@ -31,6 +31,8 @@ SHORTER = (
     (r"^(ecgsynth evaluate (beats|stocks).*)$", r"\1 --repeats 1 --steps 2 --device cpu"),
     (r"^(ecgsynth demo.*)$", r"\1 --budget 1s"),
     (r" -n \d{4,}", " -n 300"),
+    (r"--length \d{4,}", "--length 100"),
+    (r"length=\d{4,}", "length=100"),
     (r'(fit\("beats.npz".*?)budget="\w+"', r'\1steps=2, device="cpu"'),
     (r'(fit\("tables/.*?)budget="\w+"', r'\1epochs=1, hidden=8, device="cpu"'),
 )
@@ -135,6 +137,7 @@ def speed_up(patch: pytest.MonkeyPatch) -> None:
     """Judges and reports that are done at once, and networks of a size that trains at once."""
     patch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
     patch.setattr("ecgsynth.training.selection.CLASSIFIER", ClassifierConfig(width=4, steps=2, batch=16))
+    patch.setattr("ecgsynth.export.joining.MOST_POOL", 256)
     patch.setattr("ecgsynth.evaluation.COMPARED_WINDOWS", 30)
     patch.setattr("ecgsynth.evaluation.RELEASED_WINDOWS", 100)
     patch.setattr("ecgsynth.evaluation.MOST_WINDOWS", 30)

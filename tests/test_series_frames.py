@@ -29,6 +29,7 @@ def ward() -> pd.DataFrame:
 
 def test_the_same_dtypes_come_back(ward: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ecgsynth.training.selection.MOST_SYNTHETIC", 60)
+    monkeypatch.setattr("ecgsynth.export.joining.MOST_POOL", 256)
     options = {"id": "pid", "time": "t", "label": "unit", "length": 8}
     model = ecgsynth.fit(ward, kind="series", steps=1, hidden=4, critic_hidden=8, device="cpu", **options)
     made = model.sample(9, seed=1)
