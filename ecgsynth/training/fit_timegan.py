@@ -19,7 +19,7 @@ SUPERVISED_FROM = 0.1
 JOINT_FROM = 0.15
 BETAS = (0.9, 0.999)  # Adam's, for the autoencoder
 ADVERSARIAL_BETAS = (0.0, 0.99)  # for what plays against each other, as Huang et al. 2024 have them
-SCORE_COST = 40.0  # updates that take as long as a validation
+SCORE_COST = 75.0  # updates that take as long as a validation: 75 to 80 on Stocks, as measured
 
 
 def build_timegan(

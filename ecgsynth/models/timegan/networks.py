@@ -130,8 +130,7 @@ class Recurrent(nn.Module):
         self.norm = nn.LayerNorm(config.hidden)
         self.head: nn.Module = nn.Linear(config.hidden, outputs)
 
-    def states(self, x: Tensor, label: Tensor, statics: Tensor) -> Tensor:
-        """(steps, n, hidden) after the last block."""
+    def forward(self, x: Tensor, label: Tensor, statics: Tensor) -> Tensor:
         h = self.read(x)
         if self.embed is not None:
             h = h + self.embed(label)
@@ -139,11 +138,7 @@ class Recurrent(nn.Module):
             h = h + self.statics(statics)
         for block in self.blocks:
             h = block(h)
-        y: Tensor = self.norm(h)
-        return y
-
-    def forward(self, x: Tensor, label: Tensor, statics: Tensor) -> Tensor:
-        y: Tensor = self.head(self.states(x, label, statics))
+        y: Tensor = self.head(self.norm(h))
         if self.codes == "normal":
             return functional.layer_norm(y, y.shape[-1:])
         return torch.sigmoid(y) if self.codes == "sigmoid" else y
